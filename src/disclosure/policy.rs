@@ -1,0 +1,145 @@
+//! What must be protected, how far, and what came of it.
+
+/// Whether empty cells are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zeros {
+    /// Empty cells are printed as 0, so that a reader knows that a hidden count is at least 1.
+    Print,
+    /// Empty cells carry the same mark as hidden ones, so that a hidden cell may be empty.
+    Hide,
+}
+
+/// How much must stay open to the reader about each protected figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// More than one whole value.
+    Exact,
+    /// An interval at least this wide, so that this many values beside the true one lie in it.
+    Interval(u64),
+    /// The upper end reaches the minimum cell and the interval is at least the minimum cell less one wide: the reader
+    /// cannot even tell that the figure is small.
+    Full,
+}
+
+/// What the search tries to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// People in the cells that are hidden beyond the primary ones.
+    Value,
+    /// Cells.
+    Cells,
+    /// Between the two: the logarithm of the people.
+    Logarithm,
+}
+
+/// The rules of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The smallest count that may be published; 11 hides 1 to 10.
+    pub minimum_cell: u64,
+    /// How far each hidden small figure is protected.
+    pub level: Level,
+    /// Whether empty cells are printed.
+    pub zeros: Zeros,
+    /// Protect groups in which nobody (0 %) or everybody (100 %) is counted by a measure.
+    pub homogeneous: bool,
+    /// What the search tries to keep.
+    pub weight: Weight,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy { minimum_cell: 11, level: Level::Full, zeros: Zeros::Hide, homogeneous: true, weight: Weight::Value }
+    }
+}
+
+impl Policy {
+    /// Whether a count is small: at least one, below the minimum cell.
+    pub fn is_small(&self, count: i64) -> bool {
+        count > 0 && count.unsigned_abs() < self.minimum_cell
+    }
+
+    /// The minimum cell as a signed count.
+    pub(super) fn minimum(&self) -> i64 {
+        i64::try_from(self.minimum_cell).unwrap_or(i64::MAX / 4)
+    }
+}
+
+/// Why a cell is hidden in its own right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The count is small.
+    MinimumCell,
+    /// The numerator is small.
+    Numerator,
+    /// What the numerator leaves of its denominator is small.
+    Complement,
+    /// Nobody or everybody in the group.
+    Homogeneous,
+    /// Too few people behind the count.
+    Contributors,
+    /// An empty cell, where empty cells carry the mark of hidden ones.
+    Zero,
+}
+
+/// What happens to a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Its figure is printed.
+    Published,
+    /// Hidden in its own right.
+    Primary(Reason),
+    /// Hidden so that others cannot be computed.
+    Complementary,
+}
+
+impl Status {
+    /// Whether the figure is printed.
+    pub fn is_published(self) -> bool {
+        self == Status::Published
+    }
+}
+
+/// What was hidden, in numbers. For stewards and benchmarks: the value is a function of hidden counts, so neither it
+/// nor the number of primary cells belongs in a published file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Printed cells of all tables, each table's copy counted.
+    pub cells: usize,
+    /// Of them, hidden in their own right, empty cells not counted.
+    pub primary: usize,
+    /// Empty cells that carry the mark of hidden ones.
+    pub zeros: usize,
+    /// Hidden to protect others.
+    pub complementary: usize,
+    /// People in the complementary cells.
+    pub complementary_value: i64,
+    /// Distinct unknowns and their independent groups, as the search sees them.
+    pub variables: usize,
+    /// Independent systems into which the release falls.
+    pub components: usize,
+    /// Linear programs that the search solved.
+    pub linear_programs: usize,
+}
+
+/// Where the work stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Which part of the work.
+    pub phase: Phase,
+    /// Steps done.
+    pub done: usize,
+    /// Steps in all.
+    pub total: usize,
+}
+
+/// The parts of the work, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Protecting one figure after the other.
+    Search,
+    /// Publishing again what is not needed.
+    Release,
+    /// Taking the reader's view.
+    Audit,
+}

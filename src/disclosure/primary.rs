@@ -1,0 +1,117 @@
+//! The primary rules: which figures a reader must not learn, and what the reader knows of a hidden one beforehand.
+//!
+//! What a hidden mark says under [`Zeros::Print`]: an empty cell of a count is printed, so a hidden count is at least 1.
+//! A numerator or part is different once 0 % groups are protected: then every empty numerator of a group that is not
+//! empty is hidden as well, so a hidden numerator may be 0. A complement is never printed and may always be 0.
+
+use super::policy::{Policy, Reason, Status, Zeros};
+use super::system::{Release, Variable};
+use super::table::{MeasureKind, Table};
+
+/// The rules applied, by variable.
+pub(super) struct Primary {
+    /// Why a variable must be protected; `None` where it need not be.
+    pub(super) protected: Vec<Option<Reason>>,
+    /// Why a printed variable is hidden before any search; `None` where it is not.
+    pub(super) hidden: Vec<Option<Reason>>,
+    /// The least value that a reader grants a variable that is hidden or never printed.
+    pub(super) lower: Vec<i64>,
+}
+
+/// A figure of which the release knows that a reader must not learn it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// Index of the table.
+    pub table: usize,
+    /// Index of the measure.
+    pub measure: usize,
+    /// The enclosing measure, where the figure is the complement of the measure in it.
+    pub of: Option<usize>,
+    /// Index of the cell.
+    pub cell: usize,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Applies the rules.
+pub(super) fn apply(tables: &[Table], release: &Release, policy: &Policy) -> Primary {
+    let count = release.variables.len();
+    let mut primary = Primary { protected: vec![None; count], hidden: vec![None; count], lower: vec![0; count] };
+    for (index, variable) in release.variables.iter().enumerate() {
+        primary.lower[index] = lower(tables, variable, policy);
+        primary.protected[index] = reason(tables, variable, policy);
+    }
+    for (index, variable) in release.variables.iter().enumerate() {
+        if variable.is_printed() {
+            let zero = variable.value == 0 && policy.zeros == Zeros::Hide;
+            let own = primary.protected[index].or(zero.then_some(Reason::Zero));
+            primary.hidden[index] = own.or(primary.hidden[index]);
+        } else if let Some(reason) = primary.protected[index] {
+            for place in &variable.places {
+                let numerator = release.printed[place.table][place.measure][place.cell];
+                // An empty numerator that a printed 0 must stay for is left to the denominator to hide.
+                if release.variables[numerator].value >= primary.lower[numerator].max(1) {
+                    primary.hidden[numerator].get_or_insert(reason);
+                }
+            }
+        }
+    }
+    primary
+}
+
+impl Primary {
+    /// The protected figures, one place each.
+    pub(super) fn targets(&self, release: &Release) -> Vec<Target> {
+        let with_reason = release.variables.iter().zip(&self.protected);
+        with_reason
+            .filter_map(|(variable, reason)| reason.map(|reason| (variable.places[0], reason)))
+            .map(|(place, reason)| Target {
+                table: place.table,
+                measure: place.measure,
+                of: place.of,
+                cell: place.cell,
+                reason,
+            })
+            .collect()
+    }
+
+    /// The status of a printed variable, given whether the pattern hides it.
+    pub(super) fn status(&self, variable: usize, hidden: bool) -> Status {
+        match (hidden, self.hidden[variable]) {
+            (false, _) => Status::Published,
+            (true, Some(reason)) => Status::Primary(reason),
+            (true, None) => Status::Complementary,
+        }
+    }
+}
+
+fn lower(tables: &[Table], variable: &Variable, policy: &Policy) -> i64 {
+    let place = variable.places[0];
+    let kind = tables[place.table].measures[place.measure].kind;
+    let never_empty = kind == MeasureKind::Count || !policy.homogeneous;
+    i64::from(policy.zeros == Zeros::Print && variable.is_printed() && never_empty)
+}
+
+fn reason(tables: &[Table], variable: &Variable, policy: &Policy) -> Option<Reason> {
+    let place = variable.places[0];
+    let table = &tables[place.table];
+    let kind = table.measures[place.measure].kind;
+    if policy.is_small(variable.value) {
+        return Some(match (place.of, kind) {
+            (Some(_), _) => Reason::Complement,
+            (None, MeasureKind::Count) => Reason::MinimumCell,
+            (None, _) => Reason::Numerator,
+        });
+    }
+    if place.of.is_none() && kind == MeasureKind::Count {
+        let few = variable.places.iter().any(|place| {
+            let contributors = tables[place.table].contributors.as_ref();
+            contributors.is_some_and(|people| (1..policy.minimum_cell).contains(&people[place.cell]))
+        });
+        return (few && variable.value > 0).then_some(Reason::Contributors);
+    }
+    // A complement is empty in a group of its own denominator; a numerator in a group of any enclosing measure.
+    let denominators = place.of.map_or_else(|| table.enclosing(place.measure), |of| vec![of]);
+    let group = denominators.into_iter().any(|of| table.values[of][place.cell] > 0);
+    (policy.homogeneous && variable.value == 0 && group).then_some(Reason::Homogeneous)
+}

@@ -1,0 +1,150 @@
+//! From tables to a protected and audited release.
+
+use super::audit::{AuditReport, audit};
+use super::condense::{System, condense};
+use super::error::DisclosureError;
+use super::policy::{Level, Policy, Progress, Reason, Status, Summary};
+use super::primary::{self, Primary, Target};
+use super::public::public_view;
+use super::search::{Pattern, search};
+use super::system::{self, Release};
+use super::table::Table;
+
+/// Protected tables: what happens to each cell, and the audit that passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// By table, measure and cell. For stewards: whether a cell is primary must not be published.
+    pub statuses: Vec<Vec<Vec<Status>>>,
+    /// The audit, which has passed.
+    pub audit: AuditReport,
+    /// What was hidden, in numbers.
+    pub summary: Summary,
+}
+
+/// Hides what the policy asks and what is needed to keep it hidden, and audits the result.
+///
+/// The result depends on the tables and the policy alone; the order of the tables does not change which cells are
+/// hidden.
+///
+/// # Guarantees
+/// For each small count, small numerator, small complement, 0 % or 100 % group (if the policy protects them) and count
+/// with too few contributors: what [`audit`] guarantees at the policy's level, against a reader who has every published
+/// figure of all the tables given here, knows the structure, the threshold, and that counts are whole and not negative.
+/// A rate may be published exactly where its numerator and denominator both are; then it adds nothing.
+///
+/// # Does not protect against
+/// What [`audit`] does not: releases and tables that are not given here, contributors who know their own value, a
+/// reader who is told which hidden cells are primary.
+///
+/// # Reference
+/// The witnesses are those of the Benders cuts in M. Fischetti and J. J. Salazar, "Solving the cell suppression problem
+/// on tabular data with linear constraints", Management Science 47 (2001). Protecting one cell after the other at the
+/// least cost follows J. P. Kelly, B. L. Golden and A. A. Assad, "Cell suppression: disclosure protection for sensitive
+/// tabular data", Networks 22 (1992).
+///
+/// # Errors
+/// Tables that are malformed, give a cell two values or do not add up; a pattern that could not be found; an audit that
+/// does not pass.
+pub fn protect(
+    tables: &[Table],
+    policy: &Policy,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Protected, DisclosureError> {
+    check(policy)?;
+    let release = system::build(tables)?;
+    let primary = primary::apply(tables, &release, policy);
+    let system = condense(&release, &primary, policy);
+    let pattern = search(&system, policy, progress);
+    let hidden = hidden(&release, &primary, &system, &pattern);
+    if !pattern.unmet.is_empty() || !system.hopeless.is_empty() {
+        return Err(unprotectable(tables, &release, &primary, &system, &pattern));
+    }
+    let statuses = statuses(tables, &release, &primary, &hidden);
+    let public = public_view(tables, &statuses);
+    let report = audit(&public, policy, Some(&primary.targets(&release)), Some(tables), progress)?;
+    if !report.passed {
+        return Err(DisclosureError::AuditFailed(Box::new(report)));
+    }
+    let summary = summarise(tables, &statuses, &system, &pattern);
+    Ok(Protected { statuses, audit: report, summary })
+}
+
+/// The figures that must be protected, for an [`audit`] of tables that were protected elsewhere.
+///
+/// # Errors
+/// As [`protect`], for the tables.
+pub fn targets(tables: &[Table], policy: &Policy) -> Result<Vec<Target>, DisclosureError> {
+    check(policy)?;
+    let release = system::build(tables)?;
+    Ok(primary::apply(tables, &release, policy).targets(&release))
+}
+
+fn check(policy: &Policy) -> Result<(), DisclosureError> {
+    let fault = |what: &str| Err(DisclosureError::InvalidPolicy { what: what.to_owned() });
+    if !(2..=1_000_000).contains(&policy.minimum_cell) {
+        return fault("the minimum cell is below 2 or above a million");
+    }
+    match policy.level {
+        Level::Interval(width) if !(1..=1_000_000).contains(&width) => {
+            fault("the interval is below 1 or above a million")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether each printed variable is hidden.
+fn hidden(release: &Release, primary: &Primary, system: &System, pattern: &Pattern) -> Vec<bool> {
+    let variables = 0..release.variables.len();
+    variables
+        .map(|variable| match system.unknown_of[variable] {
+            Some(unknown) => pattern.hidden[unknown],
+            None => primary.hidden[variable].is_some(),
+        })
+        .collect()
+}
+
+fn unprotectable(
+    tables: &[Table],
+    release: &Release,
+    primary: &Primary,
+    system: &System,
+    pattern: &Pattern,
+) -> DisclosureError {
+    let unmet = (0..release.variables.len()).filter(|&variable| {
+        let unmet = system.unknown_of[variable].is_some_and(|unknown| pattern.unmet.contains(&unknown));
+        system.hopeless.contains(&variable) || (unmet && primary.protected[variable].is_some())
+    });
+    DisclosureError::Unprotectable { cells: unmet.map(|v| release.variables[v].places[0].name(tables)).collect() }
+}
+
+fn statuses(tables: &[Table], release: &Release, primary: &Primary, hidden: &[bool]) -> Vec<Vec<Vec<Status>>> {
+    let status = |&variable: &usize| primary.status(variable, hidden[variable]);
+    let tables = tables.iter().enumerate();
+    tables
+        .map(|(table, _)| release.printed[table].iter().map(|cells| cells.iter().map(status).collect()).collect())
+        .collect()
+}
+
+fn summarise(tables: &[Table], statuses: &[Vec<Vec<Status>>], system: &System, pattern: &Pattern) -> Summary {
+    let mut summary = Summary {
+        variables: system.unknowns.len(),
+        components: system.components(),
+        linear_programs: pattern.programs,
+        ..Summary::default()
+    };
+    for (table, statuses) in tables.iter().zip(statuses) {
+        for (value, status) in table.values.iter().flatten().zip(statuses.iter().flatten()) {
+            summary.cells += 1;
+            match status {
+                Status::Published => {}
+                Status::Primary(Reason::Zero) => summary.zeros += 1,
+                Status::Primary(_) => summary.primary += 1,
+                Status::Complementary => {
+                    summary.complementary += 1;
+                    summary.complementary_value += value;
+                }
+            }
+        }
+    }
+    summary
+}

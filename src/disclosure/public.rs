@@ -1,0 +1,50 @@
+//! What a reader of the release sees.
+
+use std::fmt;
+
+use super::policy::Status;
+use super::table::{Dimension, Measure, Table};
+
+/// A table as it is published: the structure and the figures that are not hidden.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicTable {
+    /// The table's name.
+    pub name: String,
+    /// The people counted.
+    pub universe: String,
+    /// The dimensions, outermost first.
+    pub dimensions: Vec<Dimension>,
+    /// The printed measures.
+    pub measures: Vec<Measure>,
+    /// By measure and cell, laid out as in [`Table::values`]; `None` is a hidden cell.
+    pub values: Vec<Vec<Option<i64>>>,
+}
+
+impl fmt::Debug for PublicTable {
+    /// Shows the shape only: before the audit has passed the figures are not fit to be seen.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublicTable").field("name", &self.name).field("universe", &self.universe).finish_non_exhaustive()
+    }
+}
+
+/// The reader's view of tables under a pattern (by table, measure and cell). A cell for which the pattern says nothing
+/// is hidden.
+pub fn public_view(tables: &[Table], statuses: &[Vec<Vec<Status>>]) -> Vec<PublicTable> {
+    let published = |table: usize, measure: usize, cell: usize| {
+        let status = statuses.get(table).and_then(|table| table.get(measure)).and_then(|measure| measure.get(cell));
+        status.is_some_and(|status| status.is_published())
+    };
+    let view = |(index, table): (usize, &Table)| PublicTable {
+        name: table.name.clone(),
+        universe: table.universe.clone(),
+        dimensions: table.dimensions.clone(),
+        measures: table.measures.clone(),
+        values: (table.values.iter().enumerate())
+            .map(|(measure, values)| {
+                let cells = values.iter().enumerate();
+                cells.map(|(cell, &value)| published(index, measure, cell).then_some(value)).collect()
+            })
+            .collect(),
+    };
+    tables.iter().enumerate().map(view).collect()
+}

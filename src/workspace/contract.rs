@@ -1,0 +1,316 @@
+//! `config/contracts/*.yaml`: what an extract must look like. Words follow the Open Data Contract Standard (v3) where it
+//! has one for the thing (`id`, `version`, `title`, `description`, `required`, `unique`, `classification`).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::types::{Ordered, Share};
+
+/// What one kind of extract must look like.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Its id; the file is named after it.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// The party that delivers.
+    pub partner: String,
+    /// Its title.
+    pub title: String,
+    /// What it is, where the data come from, known breaks.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// How the bytes are laid out.
+    pub format: Format,
+    /// How characters are written as bytes.
+    pub encoding: Encoding,
+    /// Whether the bytes are compressed.
+    #[serde(default)]
+    pub compression: Compression,
+    /// Columns that are there but not in `fields`: refused, or dropped unread.
+    #[serde(default)]
+    pub extra_columns: ExtraColumns,
+    /// The link fields that together identify a person within this partner. Each row gets the pseudonym of these as its
+    /// `person`. Left out where rows are not about people.
+    #[serde(default)]
+    pub person: Vec<String>,
+    /// The fields, in the order of the columns where there is no header.
+    pub fields: Vec<Field>,
+    /// Rules over several rows.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// When a delivery is refused as a whole.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+/// How the bytes are laid out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Format {
+    /// Columns between delimiters.
+    Delimited {
+        /// One character, such as `,` or `^`.
+        delimiter: char,
+        /// Whether the first line names the columns.
+        header: bool,
+        /// The quoting character; no quoting where it is left out.
+        #[serde(default)]
+        quote: Option<char>,
+        /// Whether each line ends with one more delimiter.
+        #[serde(default)]
+        trailing_delimiter: bool,
+    },
+    /// Columns at fixed positions.
+    FixedWidth {
+        /// Characters in each line, line end not counted.
+        record_length: usize,
+    },
+}
+
+/// How characters are written as bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Encoding {
+    /// UTF-8, with or without byte order mark.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// Windows code page 1252.
+    #[serde(rename = "windows-1252")]
+    Windows1252,
+    /// ASCII only.
+    #[serde(rename = "us-ascii")]
+    UsAscii,
+}
+
+/// Whether the bytes are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip.
+    Gzip,
+}
+
+/// What to do with columns that the contract does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtraColumns {
+    /// The delivery is refused.
+    #[default]
+    Refuse,
+    /// They are dropped unread.
+    Drop,
+}
+
+/// A field.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// Its name in agreements and SQL.
+    pub name: String,
+    /// The column's name in the header, where it is another one.
+    #[serde(default)]
+    pub column: Option<String>,
+    /// Where it stands in a fixed-width line.
+    #[serde(default)]
+    pub position: Option<Position>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub logical_type: LogicalType,
+    /// How dates are written, tried in order: `YYYYMMDD`, `YYYY-MM-DD`, `MM/DD/YYYY`.
+    #[serde(default)]
+    pub date_formats: Vec<DateFormat>,
+    /// The words for true and false; `true`/`false` where it is left out.
+    #[serde(default)]
+    pub boolean_words: Option<BooleanWords>,
+    /// Decimal places that the digits hold without a point: `0150` with 1 is 15.0.
+    #[serde(default)]
+    pub implied_decimals: Option<u32>,
+    /// Whether a row without it is rejected.
+    #[serde(default)]
+    pub required: bool,
+    /// Words that stand for "no value", each with its meaning, such as `"": not reported`. Blank is one of them only if
+    /// it is listed (or the field is not required).
+    #[serde(default)]
+    pub missing: Ordered<String>,
+    /// The codes it may hold, each with its meaning.
+    #[serde(default)]
+    pub allowed: Option<Ordered<String>>,
+    /// Known wrong spellings and what they stand for, such as `"10-20": "10-20%"`. Each use is counted.
+    #[serde(default)]
+    pub replace: Ordered<String>,
+    /// Clean-up before the type is read, in order. Each change is counted.
+    #[serde(default)]
+    pub clean: Vec<Clean>,
+    /// What makes two spellings of an identifier or name the same before it becomes a pseudonym.
+    #[serde(default)]
+    pub normalise: Option<Normaliser>,
+    /// Values that stand in for a real identifier, such as `0000000000`.
+    #[serde(default)]
+    pub placeholders: Option<Placeholders>,
+    /// Smallest number allowed.
+    #[serde(default)]
+    pub minimum: Option<f64>,
+    /// Largest number allowed.
+    #[serde(default)]
+    pub maximum: Option<f64>,
+    /// What it means.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// Where a field stands in a fixed-width line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// First character, counted from 1.
+    pub start: usize,
+    /// Number of characters.
+    pub length: usize,
+}
+
+/// A field's type (the words of ODCS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogicalType {
+    /// Text; Arrow `Utf8`.
+    String,
+    /// A whole number; Arrow `Int64`.
+    Integer,
+    /// A number; Arrow `Float64`.
+    Number,
+    /// True or false; Arrow `Boolean`.
+    Boolean,
+    /// A day; Arrow `Date32`.
+    Date,
+}
+
+/// How a date is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DateFormat {
+    /// `20260605`
+    #[serde(rename = "YYYYMMDD")]
+    Compact,
+    /// `2026-06-05`
+    #[serde(rename = "YYYY-MM-DD")]
+    Iso,
+    /// `06/05/2026`
+    #[serde(rename = "MM/DD/YYYY")]
+    Us,
+}
+
+/// The words for true and false.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BooleanWords {
+    /// Words for true.
+    #[serde(rename = "true")]
+    pub yes: Vec<String>,
+    /// Words for false.
+    #[serde(rename = "false")]
+    pub no: Vec<String>,
+}
+
+/// A clean-up step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Clean {
+    /// Blanks at both ends go.
+    Trim,
+    /// `="0020011"` becomes `0020011`.
+    UnwrapExcelFormula,
+}
+
+/// What makes two spellings the same before they become a pseudonym.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Normaliser {
+    /// As it is, blanks at both ends removed.
+    Exact,
+    /// Digits only.
+    Digits,
+    /// A person's name: accents, case and punctuation removed.
+    Name,
+    /// A day, written as `YYYY-MM-DD`.
+    Date,
+}
+
+/// Values that stand in for a real identifier, and what to do with a row that has one.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Placeholders {
+    /// The values.
+    pub values: Vec<String>,
+    /// Reject the row, or take the identifier as missing (it then links nothing).
+    pub action: PlaceholderAction,
+}
+
+/// What to do with a placeholder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceholderAction {
+    /// The row goes to quarantine.
+    Reject,
+    /// The value is taken as missing.
+    Missing,
+}
+
+/// A rule over several rows of a source.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Rule {
+    /// No two rows have the same values in these fields. The first of rows equal in all fields is kept and the others
+    /// are rejected as duplicates; rows that differ elsewhere are rejected as conflicts, the first one kept.
+    Unique {
+        /// The fields.
+        fields: Vec<String>,
+    },
+    /// Rows with the same key should agree in a field. They are counted, and kept or rejected as it says.
+    Consistent {
+        /// The key.
+        key: Vec<String>,
+        /// The field that should have one value per key.
+        field: String,
+        /// What was decided.
+        decision: ConsistencyDecision,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What was decided about rows that contradict each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsistencyDecision {
+    /// Each row keeps its own value; the number of keys with several values is reported.
+    KeepEach,
+    /// Rows after the first whose value differs are rejected.
+    RejectLater,
+}
+
+/// When a delivery is refused as a whole.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Thresholds {
+    /// The largest share of rejected rows.
+    pub rejected: Share,
+    /// The largest change in the number of rows against the last run, up or down.
+    pub row_change: Share,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { rejected: Share(0.01), row_change: Share(0.25) }
+    }
+}
+
+impl Contract {
+    /// The field of that name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}

@@ -1,0 +1,223 @@
+//! `pipelines/*/pipeline.yaml`: one indicator family, from sources to published tables.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::types::Ordered;
+
+/// One indicator family.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// Its name; the folder is named after it.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// What the indicator is: definition, source, known breaks.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The agreement it runs under.
+    pub agreement: String,
+    /// The purpose, one of the agreement's.
+    pub purpose: String,
+    /// When it runs, as a cron line; read by whatever starts `accord run`.
+    #[serde(default)]
+    pub schedule: Option<String>,
+    /// The extracts it reads.
+    pub sources: Ordered<Source>,
+    /// How people are linked across sources.
+    #[serde(default)]
+    pub identity: Identity,
+    /// SQL models in order, each a file beside this one: SELECT only, over `sources.*`, `links.*` and `models.*`.
+    pub models: Ordered<PathBuf>,
+    /// The tables to publish.
+    pub tables: Ordered<Table>,
+    /// How small groups are protected; the agreement's floor holds in any case.
+    #[serde(default)]
+    pub disclosure: Disclosure,
+    /// Where the release goes.
+    pub release: Release,
+}
+
+/// Extracts under one contract.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The contract.
+    pub contract: String,
+    /// Where the extracts are: a path in the extracts' storage, `*` standing for any part of a file name.
+    pub from: String,
+    /// Which of them to read.
+    pub pick: Pick,
+}
+
+/// Which deliveries to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pick {
+    /// The one whose name comes last.
+    Newest,
+    /// All of them; a delivery that equals an earlier one to the byte is read once.
+    All,
+}
+
+/// How people are linked.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Identity {
+    /// Links by name; SQL reads them as `links.NAME (left_person, right_person, rule)`.
+    pub links: Ordered<Link>,
+}
+
+/// A link between the people of two sources.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The source on the left.
+    pub left: String,
+    /// The source on the right.
+    pub right: String,
+    /// How many people of one side may be the same person of the other.
+    pub assignment: Assignment,
+    /// Rules in order. Each lists link fields that both contracts have; people that agree on all of them (none missing)
+    /// are linked, unless several people of one side share the values. A person linked by an earlier rule is done.
+    pub rules: Vec<LinkRule>,
+}
+
+/// How many people of one side may be one of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Assignment {
+    /// One to one: values shared by several people on either side link nobody and are counted as ambiguous.
+    OneToOne,
+    /// Several people on the right may be one on the left (a partner that holds duplicate records of a person).
+    OneToMany,
+}
+
+/// Fields on which two people must agree.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkRule {
+    /// The rule's name, shown in reports and in the `rule` column.
+    pub name: String,
+    /// The fields.
+    pub fields: Vec<String>,
+}
+
+/// A published table.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Its title.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The model that gives its rows.
+    pub from: String,
+    /// What one row of the model stands for: `person` (then no person may have two), or another word such as
+    /// `enrolment` (then the minimum cell also holds for the distinct people behind each cell).
+    pub counts: String,
+    /// The dimensions.
+    pub dimensions: Ordered<Option<Dimension>>,
+    /// The measures.
+    pub measures: Ordered<Measure>,
+}
+
+/// A dimension: a column of the model.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dimension {
+    /// The column above it in a hierarchy; its totals are published too.
+    pub within: Option<String>,
+    /// The label of the total over all its values; no such total where it is left out.
+    pub total: Option<String>,
+    /// The label of the total over the values within one value of `within`; `All` where it is left out.
+    pub subtotal: Option<String>,
+    /// The label of rows that have no value; such rows stop the run where it is left out.
+    pub missing: Option<String>,
+    /// What it means.
+    pub description: Option<String>,
+}
+
+/// A measure: exactly one of `count`, `count_where`, `count_by` and `ratio`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Measure {
+    /// `true`: the number of rows.
+    pub count: Option<bool>,
+    /// The number of rows in which this boolean column is true.
+    pub count_where: Option<String>,
+    /// The number of rows for each value of this text column, one measure each, named `MEASURE_VALUE` in lower case.
+    pub count_by: Option<String>,
+    /// The measure that `count_where` or `count_by` is a part of; the count where it is left out. Rows counted here must
+    /// be counted there.
+    pub of: Option<String>,
+    /// Two measures: the first divided by the second, in percent.
+    pub ratio: Option<[String; 2]>,
+    /// Decimals of a ratio; 1 where it is left out.
+    pub decimals: Option<u32>,
+    /// What it means.
+    pub description: Option<String>,
+}
+
+/// How small groups are protected.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disclosure {
+    /// The smallest count shown; the agreement's where it is left out, and never below it.
+    pub minimum_cell: Option<u64>,
+    /// What an attacker may find out about a hidden cell.
+    pub level: Level,
+    /// What becomes of counts of zero.
+    pub zeros: Zeros,
+    /// Whether groups in which nobody or everybody is counted are shown.
+    pub homogeneous: Homogeneous,
+}
+
+/// What an attacker may find out about a hidden cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Not even that it is small.
+    #[default]
+    Full,
+    /// Anything but its exact value.
+    Exact,
+}
+
+/// What becomes of counts of zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Zeros {
+    /// They carry the same mark as hidden counts.
+    #[default]
+    Hide,
+    /// They are printed.
+    Print,
+}
+
+/// Whether groups in which nobody or everybody is counted are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Homogeneous {
+    /// 0 % and 100 % are hidden.
+    #[default]
+    Hide,
+    /// They are shown.
+    Print,
+}
+
+/// Where the release goes.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Who receives it, among the agreement's recipients.
+    pub recipients: Vec<String>,
+    /// The licence of the published data, an SPDX id such as `CC-BY-4.0`.
+    #[serde(default)]
+    pub licence: Option<String>,
+    /// Sources to name, such as a data set's citation.
+    #[serde(default)]
+    pub attribution: Vec<String>,
+}
