@@ -1,6 +1,34 @@
-//! Accord runs data-sharing agreements.
+//! Accord runs data-sharing agreements: partner extracts in, an approved and audited release out.
+//!
+//! The way of a record, in order; each module takes what the one before it gives, and nothing leads back:
+//!
+//! 1. [`workspace`]: what operators, stewards and authors write, read strictly and checked;
+//! 2. [`storage`]: where extracts, state and releases are;
+//! 3. [`intake`]: an extract and its contract become typed rows; every other row goes to quarantine;
+//! 4. [`identity`]: typed rows become pseudonymized, linked rows; names end here;
+//! 5. [`model`]: SQL over pseudonymized rows, within what the agreement allows;
+//! 6. [`mod@tabulate`]: rows become cells with all margins;
+//! 7. [`disclosure`]: cells become protected and audited cells;
+//! 8. [`release`]: protected cells become a candidate, then an approved, then a published release.
+//!
+//! [`run`] puts the steps in order, [`plan`] says beforehand what they would do, [`report`] carries what they say while
+//! they work, [`staging`] holds rows between them. [`cli`] alone prints, exits, and reads environment and clock.
+//! [`synth`] makes up a county to try it all on.
 
+pub mod cli;
+pub mod disclosure;
 pub mod error;
+pub mod identity;
+pub mod intake;
+pub mod model;
+pub mod plan;
+pub mod release;
+pub mod report;
+pub mod run;
+pub mod staging;
+pub mod storage;
+pub mod synth;
+pub mod tabulate;
 pub mod workspace;
 
 pub use error::{Error, Kind, Result};

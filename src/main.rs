@@ -1,1 +1,5 @@
-fn main() {}
+//! The `accord` command.
+
+fn main() -> std::process::ExitCode {
+    accord::cli::main()
+}

@@ -13,6 +13,9 @@ use super::condense::System;
 /// Whole-number changes by unknown, sorted.
 pub(super) type Witness = Vec<(usize, i64)>;
 
+/// The columns whose signed sum is an unknown's change.
+type Columns = Vec<(Variable, f64)>;
+
 /// What a witness must do: change this sum by at least so much.
 pub(super) struct Goal<'a> {
     pub(super) sum: &'a [(usize, i64)],
@@ -22,7 +25,10 @@ pub(super) struct Goal<'a> {
 /// The unknowns that may move and the equations between them.
 struct Region {
     unknowns: Vec<usize>,
+    /// Equations, by position.
     rows: Vec<Vec<(usize, i64)>>,
+    /// The goal's sum, by position.
+    goal: Vec<(usize, i64)>,
 }
 
 /// What moving an unknown means: nothing may move it, it is hidden anyway, or it has to be hidden at a price.
@@ -41,13 +47,15 @@ pub(super) struct Local<'a> {
     /// Position in the region, or `usize::MAX`.
     position: Vec<usize>,
     pub(super) programs: usize,
+    /// Unknowns of all programs, a measure of the time spent that is the same on every machine.
+    pub(super) work: usize,
 }
 
 const OUTSIDE: usize = usize::MAX;
 
 impl<'a> Local<'a> {
     pub(super) fn new(system: &'a System) -> Self {
-        Local { system, position: vec![OUTSIDE; system.unknowns.len()], programs: 0 }
+        Local { system, position: vec![OUTSIDE; system.unknowns.len()], programs: 0, work: 0 }
     }
 
     /// A witness for the goal within regions of growing size; `None` when none is found in the largest.
@@ -71,50 +79,58 @@ impl<'a> Local<'a> {
         None
     }
 
-    /// The nearest unknowns, cheap ones first, less those that an equation with no other member pins down.
+    /// The nearest unknowns, cheap ones first, less those that an equation with no other member pins down; `None` when
+    /// that leaves nothing of the goal.
     fn region(&mut self, goal: &Goal<'_>, size: usize, movable: &dyn Fn(usize) -> Movable) -> Option<Region> {
         let members = self.nearest(goal, size, movable);
-        let mut inside = vec![true; members.len()];
         for (position, &unknown) in members.iter().enumerate() {
             self.position[unknown] = position;
         }
-        let mut stack: Vec<usize> = members.clone();
-        let mut rows: Vec<usize> = members.iter().flat_map(|&m| self.system.unknowns[m].equations.clone()).collect();
-        rows.sort_unstable();
-        rows.dedup();
-        while let Some(unknown) = stack.pop() {
-            for &equation in &self.system.unknowns[unknown].equations {
-                let mut alive = self.system.equations[equation].iter().filter(|&&(u, _)| {
-                    let position = self.position[u];
-                    position != OUTSIDE && inside[position]
-                });
-                if let (Some(&(only, _)), None) = (alive.next(), alive.next()) {
-                    inside[self.position[only]] = false;
-                    stack.extend(self.neighbours(only).filter(|&u| {
-                        let position = self.position[u];
-                        position != OUTSIDE && inside[position]
-                    }));
-                }
-            }
-        }
-        let kept: Vec<usize> = members.iter().copied().filter(|&m| inside[self.position[m]]).collect();
+        let inside = self.unpinned(&members);
         for &unknown in &members {
             self.position[unknown] = OUTSIDE;
         }
+        let kept: Vec<usize> =
+            members.iter().zip(inside).filter_map(|(&member, inside)| inside.then_some(member)).collect();
         for (position, &unknown) in kept.iter().enumerate() {
             self.position[unknown] = position;
         }
-        let local = |&(unknown, coefficient): &(usize, i64)| {
-            let position = self.position[unknown];
-            (position != OUTSIDE).then_some((position, coefficient))
-        };
-        let rows = rows.iter().map(|&row| self.system.equations[row].iter().filter_map(local).collect::<Vec<_>>());
-        let rows = rows.filter(|row| !row.is_empty()).collect();
-        let complete = goal.sum.iter().any(|&(unknown, _)| self.position[unknown] != OUTSIDE);
+        let mut rows: Vec<usize> =
+            kept.iter().flat_map(|&m| self.system.unknowns[m].equations.iter().copied()).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let rows = rows.into_iter().map(|row| self.localise(&self.system.equations[row])).collect();
+        let goal = self.localise(goal.sum);
         for &unknown in &kept {
             self.position[unknown] = OUTSIDE;
         }
-        complete.then_some(Region { unknowns: kept, rows })
+        (!goal.is_empty()).then_some(Region { unknowns: kept, rows, goal })
+    }
+
+    /// The terms inside the region, by position.
+    fn localise(&self, terms: &[(usize, i64)]) -> Vec<(usize, i64)> {
+        let terms = terms.iter().map(|&(unknown, coefficient)| (self.position[unknown], coefficient));
+        terms.filter(|&(position, _)| position != OUTSIDE).collect()
+    }
+
+    /// Which members are left when each that is alone in an equation is taken out, again and again.
+    fn unpinned(&self, members: &[usize]) -> Vec<bool> {
+        let mut inside = vec![true; members.len()];
+        let is_inside = |inside: &[bool], unknown: usize| {
+            let position = self.position[unknown];
+            position != OUTSIDE && inside[position]
+        };
+        let mut stack: Vec<usize> = members.to_vec();
+        while let Some(unknown) = stack.pop() {
+            for &equation in &self.system.unknowns[unknown].equations {
+                let mut alive = self.system.equations[equation].iter().filter(|&&(other, _)| is_inside(&inside, other));
+                if let (Some(&(only, _)), None) = (alive.next(), alive.next()) {
+                    inside[self.position[only]] = false;
+                    stack.extend(self.neighbours(only).filter(|&other| is_inside(&inside, other)));
+                }
+            }
+        }
+        inside
     }
 
     fn neighbours(&self, unknown: usize) -> impl Iterator<Item = usize> + '_ {
@@ -140,18 +156,25 @@ impl<'a> Local<'a> {
             if members.len() >= size {
                 break;
             }
-            for other in self.neighbours(unknown) {
-                if distance[other] <= at {
-                    continue;
-                }
-                let step = match movable(other) {
-                    Movable::No => continue,
-                    Movable::Free | Movable::Hidden => 2,
-                    Movable::Price(_) => 4 + self.system.unknowns[other].value.max(1).ilog2(),
-                };
-                if at + step < distance[other] {
-                    distance[other] = at + step;
-                    queue.push(Reverse((at + step, other)));
+            for &equation in &self.system.unknowns[unknown].equations {
+                // What must move to make up for this one is sooner among few than among many.
+                let terms = &self.system.equations[equation];
+                let crowd = terms.len().ilog2();
+                for &(other, _) in terms {
+                    if distance[other] <= at {
+                        continue;
+                    }
+                    let value = self.system.unknowns[other].value;
+                    let step = match movable(other) {
+                        Movable::No => continue,
+                        Movable::Free | Movable::Hidden if value > 0 => 2 + crowd,
+                        Movable::Free | Movable::Hidden => 5 + crowd,
+                        Movable::Price(_) => 4 + crowd + value.max(1).ilog2(),
+                    };
+                    if at + step < distance[other] {
+                        distance[other] = at + step;
+                        queue.push(Reverse((at + step, other)));
+                    }
                 }
             }
         }
@@ -175,32 +198,10 @@ impl<'a> Local<'a> {
         whole: bool,
     ) -> Option<Option<Witness>> {
         self.programs += 1;
+        self.work += region.unknowns.len();
         let mut problem = Problem::new(OptimizationDirection::Minimize);
-        let columns: Vec<Vec<(Variable, f64)>> = region
-            .unknowns
-            .iter()
-            .map(|&unknown| {
-                let down = (self.system.unknowns[unknown].value - self.system.unknowns[unknown].lower) as f64;
-                let price = match movable(unknown) {
-                    Movable::No | Movable::Free => 0.0,
-                    Movable::Hidden => HIDDEN_PRICE,
-                    Movable::Price(price) => price,
-                };
-                let mut add = |cost: f64, low: f64, high: f64| {
-                    if whole {
-                        // Bounds are far inside the range: witnesses move cells by small amounts.
-                        problem.add_integer_var(cost, (low.max(-1e9) as i32, high.min(1e9) as i32))
-                    } else {
-                        problem.add_var(cost, (low, high))
-                    }
-                };
-                if price == 0.0 {
-                    vec![(add(0.0, -down, f64::INFINITY), 1.0)]
-                } else {
-                    vec![(add(price, 0.0, f64::INFINITY), 1.0), (add(price, 0.0, down), -1.0)]
-                }
-            })
-            .collect();
+        let add = |&unknown: &usize| self.columns(&mut problem, unknown, movable(unknown), whole);
+        let columns: Vec<Columns> = region.unknowns.iter().map(add).collect();
         let expression = |terms: &[(usize, i64)]| {
             let mut sum = LinearExpr::empty();
             for &(position, coefficient) in terms {
@@ -213,15 +214,10 @@ impl<'a> Local<'a> {
         for row in &region.rows {
             problem.add_constraint(expression(row), ComparisonOp::Eq, 0.0);
         }
-        let wanted: Vec<(usize, i64)> = goal
-            .sum
-            .iter()
-            .filter_map(|&(unknown, c)| region.unknowns.iter().position(|&u| u == unknown).map(|p| (p, c)))
-            .collect();
-        problem.add_constraint(expression(&wanted), ComparisonOp::Ge, goal.change as f64);
+        problem.add_constraint(expression(&region.goal), ComparisonOp::Ge, goal.change as f64);
         let mut options = SolveOptions::default();
         options.node_limit = Some(NODE_LIMIT);
-        options.mip_gap = if whole { 0.05 } else { 0.0 };
+        options.mip_gap = if whole { WHOLE_GAP } else { 0.0 };
         let solution = problem.solve_with(options).ok()?.into_solution().ok()?;
         let moves = columns.iter().map(|parts| {
             let value: f64 = parts.iter().map(|&(column, sign)| sign * solution.var_value(column)).sum();
@@ -231,6 +227,26 @@ impl<'a> Local<'a> {
             region.unknowns.iter().copied().zip(moves).filter(|&(_, change)| change != 0).collect();
         witness.sort_unstable();
         Some(self.holds(goal, &witness).then_some(witness))
+    }
+
+    /// The columns of one unknown: its change, split into up and down where it has a price.
+    fn columns(&self, problem: &mut Problem, unknown: usize, movable: Movable, whole: bool) -> Columns {
+        let down = (self.system.unknowns[unknown].value - self.system.unknowns[unknown].lower) as f64;
+        let price = match movable {
+            Movable::No | Movable::Free => 0.0,
+            Movable::Hidden => HIDDEN_PRICE,
+            Movable::Price(price) => price,
+        };
+        let mut add = |low: f64, high: f64| match whole {
+            // Witnesses move cells by small amounts; these bounds are far outside.
+            true => problem.add_integer_var(price, (low.max(-1e9) as i32, high.min(1e9) as i32)),
+            false => problem.add_var(price, (low, high)),
+        };
+        if price == 0.0 {
+            vec![(add(-down, f64::INFINITY), 1.0)]
+        } else {
+            vec![(add(0.0, f64::INFINITY), 1.0), (add(0.0, down), -1.0)]
+        }
     }
 
     /// Whether the witness keeps every equation and every bound and reaches the goal, in whole numbers.
@@ -260,6 +276,8 @@ pub(super) fn reach(sum: &[(usize, i64)], witness: &Witness) -> i64 {
     sum.iter().map(|&(unknown, coefficient)| coefficient * change(unknown)).sum()
 }
 
+/// How far from the best a whole-number answer may be.
+const WHOLE_GAP: f64 = 0.05;
 /// Far below the price of any cell that is still published.
 const HIDDEN_PRICE: f64 = 1e-3;
 /// Nodes of a whole-number program, so that it ends after the same work on every machine.

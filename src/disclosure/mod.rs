@@ -35,5 +35,5 @@ pub use error::DisclosureError;
 pub use policy::{Level, Phase, Policy, Progress, Reason, Status, Summary, Weight, Zeros};
 pub use primary::Target;
 pub use protect::{Protected, protect, targets};
-pub use public::{PublicTable, public_view};
+pub use public::{Change, Evidence, PublicTable, public_view};
 pub use table::{CellName, Dimension, Measure, MeasureKind, Node, Table};

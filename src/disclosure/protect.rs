@@ -5,7 +5,7 @@ use super::condense::{System, condense};
 use super::error::DisclosureError;
 use super::policy::{Level, Policy, Progress, Reason, Status, Summary};
 use super::primary::{self, Primary, Target};
-use super::public::public_view;
+use super::public::{Change, Evidence, public_view};
 use super::search::{Pattern, search};
 use super::system::{self, Release};
 use super::table::Table;
@@ -59,9 +59,11 @@ pub fn protect(
     if !pattern.unmet.is_empty() || !system.hopeless.is_empty() {
         return Err(unprotectable(tables, &release, &primary, &system, &pattern));
     }
-    let statuses = statuses(tables, &release, &primary, &hidden);
+    let statuses = statuses(&release, &primary, &hidden);
     let public = public_view(tables, &statuses);
-    let report = audit(&public, policy, Some(&primary.targets(&release)), Some(tables), progress)?;
+    let changes = changes(&release, &system, &pattern);
+    let evidence = Evidence { tables, changes: &changes };
+    let report = audit(&public, policy, Some(&primary.targets(&release)), Some(evidence), progress)?;
     if !report.passed {
         return Err(DisclosureError::AuditFailed(Box::new(report)));
     }
@@ -103,6 +105,21 @@ fn hidden(release: &Release, primary: &Primary, system: &System, pattern: &Patte
         .collect()
 }
 
+/// The search's witnesses as changes of printed cells.
+fn changes(release: &Release, system: &System, pattern: &Pattern) -> Vec<Vec<Change>> {
+    let mut printed = vec![Vec::new(); system.unknowns.len()];
+    for (variable, unknown) in release.variables.iter().zip(&system.unknown_of) {
+        if let (true, Some(unknown)) = (variable.is_printed(), unknown) {
+            printed[*unknown].push(variable.places[0]);
+        }
+    }
+    let change = |&(unknown, by): &(usize, i64)| {
+        let places = printed[unknown].iter();
+        places.map(move |place| Change { table: place.table, measure: place.measure, cell: place.cell, by })
+    };
+    pattern.witnesses.iter().map(|witness| witness.iter().flat_map(change).collect()).collect()
+}
+
 fn unprotectable(
     tables: &[Table],
     release: &Release,
@@ -117,12 +134,11 @@ fn unprotectable(
     DisclosureError::Unprotectable { cells: unmet.map(|v| release.variables[v].places[0].name(tables)).collect() }
 }
 
-fn statuses(tables: &[Table], release: &Release, primary: &Primary, hidden: &[bool]) -> Vec<Vec<Vec<Status>>> {
+fn statuses(release: &Release, primary: &Primary, hidden: &[bool]) -> Vec<Vec<Vec<Status>>> {
     let status = |&variable: &usize| primary.status(variable, hidden[variable]);
-    let tables = tables.iter().enumerate();
-    tables
-        .map(|(table, _)| release.printed[table].iter().map(|cells| cells.iter().map(status).collect()).collect())
-        .collect()
+    let measures =
+        |measures: &Vec<Vec<usize>>| measures.iter().map(|cells| cells.iter().map(status).collect()).collect();
+    release.printed.iter().map(measures).collect()
 }
 
 fn summarise(tables: &[Table], statuses: &[Vec<Vec<Status>>], system: &System, pattern: &Pattern) -> Summary {

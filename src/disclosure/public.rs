@@ -23,7 +23,10 @@ pub struct PublicTable {
 impl fmt::Debug for PublicTable {
     /// Shows the shape only: before the audit has passed the figures are not fit to be seen.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublicTable").field("name", &self.name).field("universe", &self.universe).finish_non_exhaustive()
+        f.debug_struct("PublicTable")
+            .field("name", &self.name)
+            .field("universe", &self.universe)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,4 +50,33 @@ pub fn public_view(tables: &[Table], statuses: &[Vec<Vec<Status>>]) -> Vec<Publi
             .collect(),
     };
     tables.iter().enumerate().map(view).collect()
+}
+
+/// Another value of a printed cell, as a difference from a whole table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// Index of the table.
+    pub table: usize,
+    /// Index of the measure.
+    pub measure: usize,
+    /// Index of the cell.
+    pub cell: usize,
+    /// What is added to the cell's value.
+    pub by: i64,
+}
+
+impl fmt::Debug for Change {
+    /// Shows the place only: how far a cell can move says how large it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Change({}, {}, {})", self.table, self.measure, self.cell)
+    }
+}
+
+/// Proposals for tables that agree with everything published. The audit checks each exactly and believes none.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// A whole table set, such as the true one.
+    pub tables: &'a [Table],
+    /// Others, as differences from it. A cell that stands in several tables is named once.
+    pub changes: &'a [Vec<Change>],
 }

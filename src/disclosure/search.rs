@@ -15,6 +15,8 @@ pub(super) struct Pattern {
     pub(super) hidden: Vec<bool>,
     /// Unknowns for which no witness was found.
     pub(super) unmet: Vec<usize>,
+    /// The changes that show, between them, that every protected unknown may be another.
+    pub(super) witnesses: Vec<Witness>,
     /// Linear programs solved.
     pub(super) programs: usize,
 }
@@ -22,9 +24,11 @@ pub(super) struct Pattern {
 /// How large a part of the system a linear program looks at, in unknowns: the first that gives a witness ends it.
 const SEARCH_SIZES: [usize; 5] = [120, 400, 1200, 4000, usize::MAX];
 /// The same when publishing again.
-const RELEASE_SIZES: [usize; 2] = [80, 240];
+const RELEASE_SIZES: [usize; 2] = [400, 1200];
+/// The work after which publishing again only takes what costs nothing, in unknowns of linear programs.
+const RELEASE_WORK: usize = 150_000;
 /// Figures that may need a new witness for one cell to be published again.
-const RELEASE_FIGURES: usize = 12;
+const RELEASE_FIGURES: usize = 100;
 
 struct Search<'a> {
     system: &'a System,
@@ -49,13 +53,21 @@ pub(super) fn search(system: &System, policy: &Policy, progress: &mut dyn FnMut(
     let hidden = system.unknowns.iter().map(|unknown| unknown.printed && unknown.primary).collect();
     let count = system.unknowns.len();
     let local = Local::new(system);
-    let mut search =
-        Search { system, policy, local, hidden, witnesses: Vec::new(), moving: vec![Vec::new(); count], sums: Vec::new() };
+    let mut search = Search {
+        system,
+        policy,
+        local,
+        hidden,
+        witnesses: Vec::new(),
+        moving: vec![Vec::new(); count],
+        sums: Vec::new(),
+    };
     let unmet = search.protect_all(progress);
     if unmet.is_empty() {
         search.publish_again(progress);
     }
-    Pattern { hidden: search.hidden, unmet, programs: search.local.programs }
+    let witnesses = search.witnesses.into_iter().filter(|kept| kept.alive).map(|kept| kept.moves).collect();
+    Pattern { hidden: search.hidden, unmet, witnesses, programs: search.local.programs }
 }
 
 impl Search<'_> {
@@ -78,11 +90,11 @@ impl Search<'_> {
         unmet
     }
 
-    /// The largest figures first: they need the least, and their witnesses serve the small ones beside them.
+    /// The smallest figures first: measured to hide less than the other way round, at the default policy.
     fn order(&self) -> Vec<usize> {
         let unknowns = self.system.unknowns.iter().enumerate();
         let mut order: Vec<usize> = unknowns.filter(|(_, unknown)| unknown.protected).map(|(index, _)| index).collect();
-        order.sort_by_key(|&index| (std::cmp::Reverse(self.system.unknowns[index].value), index));
+        order.sort_by_key(|&index| (self.system.unknowns[index].value, index));
         order
     }
 
@@ -152,15 +164,30 @@ impl Search<'_> {
         if self.policy.level == Level::Full {
             return None;
         }
-        let sums = (0..self.system.equations.len()).filter_map(|equation| self.implied(equation));
-        sums.into_iter().find(|sum| !self.sums.contains(sum))
+        let known = self.known();
+        let mut sums = (0..self.system.equations.len()).filter_map(|equation| self.implied(equation, &known));
+        sums.find(|sum| !self.sums.contains(sum))
+    }
+
+    /// What is published, and what subtraction gives.
+    fn known(&self) -> Vec<bool> {
+        let unknowns = self.system.unknowns.iter().zip(&self.hidden);
+        let mut known: Vec<bool> = unknowns.map(|(unknown, &hidden)| unknown.printed && !hidden).collect();
+        let mut queue: Vec<usize> = (0..self.system.equations.len()).collect();
+        while let Some(equation) = queue.pop() {
+            let mut open = self.system.equations[equation].iter().filter(|&&(index, _)| !known[index]);
+            if let (Some(&(only, _)), None) = (open.next(), open.next()) {
+                known[only] = true;
+                queue.extend(&self.system.unknowns[only].equations);
+            }
+        }
+        known
     }
 
     /// The sum of hidden figures that an equation shows to be small.
-    fn implied(&self, equation: usize) -> Option<Vec<(usize, i64)>> {
+    fn implied(&self, equation: usize, known: &[bool]) -> Option<Vec<(usize, i64)>> {
         let terms = &self.system.equations[equation];
-        let unknown = |&&(index, _): &&(usize, i64)| !self.system.unknowns[index].printed || self.hidden[index];
-        let sum: Vec<(usize, i64)> = terms.iter().filter(unknown).copied().collect();
+        let sum: Vec<(usize, i64)> = terms.iter().filter(|&&(index, _)| !known[index]).copied().collect();
         let one_sign = sum.iter().all(|&(_, c)| c > 0) || sum.iter().all(|&(_, c)| c < 0);
         let value: i64 = sum.iter().map(|&(index, c)| c * self.system.unknowns[index].value).sum();
         (sum.len() > 1 && one_sign && self.policy.is_small(value.abs())).then_some(sum)
@@ -171,9 +198,10 @@ impl Search<'_> {
         let mut cells: Vec<usize> = (0..unknowns.len()).filter(|&u| self.hidden[u] && !unknowns[u].primary).collect();
         cells.sort_by(|&a, &b| unknowns[b].cost.total_cmp(&unknowns[a].cost).then(a.cmp(&b)));
         let total = cells.len();
+        let limit = self.local.work + RELEASE_WORK;
         for (done, cell) in cells.into_iter().enumerate() {
             progress(Progress { phase: Phase::Release, done, total });
-            if self.can_do_without(cell) {
+            if self.can_do_without(cell, self.local.work < limit) {
                 self.hidden[cell] = false;
                 for &index in &self.moving[cell] {
                     self.witnesses[index].alive = false;
@@ -182,12 +210,10 @@ impl Search<'_> {
         }
     }
 
-    /// Whether all that relied on the cell can be protected without moving it.
-    fn can_do_without(&mut self, cell: usize) -> bool {
+    /// Whether all that relied on the cell can be protected without moving it; when not `trying`, whether it is already.
+    fn can_do_without(&mut self, cell: usize, trying: bool) -> bool {
         self.hidden[cell] = false;
-        let fresh_sum = self.system.unknowns[cell].equations.iter().any(|&equation| {
-            self.policy.level != Level::Full && self.implied(equation).is_some_and(|sum| !self.sums.contains(&sum))
-        });
+        let fresh_sum = self.small_sum().is_some();
         self.hidden[cell] = true;
         if fresh_sum {
             return false;
@@ -200,7 +226,8 @@ impl Search<'_> {
         figures.sort_unstable();
         figures.dedup();
         figures.retain(|&unknown| self.need(unknown, Some(cell)).is_some());
-        if figures.len() > RELEASE_FIGURES {
+        let bearable = if trying { RELEASE_FIGURES } else { 0 };
+        if figures.len() > bearable {
             return false;
         }
         let sums = self.sums.clone();

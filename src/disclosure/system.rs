@@ -103,7 +103,8 @@ impl<'a> Names<'a> {
             .iter()
             .map(|dimension| {
                 let total = dimension.total();
-                let number = |node: usize| self.coordinates[&(dimension.name.as_str(), dimension.nodes[node].id.as_str())];
+                let number =
+                    |node: usize| self.coordinates[&(dimension.name.as_str(), dimension.nodes[node].id.as_str())];
                 (0..dimension.nodes.len()).map(|node| (Some(node) != total).then(|| number(node))).collect()
             })
             .collect();
@@ -134,9 +135,41 @@ pub(super) fn build(tables: &[Table]) -> Result<Release, DisclosureError> {
         table.check()?;
     }
     check_names(tables)?;
+    let (found, keys) = figures(tables)?;
+    let numbers: BTreeMap<&Key, usize> = found.keys().zip(0..).collect();
+    let number = |own: Vec<(Place, Key)>| {
+        let mut by_quantity = Quantities::new();
+        for (place, key) in own {
+            by_quantity.entry((place.measure, place.of)).or_default().push(numbers[&key]);
+        }
+        by_quantity
+    };
+    let lookup: Vec<Quantities> = keys.into_iter().map(number).collect();
+    let printed = tables
+        .iter()
+        .zip(&lookup)
+        .map(|(table, own)| (0..table.measures.len()).map(|measure| own[&(measure, None)].clone()).collect())
+        .collect();
+    let mut equations = BTreeMap::new();
+    for (table, own) in tables.iter().zip(&lookup) {
+        totals(table, own, &mut equations);
+        relations(table, own, &mut equations);
+    }
+    let variables: Vec<Variable> = found.into_values().collect();
+    check_sums(tables, &variables, &equations)?;
+    let equations = equations.into_keys().map(|(total, parts)| Equation { total, parts }).collect();
+    Ok(Release { variables, equations, printed })
+}
+
+/// Variables by cell, for each measure and each complement of a table.
+type Quantities = BTreeMap<(usize, Option<usize>), Vec<usize>>;
+/// The distinct figures by key, and for each table the key of each of its places.
+type Figures = (BTreeMap<Key, Variable>, Vec<Vec<(Place, Key)>>);
+
+fn figures(tables: &[Table]) -> Result<Figures, DisclosureError> {
     let names = Names::of(tables);
     let mut found: BTreeMap<Key, Variable> = BTreeMap::new();
-    let mut keys: Vec<Vec<(Place, Key)>> = Vec::new();
+    let mut keys = Vec::new();
     for (index, table) in tables.iter().enumerate() {
         let universe = names.universes[table.universe.as_str()];
         let cells = names.cells(table);
@@ -152,31 +185,7 @@ pub(super) fn build(tables: &[Table]) -> Result<Release, DisclosureError> {
         }
         keys.push(own);
     }
-    let numbers: BTreeMap<&Key, usize> = found.keys().zip(0..).collect();
-    let lookup: Vec<BTreeMap<(usize, Option<usize>), Vec<usize>>> = keys
-        .iter()
-        .map(|own| {
-            let mut by_quantity: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-            for (place, key) in own {
-                by_quantity.entry((place.measure, place.of)).or_default().push(numbers[key]);
-            }
-            by_quantity
-        })
-        .collect();
-    let printed = tables
-        .iter()
-        .zip(&lookup)
-        .map(|(table, own)| (0..table.measures.len()).map(|measure| own[&(measure, None)].clone()).collect())
-        .collect();
-    let mut equations = BTreeMap::new();
-    for (table, own) in tables.iter().zip(&lookup) {
-        totals(table, own, &mut equations);
-        relations(table, own, &mut equations);
-    }
-    let variables: Vec<Variable> = found.into_values().collect();
-    check_sums(tables, &variables, &equations)?;
-    let equations = equations.into_keys().map(|(total, parts)| Equation { total, parts }).collect();
-    Ok(Release { variables, equations, printed })
+    Ok((found, keys))
 }
 
 fn check_names(tables: &[Table]) -> Result<(), DisclosureError> {
@@ -233,7 +242,7 @@ fn add(equations: &mut Equations, total: usize, mut parts: Vec<usize>, rule: imp
 }
 
 /// Each inner node is the sum of its children, at every combination of the other coordinates.
-fn totals(table: &Table, own: &BTreeMap<(usize, Option<usize>), Vec<usize>>, equations: &mut Equations) {
+fn totals(table: &Table, own: &Quantities, equations: &mut Equations) {
     let strides = table.strides();
     for (dimension, stride) in table.dimensions.iter().zip(strides) {
         let children = dimension.children();
@@ -253,7 +262,7 @@ fn totals(table: &Table, own: &BTreeMap<(usize, Option<usize>), Vec<usize>>, equ
 }
 
 /// Whole = measure + complement, for every enclosing measure; whole = sum of its parts.
-fn relations(table: &Table, own: &BTreeMap<(usize, Option<usize>), Vec<usize>>, equations: &mut Equations) {
+fn relations(table: &Table, own: &Quantities, equations: &mut Equations) {
     for (&(measure, of), complements) in own {
         let Some(of) = of else { continue };
         for (cell, &complement) in complements.iter().enumerate() {
@@ -267,9 +276,9 @@ fn relations(table: &Table, own: &BTreeMap<(usize, Option<usize>), Vec<usize>>, 
         if parts.is_empty() {
             continue;
         }
-        for cell in 0..table.cell_count() {
+        for (cell, &whole) in own[&(of, None)].iter().enumerate() {
             let variables = parts.iter().map(|&part| own[&(part, None)][cell]).collect();
-            add(equations, own[&(of, None)][cell], variables, || "parts of a measure".to_owned());
+            add(equations, whole, variables, || "parts of a measure".to_owned());
         }
     }
 }

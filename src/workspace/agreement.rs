@@ -198,12 +198,14 @@ impl<'de> Deserialize<'de> for Keep {
         if text == "until_agreement_ends" {
             return Ok(Keep::UntilAgreementEnds);
         }
-        text.strip_suffix('d').and_then(|digits| digits.parse().ok()).map(|days| Keep::For(Days(days))).ok_or_else(|| {
-            serde::de::Error::invalid_value(
-                serde::de::Unexpected::Str(&text),
-                &"a number of days such as 30d, or until_agreement_ends",
-            )
-        })
+        text.strip_suffix('d').and_then(|digits| digits.parse().ok()).map(|days| Keep::For(Days(days))).ok_or_else(
+            || {
+                serde::de::Error::invalid_value(
+                    serde::de::Unexpected::Str(&text),
+                    &"a number of days such as 30d, or until_agreement_ends",
+                )
+            },
+        )
     }
 }
 

@@ -2,11 +2,18 @@
 //! One file per concept.
 
 mod agreement;
+mod check;
 mod contract;
+mod diagnose;
+mod document;
+mod load;
 mod pipeline;
+mod resolved;
 mod roles;
+mod schema;
 mod secrets;
 mod settings;
+mod shape;
 mod types;
 
 pub use agreement::{
@@ -17,11 +24,19 @@ pub use contract::{
     BooleanWords, Clean, Compression, ConsistencyDecision, Contract, DateFormat, Encoding, ExtraColumns, Field, Format,
     LogicalType, Normaliser, PlaceholderAction, Placeholders, Position, Rule, Thresholds,
 };
+pub use diagnose::{Finding, Findings, SourceText};
+pub use document::Document;
+pub use load::{load, read};
 pub use pipeline::{
     Assignment, Dimension, Disclosure, Homogeneous, Identity, Level, Link, LinkRule, Measure, Pick, Pipeline, Release,
     Source, Table, Zeros,
 };
+pub use resolved::{Model, ResolvedPipeline, ResolvedSource, Workspace, find_root};
 pub use roles::{Operator, PublicKeyRef, Recipient, Roles, Steward};
+pub use schema::schemas;
 pub use secrets::{Secrets, WorkspaceSecrets};
 pub use settings::{EngineConfig, KeyringConfig, Settings, StorageConfig, Unlock};
 pub use types::{ByteSize, Days, Ordered, SecretRef, Share};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,17 @@
+//! The command as its users have it: each test runs `accord` in a workspace of its own and looks at what it says, what
+//! it leaves on disk and how it exits. Tests are named after what they guarantee.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests read files, the environment and the clock")]
+
+mod harness;
+mod s3_server;
+
+mod approvals;
+mod bad_input;
+mod forbidden;
+mod killed;
+mod published;
+mod repeated;
+mod s3;
+mod storage_s3;
+mod synth;

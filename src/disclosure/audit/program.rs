@@ -1,8 +1,11 @@
 //! Linear programs over a part of the reader's system, and the exact check of what they propose.
 
+use std::collections::BTreeMap;
+
 use microlp::{ComparisonOp, Error, LinearExpr, OptimizationDirection, Problem, SolveOptions};
 
 use super::unknowns::Reader;
+use crate::disclosure::public::Change;
 
 /// A reader's assignment for the unknowns, and what has been seen of each.
 pub(super) struct Room<'r, 'a> {
@@ -168,6 +171,32 @@ impl<'r, 'a> Room<'r, 'a> {
             }
             Outcome::Infeasible => Answer::Infeasible,
             Outcome::Failed => Answer::Unknown,
+        }
+    }
+
+    /// Looks at proposed changes of a component's base; those that fit exactly count.
+    pub(super) fn consider(&mut self, component: &[usize], proposals: &[Vec<Change>]) {
+        let reader = self.reader;
+        for proposal in proposals {
+            let mut printed: BTreeMap<usize, i64> = BTreeMap::new();
+            for change in proposal {
+                let figures = reader.at.get(change.table).and_then(|at| at.get(&(change.measure, None)));
+                if let Some(&figure) = figures.and_then(|figures| figures.get(change.cell)) {
+                    printed.insert(figure, change.by);
+                }
+            }
+            // What is not printed follows: whole = measure + complement.
+            let mut all = printed.clone();
+            for sum in printed.keys().flat_map(|&figure| &reader.figures[figure].sums) {
+                let sum = &reader.sums[*sum];
+                if let Some(&complement) = sum.pieces.iter().find(|&&piece| reader.figures[piece].place.2.is_some()) {
+                    let by = |figure: &usize| printed.get(figure).copied().unwrap_or(0);
+                    all.insert(complement, by(&sum.whole) - sum.pieces.iter().map(by).sum::<i64>());
+                }
+            }
+            all.retain(|figure, by| *by != 0 && component.binary_search(figure).is_ok());
+            let (figures, values): (Vec<usize>, Vec<i64>) = all.into_iter().unzip();
+            self.learn(&figures, &values);
         }
     }
 

@@ -8,7 +8,7 @@ use super::unknowns::Reader;
 use crate::disclosure::error::DisclosureError;
 use crate::disclosure::policy::{Level, Phase, Policy, Progress};
 use crate::disclosure::primary::Target;
-use crate::disclosure::public::PublicTable;
+use crate::disclosure::public::{Evidence, PublicTable};
 use crate::disclosure::table::{MeasureKind, Table};
 
 /// Sizes of the parts of the system that are tried before the whole, in unknowns.
@@ -19,8 +19,8 @@ const SIZES: [usize; 3] = [60, 250, 1000];
 /// `targets` are the figures that must be protected, which the release knows; each must meet the policy's level.
 /// Without them every hidden figure is examined, and one is reported when it can only be one small value, or only be
 /// nobody or everybody of a group. In both cases every figure that can be subtracted is checked, and every sum of hidden
-/// figures that a published total shows. `witness` is a whole table that fits the published figures, such as the
-/// true one: it is checked, not believed, and saves finding one.
+/// figures that a published total shows. `evidence` proposes tables that fit the published figures: each is checked
+/// exactly, none is believed, and what they do not show is searched for as if there were none.
 ///
 /// # Guarantees
 /// When the report has passed: for each target there are whole tables, not negative, at least 1 where the policy's
@@ -43,13 +43,14 @@ pub fn audit(
     public: &[PublicTable],
     policy: &Policy,
     targets: Option<&[Target]>,
-    witness: Option<&[Table]>,
+    evidence: Option<Evidence<'_>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AuditReport, DisclosureError> {
     let mut reader = Reader::new(public, policy)?;
     let hidden = reader.figures.iter().filter(|figure| figure.known.is_none()).count();
     reader.subtract()?;
-    let mut audit = Audit { reader: &reader, policy, wanted: BTreeMap::new(), findings: BTreeMap::new(), protected: 0 };
+    let (wanted, findings, every) = (BTreeMap::new(), BTreeMap::new(), targets.is_none());
+    let mut audit = Audit { reader: &reader, policy, wanted, findings, protected: 0, every };
     let (sums, small_sums) = audit.sums();
     audit.known(targets);
     let components = reader.components();
@@ -61,10 +62,11 @@ pub fn audit(
         if own.is_empty() {
             continue;
         }
-        if !audit.anchor(&mut room, component, witness)? {
+        if !audit.anchor(&mut room, component, evidence)? {
             audit.findings.extend(own.iter().map(|&figure| (figure, FindingKind::Undecided)));
             continue;
         }
+        room.consider(component, evidence.map_or(&[], |evidence| evidence.changes));
         if component.len() <= SIZES[1] {
             audit.raise_together(&mut room, component, &own);
         }
@@ -89,6 +91,8 @@ struct Audit<'r, 'a> {
     wanted: BTreeMap<usize, Level>,
     findings: BTreeMap<usize, FindingKind>,
     protected: usize,
+    /// No targets: every hidden figure is examined, and only one that gives somebody away is a finding.
+    every: bool,
 }
 
 impl Audit<'_, '_> {
@@ -169,14 +173,14 @@ impl Audit<'_, '_> {
         })
     }
 
-    /// Gives a component an assignment that fits: the witness, or one that is found.
+    /// Gives a component an assignment that fits: the one proposed, or one that is found.
     fn anchor(
         &self,
         room: &mut Room<'_, '_>,
         component: &[usize],
-        witness: Option<&[Table]>,
+        evidence: Option<Evidence<'_>>,
     ) -> Result<bool, DisclosureError> {
-        if witness.is_some_and(|tables| room.adopt(component, |figure| self.witnessed(tables, figure))) {
+        if evidence.is_some_and(|evidence| room.adopt(component, |figure| self.proposed(evidence.tables, figure))) {
             return Ok(true);
         }
         match room.found(component) {
@@ -188,8 +192,8 @@ impl Audit<'_, '_> {
         }
     }
 
-    /// A witness's value of a figure; a misshapen witness gives what the exact check refuses.
-    fn witnessed(&self, tables: &[Table], figure: usize) -> i64 {
+    /// A proposed table's value of a figure; a misshapen table gives what the exact check refuses.
+    fn proposed(&self, tables: &[Table], figure: usize) -> i64 {
         let (table, measure, of, cell) = self.reader.figures[figure].place;
         let value = |measure: usize| {
             let values = tables.get(table).and_then(|table| table.values.get(measure));
@@ -231,6 +235,9 @@ impl Audit<'_, '_> {
     fn raise_together(&self, room: &mut Room<'_, '_>, component: &[usize], own: &[usize]) {
         let part = Part { figures: component.to_vec(), complete: true };
         let goals = self.goals(room, &part);
+        if goals.is_empty() {
+            return;
+        }
         room.stretch(&part, &goals, false);
         let down: Vec<(usize, i64)> = own.iter().map(|&figure| (figure, -1)).collect();
         room.stretch(&part, &down, false);
@@ -252,7 +259,7 @@ impl Audit<'_, '_> {
         let kind = if self.is_met(level, room.seen[figure]) { None } else { self.decide(room, figure, level) };
         match kind {
             None => self.protected += 1,
-            Some(FindingKind::SingleValue) if level == Level::Exact && self.is_harmless(room, figure) => {
+            Some(FindingKind::SingleValue) if self.every && self.is_harmless(room, figure) => {
                 self.protected += 1;
             }
             Some(kind) => {
@@ -264,7 +271,7 @@ impl Audit<'_, '_> {
     /// Without targets a figure that is known and gives nobody away is no finding.
     fn is_harmless(&self, room: &Room<'_, '_>, figure: usize) -> bool {
         let known = |other: usize| Some(room.base[other]);
-        self.policy.level != Level::Exact && !self.is_harmful(figure, room.base[figure], known)
+        !self.is_harmful(figure, room.base[figure], known)
     }
 
     /// Bounds a figure over its whole component: first by linear programs, then in whole numbers.

@@ -30,8 +30,11 @@ pub(super) struct Reader<'a> {
     pub(super) figures: Vec<Figure>,
     pub(super) sums: Vec<Sum>,
     /// Figure by table, (measure, enclosing measure) and cell.
-    pub(super) at: Vec<BTreeMap<(usize, Option<usize>), Vec<usize>>>,
+    pub(super) at: Vec<Quantities>,
 }
+
+/// Figures by cell, for each measure and each complement of a measure in an enclosing one.
+pub(super) type Quantities = BTreeMap<(usize, Option<usize>), Vec<usize>>;
 
 type Identity = (String, String, Option<String>, Vec<(String, String)>);
 
@@ -138,7 +141,8 @@ impl<'a> Reader<'a> {
         let mut sums = BTreeMap::new();
         for (table, at) in self.tables.iter().zip(&self.at) {
             for (axis, dimension) in table.dimensions.iter().enumerate() {
-                for (measure, cell) in (0..table.measures.len()).flat_map(|m| (0..cells_of(table)).map(move |c| (m, c))) {
+                for (measure, cell) in (0..table.measures.len()).flat_map(|m| (0..cells_of(table)).map(move |c| (m, c)))
+                {
                     let figures = &at[&(measure, None)];
                     let mut nodes = nodes_of(table, cell);
                     let whole = nodes[axis];
@@ -197,6 +201,9 @@ impl<'a> Reader<'a> {
                 }
                 (terms, rest) if terms.len() == 1 => {
                     let (figure, sign) = terms[0];
+                    if sign * rest < 0 {
+                        return Err(DisclosureError::Contradiction { cell: Box::new(self.name(figure)) });
+                    }
                     self.figures[figure].known = Some(sign * rest);
                     self.figures[figure].from = Some(sum);
                     queue.extend(self.figures[figure].sums.iter().copied());

@@ -1,0 +1,51 @@
+# The front door. `make` alone says what there is.
+SHELL := /bin/sh
+CARGO ?= cargo
+PYTHON ?= python3
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+ACCORD := $(TARGET)/debug/accord
+VENV := $(TARGET)/venv
+DEMO := var/demo
+
+.PHONY: help build demo check test bench schema docs clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Compile the command
+	@$(CARGO) build --locked
+
+demo: build ## Run both pipelines, approve, publish and verify, on this machine alone
+	@ACCORD="$(abspath $(ACCORD))" DEMO="$(DEMO)" sh fixtures/demo.sh
+
+test: $(VENV)/.ready ## Run all tests
+	@ACCORD_PYTHON="$(abspath $(VENV))/bin/python" $(CARGO) test --locked
+
+check: ## Formatting, lints, schemas, one version of the large parts
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --locked --all-targets -- -D warnings
+	@$(CARGO) run --quiet --locked -- schema --check
+	@$(CARGO) run --quiet --locked -- check
+	@for name in arrow datafusion object_store parquet; do \
+		n=$$(grep -c "^name = \"$$name\"$$" Cargo.lock); \
+		[ "$$n" = 1 ] || { echo "Cargo.lock holds $$n versions of $$name" >&2; exit 1; }; \
+	done
+	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences were not checked"; fi
+
+bench: build ## Measure the steps on generated extracts
+	@ACCORD="$(abspath $(ACCORD))" sh benches/bench.sh
+
+schema: build ## Write config/schemas/
+	@$(ACCORD) schema
+
+docs: ## Build the code's documentation
+	@$(CARGO) doc --locked --no-deps --document-private-items
+
+clean: ## Remove what demo and test leave beside the compiled code
+	@rm -rf var "$(VENV)"
+
+$(VENV)/.ready: tests/python/requirements.txt
+	@$(PYTHON) -m venv "$(VENV)"
+	@"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+	@touch $@

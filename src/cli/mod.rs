@@ -1,0 +1,130 @@
+//! The command line: one file per command. The only folder that prints, exits, and reads the environment and the clock.
+
+mod app;
+mod check;
+mod keys;
+mod ledger;
+mod output;
+mod plan;
+mod progress;
+mod quarantine;
+mod release;
+mod run;
+mod schema;
+mod synth;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use app::App;
+
+/// Runs data-sharing agreements: partner extracts in, an approved and audited release out.
+///
+/// The way through: `accord check` reads the workspace, `accord plan` says what a pipeline would do, `accord run` makes
+/// a candidate, the partners' stewards look at it with `accord release show` and say yes with `accord release approve`,
+/// and `accord release publish` puts it where analysts read it.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage, 3 config, 4 data did not meet its contract, 5 the agreement forbids it,
+/// 6 disclosure audit failed, 7 not approved, 70 internal, 75 try again (a lock held, a storage down).
+#[derive(Parser)]
+#[command(name = "accord", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Args, Clone)]
+struct Global {
+    /// The workspace: the folder that holds config/ and pipelines/ (default: the nearest one at or above this folder)
+    #[arg(long, global = true, value_name = "DIR", env = "ACCORD_WORKSPACE")]
+    workspace: Option<PathBuf>,
+    /// How to print results
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    output: Format,
+    /// When to colour what is printed
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check config, agreements, contracts, pipelines and their SQL without reading a row
+    Check(check::Args),
+    /// Write the JSON Schemas of the workspace's files, for editors
+    Schema(schema::Args),
+    /// Say in a page what a pipeline would read, publish and need
+    Plan(plan::Args),
+    /// Run pipelines: extracts in, a protected and audited candidate out
+    Run(run::Args),
+    /// Look at candidates and releases, decide on them, publish and verify them
+    Release(release::Args),
+    /// Look at the ledger and check its chain
+    Ledger(ledger::Args),
+    /// Look at rejected rows
+    Quarantine(quarantine::Args),
+    /// Make and list keys
+    Keys(keys::Args),
+    /// Make up a county and its partners' extracts, for demos, tests and benches
+    Synth(synth::Args),
+}
+
+/// Parses the command line, runs it, and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap prints help and version to standard output and mistakes to standard error; both may be closed.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let app = App::new(cli.global);
+    let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(dispatch(&app, cli.command)),
+        Err(error) => Err(crate::Error::internal("cli.runtime", "the runtime can't start").with_source(error)),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            output::print_error(&app, &error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
+    match command {
+        Command::Check(args) => check::run(app, &args).await,
+        Command::Schema(args) => schema::run(app, &args),
+        Command::Plan(args) => plan::run(app, &args).await,
+        Command::Run(args) => run::run(app, &args).await,
+        Command::Release(args) => release::run(app, args).await,
+        Command::Ledger(args) => ledger::run(app, args).await,
+        Command::Quarantine(args) => quarantine::run(app, args).await,
+        Command::Keys(args) => keys::run(app, args).await,
+        Command::Synth(args) => synth::run(app, &args),
+    }
+}

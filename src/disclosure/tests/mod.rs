@@ -1,0 +1,7 @@
+//! The guarantees, each with its test. Small tables are compared with a reader who tries every whole-number table.
+
+mod brute;
+mod build;
+mod cases;
+mod exhaustive;
+mod faults;

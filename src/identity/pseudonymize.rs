@@ -1,0 +1,320 @@
+//! Typed rows become pseudonymized rows: the person's pseudonym first, then the fields that the agreement lets SQL read.
+//! Fields that only link are turned into keyed tokens and go no further.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions};
+use arrow::buffer::Buffer;
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::columns::{NormalisedColumn, arrow_type, normaliser};
+use super::keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
+use super::normalise::NORMALISER_VERSION;
+use super::people::{Distinct, RuleTokens, SourcePeople};
+use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
+use crate::error::{Error, Result};
+use crate::intake::TypedRows;
+use crate::workspace::{Contract, DataClause, Normaliser};
+
+/// The reason under which rows are rejected in which nothing identifies the person.
+pub const NO_PERSON: &str = "identity.no_person";
+
+/// The column of the person's pseudonym: `FixedSizeBinary(16)`, never null.
+pub const PERSON_COLUMN: &str = "person";
+
+/// A rule of a link in which a source takes part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkEncoding {
+    /// The link's name.
+    pub link: String,
+    /// The rule's place in the link, from 0.
+    pub rule: usize,
+    /// The rule's fields.
+    pub fields: Vec<String>,
+}
+
+impl LinkEncoding {
+    /// The rule's domain. Each rule has its own, so that tokens of two rules can't be compared.
+    fn domain(&self) -> String {
+        format!("{}#{}:{}", self.link, self.rule, self.fields.join(","))
+    }
+}
+
+/// Rows without direct identifiers. Made here only.
+pub struct PseudonymizedRows {
+    batch: RecordBatch,
+    /// Rows left out because nothing in them identifies the person ([`NO_PERSON`]): rows in = rows of the batch + these.
+    pub without_person: u64,
+}
+
+impl PseudonymizedRows {
+    /// The rows: `person` (where the contract's rows are about people), then the clause's `analyse` fields in order. The
+    /// schema's metadata says which agreement, epoch, key and normaliser version made the pseudonyms.
+    #[must_use]
+    pub fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
+    /// The rows, by value.
+    #[must_use]
+    pub fn into_batch(self) -> RecordBatch {
+        self.batch
+    }
+}
+
+impl fmt::Debug for PseudonymizedRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PseudonymizedRows(..)")
+    }
+}
+
+/// Turns the typed rows of one source into pseudonymized rows, batch after batch, and collects its people.
+pub struct Pseudonymizer {
+    key: KeyId,
+    schema: SchemaRef,
+    /// The fields that pseudonyms and tokens are made of, and their values in the batch at hand.
+    identifying: Vec<(String, Normaliser, NormalisedColumn)>,
+    person: Option<PersonPart>,
+    rules: Vec<RulePart>,
+}
+
+struct PersonPart {
+    key: PseudonymKey,
+    /// Places in `identifying`.
+    fields: Vec<usize>,
+    people: Distinct<Pseudonym>,
+}
+
+struct RulePart {
+    encoding: LinkEncoding,
+    key: LinkKey,
+    /// Places in `identifying`.
+    fields: Vec<usize>,
+    pairs: Distinct<(LinkToken, Pseudonym)>,
+}
+
+impl Pseudonymizer {
+    /// Prepares the keys for rows under `contract`, as far as `clause` allows their use. `link_rules` are the rules in
+    /// which the source takes part.
+    ///
+    /// # Errors
+    /// A governance error where a field would be used otherwise than the clause says; a config error where a field does
+    /// not exist or can't identify anybody.
+    pub fn new(
+        contract: &Contract,
+        clause: &DataClause,
+        keys: &AgreementKeys,
+        link_rules: &[LinkEncoding],
+    ) -> Result<Self> {
+        check_clause(contract, clause)?;
+        if contract.person.is_empty() && !link_rules.is_empty() {
+            return Err(Error::config("identity.no_person_fields", format!("rows of {} name no person", contract.id))
+                .with_hint("add `person: [FIELD]` to the contract, or take the source out of `identity.links`"));
+        }
+        let mut identifying = Vec::new();
+        let person = (!contract.person.is_empty())
+            .then(|| {
+                let fields = places(&contract.person, contract, clause, &mut identifying)?;
+                let key = keys.pseudonym_key(&contract.person.join(","));
+                Ok::<_, Error>(PersonPart { key, fields, people: Distinct::new() })
+            })
+            .transpose()?;
+        let rules = link_rules
+            .iter()
+            .map(|encoding| {
+                let fields = places(&encoding.fields, contract, clause, &mut identifying)?;
+                let key = keys.link_key(&encoding.domain());
+                Ok(RulePart { encoding: encoding.clone(), key, fields, pairs: Distinct::new() })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { key: keys.id().clone(), schema: schema(contract, clause, keys)?, identifying, person, rules })
+    }
+
+    /// The schema of all batches that [`Self::apply`] gives.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Pseudonymizes a batch of rows.
+    ///
+    /// # Errors
+    /// An internal error where the columns are not those of the contract.
+    pub fn apply(&mut self, rows: TypedRows) -> Result<PseudonymizedRows> {
+        let typed = rows.batch();
+        for (name, normaliser, values) in &mut self.identifying {
+            values.fill(column(typed, name)?, *normaliser)?;
+        }
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
+        let mut kept = None;
+        if self.person.is_some() {
+            let (people, has_person) = self.people_of(typed.num_rows())?;
+            columns.push(people);
+            kept = Some(has_person);
+        }
+        for field in self.schema.fields().iter().skip(columns.len()) {
+            let values = column(typed, field.name())?;
+            if values.data_type() != field.data_type() {
+                return Err(Error::internal("identity.seam", format!("column {} has another type", field.name())));
+            }
+            columns.push(Arc::clone(values));
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(typed.num_rows()));
+        let all =
+            RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(arrow_failed)?;
+        match kept {
+            Some(kept) if kept.true_count() < kept.len() => {
+                let batch = filter_record_batch(&all, &kept).map_err(arrow_failed)?;
+                let without_person = (all.num_rows() - batch.num_rows()) as u64;
+                Ok(PseudonymizedRows { batch, without_person })
+            }
+            _ => Ok(PseudonymizedRows { batch: all, without_person: 0 }),
+        }
+    }
+
+    /// What linking needs of the rows so far.
+    #[must_use]
+    pub fn finish(self) -> SourcePeople {
+        let identifying = &self.identifying;
+        let rules = self.rules.into_iter().map(|part| RuleTokens {
+            link: part.encoding.link,
+            rule: part.encoding.rule,
+            fields: part.encoding.fields,
+            normalisers: part.fields.iter().map(|&place| identifying[place].1).collect(),
+            pairs: part.pairs.finish(),
+        });
+        SourcePeople {
+            key: self.key,
+            rules: rules.collect(),
+            people: self.person.map(|part| part.people.finish()).unwrap_or_default(),
+        }
+    }
+
+    /// Each row's pseudonym (zeros where it has none), and which rows have one. Takes note of the people and tokens.
+    fn people_of(&mut self, rows: usize) -> Result<(ArrayRef, BooleanArray)> {
+        let mut bytes = Vec::with_capacity(rows * WIDTH);
+        let mut has_person = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let person = self.person_of(row);
+            bytes.extend_from_slice(&person.map_or([0; WIDTH], |person| person.0));
+            has_person.push(person.is_some());
+        }
+        let people =
+            FixedSizeBinaryArray::try_new(WIDTH as i32, Buffer::from_vec(bytes), None).map_err(arrow_failed)?;
+        Ok((Arc::new(people), BooleanArray::from(has_person)))
+    }
+
+    fn person_of(&mut self, row: usize) -> Option<Pseudonym> {
+        let columns = &self.identifying;
+        let part = self.person.as_mut()?;
+        let person = part.key.pseudonym(values(columns, &part.fields, row)?);
+        part.people.push(person);
+        for rule in &mut self.rules {
+            if let Some(values) = values(columns, &rule.fields, row) {
+                rule.pairs.push((rule.key.token(values), person));
+            }
+        }
+        Some(person)
+    }
+}
+
+impl fmt::Debug for Pseudonymizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pseudonymizer({}, ..)", self.key)
+    }
+}
+
+/// The values of `fields` in a row; `None` where one of them is missing.
+fn values<'a>(
+    columns: &'a [(String, Normaliser, NormalisedColumn)],
+    fields: &'a [usize],
+    row: usize,
+) -> Option<impl Iterator<Item = &'a str>> {
+    let values = fields.iter().map(move |&place| columns[place].2.get(row));
+    values.clone().all(|value| value.is_some()).then(|| values.flatten())
+}
+
+/// What the workspace check has refused already, refused again here, where it would do harm.
+fn check_clause(contract: &Contract, clause: &DataClause) -> Result<()> {
+    if clause.contract != contract.id {
+        return Err(Error::internal(
+            "identity.seam",
+            format!("the clause for {} was applied to rows of {}", clause.contract, contract.id),
+        ));
+    }
+    if let Some(both) = clause.link.iter().find(|field| clause.analyse.contains(field)) {
+        return Err(Error::governance(
+            "identity.link_field_analysed",
+            format!("field {both} of {} is listed under `link` and under `analyse`", contract.id),
+        )
+        .with_hint("a field that links is gone before SQL: list it under one of them"));
+    }
+    if clause.analyse.iter().any(|field| field == PERSON_COLUMN) {
+        return Err(Error::config(
+            "identity.reserved_name",
+            format!("field {PERSON_COLUMN} of {} has the name of the pseudonym's column", contract.id),
+        )
+        .with_hint("give the field another name and say `column: person`"));
+    }
+    Ok(())
+}
+
+/// Where the values of `fields` will be found, each field once.
+fn places(
+    fields: &[String],
+    contract: &Contract,
+    clause: &DataClause,
+    identifying: &mut Vec<(String, Normaliser, NormalisedColumn)>,
+) -> Result<Vec<usize>> {
+    let mut place_of = |name: &String| {
+        if !clause.link.contains(name) {
+            return Err(Error::governance(
+                "identity.field_not_allowed",
+                format!("the agreement does not list field {name} of {} under `link`", contract.id),
+            ));
+        }
+        if let Some(place) = identifying.iter().position(|(known, ..)| known == name) {
+            return Ok(place);
+        }
+        let field = contract.field(name).ok_or_else(|| no_field(name, contract))?;
+        let normaliser = normaliser(field).ok_or_else(|| {
+            Error::config("identity.type", format!("field {name} of {} can't identify people", contract.id))
+                .with_hint("use a field of type string, integer or date")
+        })?;
+        identifying.push((name.clone(), normaliser, NormalisedColumn::default()));
+        Ok(identifying.len() - 1)
+    };
+    fields.iter().map(&mut place_of).collect()
+}
+
+/// Built afresh from the contract: nothing that came with the typed rows is carried on.
+fn schema(contract: &Contract, clause: &DataClause, keys: &AgreementKeys) -> Result<SchemaRef> {
+    let mut fields = Vec::with_capacity(clause.analyse.len() + 1);
+    if !contract.person.is_empty() {
+        fields.push(Field::new(PERSON_COLUMN, DataType::FixedSizeBinary(WIDTH as i32), false));
+    }
+    for name in &clause.analyse {
+        let field = contract.field(name).ok_or_else(|| no_field(name, contract))?;
+        fields.push(Field::new(name, arrow_type(field.logical_type), true));
+    }
+    let version = ("accord.normaliser_version".to_owned(), NORMALISER_VERSION.to_string());
+    let metadata = keys.id().metadata().into_iter().chain([version]).collect();
+    Ok(Arc::new(Schema::new_with_metadata(fields, metadata)))
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+    batch
+        .column_by_name(name)
+        .ok_or_else(|| Error::internal("identity.seam", format!("typed rows come without column {name}")))
+}
+
+fn no_field(name: &str, contract: &Contract) -> Error {
+    Error::config("identity.no_field", format!("contract {} has no field {name}", contract.id))
+}
+
+/// Arrow's messages may quote values, so that none is passed on.
+fn arrow_failed(_: arrow::error::ArrowError) -> Error {
+    Error::internal("identity.arrow", "columns do not fit together")
+}

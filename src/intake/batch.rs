@@ -1,0 +1,127 @@
+//! Admitted rows to Arrow columns, without a step between.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatchOptions, StringBuilder,
+};
+use arrow::datatypes::{DataType, Field as ArrowField, Schema};
+use arrow::record_batch::RecordBatch;
+
+use super::field::Cell;
+use super::typed_rows::TypedRows;
+use crate::error::{Error, Result};
+use crate::workspace::{Contract, LogicalType};
+
+/// Rows of a batch.
+const ROWS: usize = 8192;
+
+/// Collects admitted rows.
+pub(super) struct Batch {
+    schema: Arc<Schema>,
+    /// The field of the contract behind each column.
+    fields: Vec<usize>,
+    columns: Vec<Column>,
+    rows: usize,
+}
+
+enum Column {
+    Text(StringBuilder),
+    Integer(Int64Builder),
+    Number(Float64Builder),
+    Boolean(BooleanBuilder),
+    Date(Date32Builder),
+}
+
+impl Batch {
+    /// Columns for the fields named in `wanted`, in that order.
+    pub(super) fn new(contract: &Contract, wanted: &[&str]) -> Result<Self> {
+        let place = |name: &&str| {
+            contract.fields.iter().position(|field| field.name == **name).ok_or_else(|| {
+                Error::internal("intake.field", format!("read contract {}: it has no field {name}", contract.id))
+            })
+        };
+        let fields = wanted.iter().map(place).collect::<Result<Vec<_>>>()?;
+        let types = fields.iter().map(|&at| contract.fields[at].logical_type);
+        let columns: Vec<Column> = types.map(Column::new).collect();
+        let named = wanted.iter().zip(&columns).map(|(name, column)| ArrowField::new(*name, column.data_type(), true));
+        let schema = Arc::new(Schema::new(named.collect::<Vec<_>>()));
+        Ok(Self { schema, fields, columns, rows: 0 })
+    }
+
+    /// Takes a row and says whether the batch is full.
+    pub(super) fn push<'t>(&mut self, cells: &[Cell], text: impl Fn(Cell) -> &'t str) -> Result<bool> {
+        for (column, &field) in self.columns.iter_mut().zip(&self.fields) {
+            column.push(cells[field], &text)?;
+        }
+        self.rows += 1;
+        Ok(self.rows == ROWS)
+    }
+
+    /// The rows so far; none where there are none.
+    pub(super) fn take(&mut self) -> Result<Option<TypedRows>> {
+        let rows = std::mem::take(&mut self.rows);
+        if rows == 0 {
+            return Ok(None);
+        }
+        let columns = self.columns.iter_mut().map(Column::finish).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(|error| Error::internal("intake.batch", "build typed rows").with_source(error))?;
+        Ok(Some(TypedRows::new(batch)))
+    }
+}
+
+impl Column {
+    fn new(logical_type: LogicalType) -> Self {
+        match logical_type {
+            LogicalType::String => Self::Text(StringBuilder::with_capacity(ROWS, ROWS * 16)),
+            LogicalType::Integer => Self::Integer(Int64Builder::with_capacity(ROWS)),
+            LogicalType::Number => Self::Number(Float64Builder::with_capacity(ROWS)),
+            LogicalType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(ROWS)),
+            LogicalType::Date => Self::Date(Date32Builder::with_capacity(ROWS)),
+        }
+    }
+
+    fn data_type(&self) -> DataType {
+        match self {
+            Self::Text(_) => DataType::Utf8,
+            Self::Integer(_) => DataType::Int64,
+            Self::Number(_) => DataType::Float64,
+            Self::Boolean(_) => DataType::Boolean,
+            Self::Date(_) => DataType::Date32,
+        }
+    }
+
+    fn push<'t>(&mut self, cell: Cell, text: &impl Fn(Cell) -> &'t str) -> Result<()> {
+        match (self, cell) {
+            (Self::Text(builder), Cell::Text(_)) => builder.append_value(text(cell)),
+            (Self::Text(builder), Cell::Missing) => builder.append_null(),
+            (Self::Integer(builder), Cell::Integer(value)) => builder.append_value(value),
+            (Self::Integer(builder), Cell::Missing) => builder.append_null(),
+            (Self::Number(builder), Cell::Number(value)) => builder.append_value(value),
+            (Self::Number(builder), Cell::Missing) => builder.append_null(),
+            (Self::Boolean(builder), Cell::Boolean(value)) => builder.append_value(value),
+            (Self::Boolean(builder), Cell::Missing) => builder.append_null(),
+            (Self::Date(builder), Cell::Date(value)) => builder.append_value(value),
+            (Self::Date(builder), Cell::Missing) => builder.append_null(),
+            _ => {
+                return Err(Error::internal(
+                    "intake.batch",
+                    "build typed rows: a value has another type than its field",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Integer(builder) => Arc::new(builder.finish()),
+            Self::Number(builder) => Arc::new(builder.finish()),
+            Self::Boolean(builder) => Arc::new(builder.finish()),
+            Self::Date(builder) => Arc::new(builder.finish()),
+        }
+    }
+}

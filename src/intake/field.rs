@@ -1,0 +1,262 @@
+//! One field of one row: cleaned, its missing words and wrong spellings known, its type read, its rules checked.
+
+use super::reader::{Span, column_name};
+use super::value;
+use crate::workspace::{Clean, DateFormat, Field, LogicalType, Normaliser, PlaceholderAction};
+
+/// A checked value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Cell {
+    Missing,
+    Text(Place),
+    Integer(i64),
+    Number(f64),
+    Boolean(bool),
+    Date(i32),
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// In the row's scratch text and not in the record.
+    scratch: bool,
+    start: u32,
+    end: u32,
+}
+
+impl Place {
+    pub(super) fn of<'a>(self, record: &'a str, scratch: &'a str) -> &'a str {
+        let text = if self.scratch { scratch } else { record };
+        &text[self.start as usize..self.end as usize]
+    }
+}
+
+/// Something that is counted when the row is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Trimmed,
+    Unwrapped,
+    /// A wrong spelling, by its place in the contract.
+    Replaced(u32),
+    /// A word for "no value", by its place in the contract.
+    MissingWord(u32),
+    /// Blank, without being listed.
+    Blank,
+    /// A placeholder taken as missing.
+    Placeholder,
+}
+
+/// Why a value does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Misfit {
+    pub(super) rule: &'static str,
+    pub(super) reason: String,
+}
+
+/// A field of the contract, ready to check with.
+pub(super) struct FieldPlan<'c> {
+    pub(super) spec: &'c Field,
+    /// The name of its column.
+    pub(super) column: &'c str,
+    missing: Vec<&'c str>,
+    blank_is_listed: bool,
+    replace: Vec<(&'c str, &'c str)>,
+    placeholders: Vec<String>,
+    /// Sorted.
+    allowed: Option<Vec<&'c str>>,
+    date_formats: &'c [DateFormat],
+}
+
+impl<'c> FieldPlan<'c> {
+    pub(super) fn new(spec: &'c Field) -> Self {
+        let placeholders = spec.placeholders.iter().flat_map(|one| &one.values);
+        let allowed = spec.allowed.as_ref().map(|allowed| {
+            let mut codes: Vec<&str> = allowed.keys().collect();
+            codes.sort_unstable();
+            codes
+        });
+        Self {
+            spec,
+            column: column_name(spec),
+            missing: spec.missing.keys().collect(),
+            blank_is_listed: spec.missing.contains_key(""),
+            replace: spec.replace.iter().map(|(wrong, right)| (wrong, right.as_str())).collect(),
+            placeholders: placeholders.map(|value| comparable(value, spec.normalise)).collect(),
+            allowed,
+            date_formats: if spec.date_formats.is_empty() { &[DateFormat::Iso] } else { &spec.date_formats },
+        }
+    }
+
+    /// Reads the field that stands at `span` of a record.
+    pub(super) fn read(
+        &self,
+        record: &str,
+        span: Span,
+        quote: char,
+        scratch: &mut String,
+        uses: &mut impl FnMut(Use),
+    ) -> Result<Cell, Misfit> {
+        let mut place = Place { scratch: false, start: span.start, end: span.end };
+        if span.escaped {
+            place = unescape(place.of(record, ""), quote, scratch);
+        }
+        for step in &self.spec.clean {
+            place = clean(*step, place, place.of(record, scratch), uses);
+        }
+        if self.is_missing(place.of(record, scratch), uses) {
+            return self.missing_cell();
+        }
+        let text = place.of(record, scratch);
+        if let Some(at) = self.replace.iter().position(|(wrong, _)| *wrong == text) {
+            uses(Use::Replaced(at as u32));
+            place = append(scratch, self.replace[at].1);
+            if self.is_missing(self.replace[at].1, uses) {
+                return self.missing_cell();
+            }
+        }
+        let text = place.of(record, scratch);
+        if self.is_placeholder(text) {
+            if self.spec.placeholders.as_ref().is_some_and(|one| one.action == PlaceholderAction::Reject) {
+                return Err(misfit("placeholder", "it stands in for a real identifier"));
+            }
+            uses(Use::Placeholder);
+            return self.missing_cell();
+        }
+        self.typed(text, place)
+    }
+
+    fn is_missing(&self, text: &str, uses: &mut impl FnMut(Use)) -> bool {
+        if let Some(at) = self.missing.iter().position(|word| *word == text) {
+            uses(Use::MissingWord(at as u32));
+            return true;
+        }
+        if !text.bytes().all(|byte| byte == b' ') {
+            return false;
+        }
+        // Blank: spaces alone mean the same as nothing.
+        match self.missing.iter().position(|word| word.is_empty()) {
+            Some(at) if self.blank_is_listed => uses(Use::MissingWord(at as u32)),
+            _ => uses(Use::Blank),
+        }
+        true
+    }
+
+    fn missing_cell(&self) -> Result<Cell, Misfit> {
+        if self.spec.required { Err(misfit("required", "it is required and missing")) } else { Ok(Cell::Missing) }
+    }
+
+    fn is_placeholder(&self, text: &str) -> bool {
+        if self.placeholders.is_empty() {
+            return false;
+        }
+        match self.spec.normalise {
+            Some(Normaliser::Digits) => {
+                let digits = || text.bytes().filter(u8::is_ascii_digit);
+                self.placeholders.iter().any(|value| digits().eq(value.bytes()))
+            }
+            _ => self.placeholders.iter().any(|value| value == text.trim()),
+        }
+    }
+
+    fn typed(&self, text: &str, place: Place) -> Result<Cell, Misfit> {
+        let spec = self.spec;
+        let cell = match spec.logical_type {
+            LogicalType::String => Some(Cell::Text(place)),
+            LogicalType::Integer => value::integer(text).map(Cell::Integer),
+            LogicalType::Number => value::number(text, spec.implied_decimals).map(Cell::Number),
+            LogicalType::Boolean => value::boolean(text, spec.boolean_words.as_ref()).map(Cell::Boolean),
+            LogicalType::Date => value::date(text, self.date_formats).map(Cell::Date),
+        };
+        let cell = cell.ok_or_else(|| misfit("type", &self.expected()))?;
+        if self.allowed.as_ref().is_some_and(|codes| codes.binary_search(&text).is_err()) {
+            return Err(misfit("allowed", "it is none of the codes that the contract allows"));
+        }
+        self.in_range(cell)?;
+        Ok(cell)
+    }
+
+    fn in_range(&self, cell: Cell) -> Result<(), Misfit> {
+        let number = match cell {
+            Cell::Integer(number) => number as f64,
+            Cell::Number(number) => number,
+            _ => return Ok(()),
+        };
+        if let Some(minimum) = self.spec.minimum.filter(|minimum| number < *minimum) {
+            return Err(misfit("range", &format!("it is less than {minimum}")));
+        }
+        if let Some(maximum) = self.spec.maximum.filter(|maximum| number > *maximum) {
+            return Err(misfit("range", &format!("it is more than {maximum}")));
+        }
+        Ok(())
+    }
+
+    /// What the field's text should have been.
+    fn expected(&self) -> String {
+        match self.spec.logical_type {
+            LogicalType::String => "it is not text".to_owned(),
+            LogicalType::Integer => "it is not a whole number".to_owned(),
+            LogicalType::Number if self.spec.implied_decimals.is_some() => "it is not digits alone".to_owned(),
+            LogicalType::Number => "it is not a number".to_owned(),
+            LogicalType::Boolean => "it is none of the words for true and false".to_owned(),
+            LogicalType::Date => {
+                let formats: Vec<&str> = self.date_formats.iter().map(|format| written(*format)).collect();
+                format!("it is not a day written {}", formats.join(" or "))
+            }
+        }
+    }
+}
+
+fn written(format: DateFormat) -> &'static str {
+    match format {
+        DateFormat::Compact => "YYYYMMDD",
+        DateFormat::Iso => "YYYY-MM-DD",
+        DateFormat::Us => "MM/DD/YYYY",
+    }
+}
+
+fn misfit(rule: &'static str, reason: &str) -> Misfit {
+    Misfit { rule, reason: reason.to_owned() }
+}
+
+/// A placeholder as it is compared.
+fn comparable(value: &str, normaliser: Option<Normaliser>) -> String {
+    match normaliser {
+        Some(Normaliser::Digits) => value.chars().filter(char::is_ascii_digit).collect(),
+        _ => value.trim().to_owned(),
+    }
+}
+
+fn clean(step: Clean, place: Place, text: &str, uses: &mut impl FnMut(Use)) -> Place {
+    let (before, after) = match step {
+        Clean::Trim => {
+            let start = text.trim_start();
+            (text.len() - start.len(), start.len() - start.trim_end().len())
+        }
+        Clean::UnwrapExcelFormula if text.len() >= 3 && text.starts_with("=\"") && text.ends_with('"') => (2, 1),
+        Clean::UnwrapExcelFormula => (0, 0),
+    };
+    if before + after == 0 {
+        return place;
+    }
+    uses(if step == Clean::Trim { Use::Trimmed } else { Use::Unwrapped });
+    Place { start: place.start + before as u32, end: place.end - after as u32, ..place }
+}
+
+fn append(scratch: &mut String, text: &str) -> Place {
+    let start = scratch.len() as u32;
+    scratch.push_str(text);
+    Place { scratch: true, start, end: scratch.len() as u32 }
+}
+
+/// Copies a quoted field with its doubled quotes made single.
+fn unescape(text: &str, quote: char, scratch: &mut String) -> Place {
+    let start = scratch.len() as u32;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        scratch.push(character);
+        if character == quote {
+            characters.next();
+        }
+    }
+    Place { scratch: true, start, end: scratch.len() as u32 }
+}

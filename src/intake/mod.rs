@@ -1,0 +1,27 @@
+//! Extracts in, typed rows out: deliveries found and known by their content, bytes read as the contract declares them,
+//! each row checked, and every row that does not fit put into an encrypted quarantine with its line and reason.
+//!
+//! Nothing is guessed: a wrong declaration refuses the delivery, a value that doesn't fit rejects its row. Rows in =
+//! rows admitted + rows rejected, always. No message quotes a value of a row.
+
+mod batch;
+mod check;
+mod delivery;
+mod field;
+mod glob;
+mod quarantine;
+mod reader;
+mod report;
+mod rules;
+mod scan;
+mod typed_rows;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use delivery::{Delivery, discover};
+pub use quarantine::{Quarantine, QuarantinedRow, open as open_quarantine};
+pub use report::{ConsistencyFinding, DeliveryBook, FieldBook, IntakeReport, RejectCount, WordCount};
+pub use scan::{Progress, check_row_change, scan};
+pub use typed_rows::TypedRows;

@@ -1,0 +1,59 @@
+//! The release step: protected cells become a candidate, stewards decide on it, and what they approved is published.
+//!
+//! A candidate is a folder of the state storage that holds the very bytes to be published and, beside them, what only
+//! stewards see. Its state is nowhere written down: it follows from the ledger, the agreement and the day
+//! ([`standing`]). [`publish`] takes an [`ApprovedCandidate`], which only the check of all approvals, files and digests
+//! can make. What is published can be verified by anyone with the bucket alone ([`verify`]).
+//!
+//! | file | concept |
+//! |---|---|
+//! | `input` | what a run hands over |
+//! | `files/` | Parquet, codebook, data package, checksums; and reading them back |
+//! | `candidate` | the content-addressed folder |
+//! | `ledger`, `event`, `chain` | the append-only, hash-chained record, its entries, the check of its chain |
+//! | `keys`, `approval` | stewards' keys; the message that is signed |
+//! | `state`, `context` | where a candidate stands; what every decision needs to know |
+//! | `approved` | the proof that a candidate may be published |
+//! | `actions`, `withdraw` | approve, return, reject, comment; taking back |
+//! | `publish`, `version` | publishing, and the layout of what is published |
+//! | `verify`, `table_checks`, `diff` | checks of a published version; differences between two releases |
+
+mod actions;
+mod approval;
+mod approved;
+mod candidate;
+mod chain;
+mod context;
+mod diff;
+mod digest;
+mod event;
+pub mod files;
+mod input;
+mod keys;
+mod ledger;
+mod publish;
+mod state;
+mod table_checks;
+mod verify;
+mod version;
+mod withdraw;
+
+#[cfg(test)]
+mod tests;
+
+pub use actions::{approve, comment, reject, return_};
+pub use approval::{Decision, SignedFields, verify_approval};
+pub use approved::ApprovedCandidate;
+pub use candidate::{Candidate, Manifest, ManifestFile, ManifestTable, lay_down, list};
+pub use chain::{Finding, FindingKind, LedgerReport};
+pub use context::Context;
+pub use diff::{Difference, TableDifference, diff, diff_tables};
+pub use event::{Entry, Event, Signed, Target};
+pub use input::{CandidateInput, DimensionColumn, MeasureColumn, MeasureKind, MeasureValues, OutputTable, SourceNote};
+pub use keys::{Identity, StewardKey, Stewards};
+pub use ledger::Ledger;
+pub use publish::{Published, publish};
+pub use state::{Standing, State, VoidDecision, known_candidates, standing};
+pub use verify::{Check, VerifyReport, verify};
+pub use version::{Latest, PublicApproval, ReleaseRecord, WithdrawnVersion, folder as version_folder, latest};
+pub use withdraw::withdraw;

@@ -1,0 +1,105 @@
+//! The books of a run: rows in and out of each step, kept with the candidate.
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::LinkReport;
+
+/// Rows in and out of each step of a pipeline.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Books {
+    /// Intake and identity, a source each.
+    pub sources: Vec<SourceBook>,
+    /// Links.
+    pub links: Vec<LinkBook>,
+    /// Rows of each model.
+    pub models: Vec<(String, u64)>,
+    /// Tables.
+    pub tables: Vec<TableBook>,
+}
+
+/// A source: rows in = rejected + without person + out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SourceBook {
+    /// The source.
+    pub source: String,
+    /// Its contract.
+    pub contract: String,
+    /// What the intake says, delivery by delivery and rule by rule.
+    pub intake: serde_json::Value,
+    /// Paths of deliveries that equal another one to the byte and were not read again.
+    pub duplicates: Vec<String>,
+    /// Rows in the deliveries.
+    pub rows_in: u64,
+    /// Rows in quarantine.
+    pub rejected: u64,
+    /// Rows that no person could be made for.
+    pub without_person: u64,
+    /// Rows that went on.
+    pub rows_out: u64,
+    /// Distinct people among them, where rows are about people.
+    pub people: Option<u64>,
+}
+
+/// A link. A number is left out where it, or what it leaves of the whole, is under the minimum cell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LinkBook {
+    /// The link.
+    pub link: String,
+    /// People on the left, and how many of them have a link.
+    pub left: Linked,
+    /// People on the right, and how many of them have a link.
+    pub right: Linked,
+    /// Rule by rule: its name and the pairs it linked.
+    pub rules: Vec<(String, Option<u64>)>,
+    /// Rule by rule: people that it left alone because several share the values, on both sides.
+    pub ambiguous: Vec<(String, Option<u64>)>,
+}
+
+/// One side of a link.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Linked {
+    /// People.
+    pub people: Option<u64>,
+    /// Of them, those with a link.
+    pub linked: Option<u64>,
+}
+
+impl LinkBook {
+    pub(super) fn new(link: &str, report: &LinkReport, minimum: u64) -> Self {
+        let shown = |n: u64| (n == 0 || n >= minimum).then_some(n);
+        let side = |people: u64, linked: u64| Linked {
+            people: shown(people),
+            linked: shown(linked).filter(|_| shown(people - linked).is_some()),
+        };
+        Self {
+            link: link.to_owned(),
+            left: side(report.left_people, report.left_linked),
+            right: side(report.right_people, report.right_linked),
+            rules: report.rules.iter().map(|rule| (rule.name.clone(), shown(rule.linked))).collect(),
+            ambiguous: report
+                .rules
+                .iter()
+                .map(|rule| (rule.name.clone(), shown(rule.ambiguous_left + rule.ambiguous_right)))
+                .collect(),
+        }
+    }
+}
+
+/// A table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TableBook {
+    /// The table.
+    pub table: String,
+    /// Rows of its model that it counts: all of them.
+    pub rows: u64,
+    /// Its cells, margins included, times its measures.
+    pub cells: u64,
+}
+
+impl Books {
+    /// Rows that came in for a source, in an earlier run's books.
+    #[must_use]
+    pub fn rows_in(&self, source: &str) -> Option<u64> {
+        self.sources.iter().find(|book| book.source == source).map(|book| book.rows_in)
+    }
+}

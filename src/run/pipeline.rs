@@ -1,0 +1,270 @@
+//! One pipeline, step by step.
+
+use serde_json::json;
+
+use super::books::{Books, LinkBook, TableBook};
+use super::fingerprint::fingerprint;
+use super::sources::{Admitted, admit, stage_links};
+use super::{Job, Outcome, PipelineReport, STAGING, protection};
+use crate::disclosure;
+use crate::error::{Context as _, Error, Result};
+use crate::identity::{self, AgreementKeys, Links};
+use crate::intake::{self, Delivery};
+use crate::model::{register_staged, run_models, session};
+use crate::plan;
+use crate::release::{self, CandidateInput, Ledger, Manifest, SourceNote};
+use crate::report::{Event, Step};
+use crate::tabulate::{Tabulation, tabulate};
+use crate::workspace::{ResolvedPipeline, ResolvedSource};
+
+/// Runs the steps of a pipeline up to its candidate.
+pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineReport> {
+    let pipeline = job.workspace.pipeline(name)?;
+    plan::in_force(pipeline, job.today)?;
+    let checked = plan::check(&session(&job.engine)?, pipeline).await?;
+    let page = plan::page(&checked, &job.workspace.roles);
+    let keys = job.keyring.load(&pipeline.agreement.id)?;
+    let deliveries = discover(job, pipeline).await?;
+    let by_source: Vec<(&str, &[Delivery])> =
+        pipeline.sources.iter().zip(&deliveries).map(|(source, found)| (source.name.as_str(), found.as_slice())).collect();
+    let inputs_digest = fingerprint(&pipeline.plan_digest, &keys.fingerprint(), &by_source);
+    let earlier = latest(job, name).await?;
+    if let Some(unchanged) = unchanged(job, pipeline, earlier.as_ref(), &inputs_digest).await? {
+        return Ok(unchanged);
+    }
+    let before = earlier.map(|(_, manifest)| manifest);
+    let (books, tabulations) = compute(job, pipeline, &checked, &keys, &deliveries, before.as_ref()).await?;
+    let protected = protect(job, pipeline, &tabulations)?;
+    let audit = protection::audit_report(&protected)?;
+    let input = CandidateInput {
+        pipeline: name.to_owned(),
+        title: pipeline.spec.title.clone(),
+        description: pipeline.spec.description.clone(),
+        agreement: pipeline.agreement.id.clone(),
+        agreement_title: pipeline.agreement.title.clone(),
+        purpose: pipeline.spec.purpose.clone(),
+        legal_basis: word(&pipeline.agreement.legal_basis),
+        plan_digest: pipeline.plan_digest.clone(),
+        agreement_digest: pipeline.agreement_digest.clone(),
+        inputs_digest: inputs_digest.clone(),
+        key_fingerprint: keys.fingerprint(),
+        recipients: pipeline.spec.release.recipients.clone(),
+        licence: pipeline.spec.release.licence.clone(),
+        attribution: pipeline.spec.release.attribution.clone(),
+        tables: protection::output(pipeline, &tabulations, &protected)?,
+        books: json(&books)?,
+        audit: audit.clone(),
+        policy: json!({
+            "minimum_cell": pipeline.minimum_cell,
+            "disclosure": json(&pipeline.spec.disclosure)?,
+            "plan": page,
+        }),
+        sources: pipeline.sources.iter().map(source_note).collect(),
+    };
+    let candidate = lay_down(job, pipeline, &input, &books).await?;
+    Ok(PipelineReport {
+        pipeline: name.to_owned(),
+        outcome: Outcome::Candidate { candidate },
+        books: Some(books),
+        disclosure: Some(audit),
+    })
+}
+
+async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<Delivery>>> {
+    let mut all = Vec::new();
+    for source in &pipeline.sources {
+        let pipeline = &pipeline.spec.name;
+        job.reporter.event(&Event::StepStarted {
+            pipeline: pipeline.clone(),
+            step: Step::Discover,
+            subject: source.name.clone(),
+        });
+        let found = intake::discover(job.extracts, &source.spec, &source.name).await?;
+        for delivery in found.iter().filter(|delivery| !delivery.duplicates.is_empty()) {
+            let message = format!("{} equals {} to the byte; read once", delivery.duplicates.join(", "), delivery.path);
+            job.reporter.event(&Event::Note { pipeline: pipeline.clone(), message });
+        }
+        all.push(found);
+    }
+    Ok(all)
+}
+
+/// The newest candidate of a pipeline by the ledger, with its manifest.
+async fn latest(job: &Job<'_>, pipeline: &str) -> Result<Option<(String, Manifest)>> {
+    let entries = Ledger::open(job.state).entries().await?;
+    let newest = entries.iter().rev().find_map(|entry| match &entry.event {
+        release::Event::Candidate { pipeline: of, candidate, .. } if of == pipeline => Some(candidate.clone()),
+        _ => None,
+    });
+    let Some(id) = newest else { return Ok(None) };
+    let candidate = release::Candidate::load(job.state, pipeline, &id).await?;
+    Ok(Some((id, candidate.manifest)))
+}
+
+async fn unchanged(
+    job: &Job<'_>,
+    pipeline: &ResolvedPipeline,
+    earlier: Option<&(String, Manifest)>,
+    inputs_digest: &str,
+) -> Result<Option<PipelineReport>> {
+    let Some((id, manifest)) = earlier.filter(|(_, manifest)| manifest.inputs_digest == inputs_digest && !job.again)
+    else {
+        return Ok(None);
+    };
+    let entries = Ledger::open(job.state).entries().await?;
+    let stewards = release::Stewards::resolve(&job.workspace.roles, &job.workspace.root)?;
+    let Some(standing) = release::standing(&entries, id, (job.clock)(), &pipeline.agreement, &stewards) else {
+        return Ok(None);
+    };
+    Ok(Some(PipelineReport {
+        pipeline: manifest.pipeline.clone(),
+        outcome: Outcome::Unchanged { candidate: id.clone(), state: word(&serde_json::to_value(&standing.state).unwrap_or_default()["state"]) },
+        books: None,
+        disclosure: None,
+    }))
+}
+
+/// Intake, identity, model and tabulate.
+async fn compute(
+    job: &Job<'_>,
+    pipeline: &ResolvedPipeline,
+    checked: &plan::CheckedPipeline<'_>,
+    keys: &AgreementKeys,
+    deliveries: &[Vec<Delivery>],
+    before: Option<&Manifest>,
+) -> Result<(Books, Vec<Tabulation>)> {
+    let name = &pipeline.spec.name;
+    let last: Option<Books> = before.and_then(|manifest| serde_json::from_value(manifest.books.clone()).ok());
+    let mut books = Books::default();
+    let context = session(&job.engine)?;
+    let mut admitted: Vec<Admitted> = Vec::new();
+    for (source, found) in pipeline.sources.iter().zip(deliveries) {
+        let rows_last = last.as_ref().and_then(|books| books.rows_in(&source.name));
+        let one = admit(job, pipeline, source, found, keys, rows_last).await.context(|| format!("source `{}`", source.name))?;
+        register_staged(&context, job.state, &one.staged).await?;
+        books.sources.push(one.book.clone());
+        admitted.push(one);
+    }
+    for (link, links) in link_all(job, pipeline, &admitted)? {
+        let staged = stage_links(job.state, name, &link, &links.to_batch()?, keys).await?;
+        register_staged(&context, job.state, &staged).await?;
+        books.links.push(LinkBook::new(&link, &links.report, pipeline.minimum_cell));
+    }
+    drop(admitted);
+    job.reporter.event(&step_started(name, Step::Model, "models"));
+    let models = run_models(&context, job.state, pipeline, &format!("{STAGING}/{name}")).await?;
+    books.models = models.iter().map(|model| (model.table.clone(), model.rows)).collect();
+    let mut tabulations = Vec::new();
+    for spec in &checked.tables {
+        job.reporter.event(&step_started(name, Step::Tabulate, &spec.name));
+        let tabulation = tabulate(&context, spec).await?;
+        let cells = (tabulation.table.cell_count() * tabulation.table.measures.len()) as u64;
+        let rows_in = models.iter().find(|one| one.table == format!("models.{}", spec.model)).map_or(0, |one| one.rows);
+        if rows_in != tabulation.rows {
+            return Err(Error::internal("run.balance", format!("the rows of table `{}` do not add up", spec.name)));
+        }
+        job.reporter.event(&Event::StepDone {
+            pipeline: name.clone(),
+            step: Step::Tabulate,
+            subject: spec.name.clone(),
+            rows_in,
+            rows_out: tabulation.rows,
+            rejected: 0,
+        });
+        books.tables.push(TableBook { table: spec.name.clone(), rows: tabulation.rows, cells });
+        tabulations.push(tabulation);
+    }
+    Ok((books, tabulations))
+}
+
+fn link_all(job: &Job<'_>, pipeline: &ResolvedPipeline, admitted: &[Admitted]) -> Result<Vec<(String, Links)>> {
+    let people = |source: &str| {
+        let at = pipeline.sources.iter().position(|one| one.name == source);
+        at.and_then(|at| admitted.get(at)).map(|one| &one.people).ok_or_else(|| {
+            Error::config("pipeline.link", format!("there is no source `{source}` to link"))
+                .with_hint("`left` and `right` name sources of the pipeline")
+        })
+    };
+    let mut all = Vec::new();
+    for (name, spec) in pipeline.spec.identity.links.iter() {
+        job.reporter.event(&step_started(&pipeline.spec.name, Step::Identity, name));
+        let links = identity::link(spec, people(&spec.left)?, people(&spec.right)?, name)?;
+        all.push((name.to_owned(), links));
+    }
+    Ok(all)
+}
+
+fn protect(job: &Job<'_>, pipeline: &ResolvedPipeline, tabulations: &[Tabulation]) -> Result<disclosure::Protected> {
+    let name = &pipeline.spec.name;
+    job.reporter.event(&step_started(name, Step::Disclosure, "all tables"));
+    let tables: Vec<disclosure::Table> = tabulations.iter().map(|one| one.table.clone()).collect();
+    let mut progress = |at: disclosure::Progress| {
+        job.reporter.event(&Event::Progress {
+            pipeline: name.clone(),
+            step: Step::Disclosure,
+            subject: phase(at.phase).to_owned(),
+            done: at.done as u64,
+            total: Some(at.total as u64),
+            unit: "cells",
+        });
+    };
+    disclosure::protect(&tables, &protection::policy(pipeline), &mut progress).map_err(protection::refused)
+}
+
+/// Files first, then the ledger's entry: a candidate that the ledger does not know is no candidate.
+async fn lay_down(
+    job: &Job<'_>,
+    pipeline: &ResolvedPipeline,
+    input: &CandidateInput,
+    books: &Books,
+) -> Result<String> {
+    let name = &pipeline.spec.name;
+    job.reporter.event(&step_started(name, Step::Release, "candidate"));
+    let candidate = release::lay_down(job.state, input).await?;
+    let ledger = Ledger::open(job.state);
+    let run = input.inputs_digest[..16].to_owned();
+    let event = release::Event::Run {
+        run: run.clone(),
+        pipeline: name.clone(),
+        agreement: pipeline.agreement.id.clone(),
+        outcome: "candidate".to_owned(),
+        plan_digest: pipeline.plan_digest.clone(),
+        inputs_digest: input.inputs_digest.clone(),
+        books: json(books)?,
+    };
+    ledger.append((job.clock)(), &job.author, event).await?;
+    ledger.append((job.clock)(), &job.author, candidate.event(Some(run))).await?;
+    Ok(candidate.id)
+}
+
+fn step_started(pipeline: &str, step: Step, subject: &str) -> Event {
+    Event::StepStarted { pipeline: pipeline.to_owned(), step, subject: subject.to_owned() }
+}
+
+fn source_note(source: &ResolvedSource) -> SourceNote {
+    SourceNote {
+        partner: source.contract.partner.clone(),
+        contract: source.contract.id.clone(),
+        version: source.contract.version.clone(),
+        title: source.contract.title.clone(),
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|_| Error::internal("run.books", "the books can't be written"))
+}
+
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+fn phase(phase: disclosure::Phase) -> &'static str {
+    match phase {
+        disclosure::Phase::Search => "small groups",
+        disclosure::Phase::Release => "fewer hidden cells",
+        disclosure::Phase::Audit => "audit",
+    }
+}

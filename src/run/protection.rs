@@ -1,0 +1,228 @@
+//! From cells to the tables of a release: suppression, audit, and what each column prints.
+
+use serde_json::json;
+
+use crate::disclosure::{self, DisclosureError, Level, Policy, Protected, Reason, Status};
+use crate::error::{Error, Result};
+use crate::release::{DimensionColumn, MeasureColumn, MeasureKind, MeasureValues, OutputTable};
+use crate::tabulate::{Rate, Tabulation};
+use crate::workspace::{self, Homogeneous, ResolvedPipeline};
+
+/// The policy of a pipeline. The agreement's floor is already in `minimum_cell`.
+pub(super) fn policy(pipeline: &ResolvedPipeline) -> Policy {
+    let spec = &pipeline.spec.disclosure;
+    Policy {
+        minimum_cell: pipeline.minimum_cell,
+        level: match spec.level {
+            workspace::Level::Full => Level::Full,
+            workspace::Level::Exact => Level::Exact,
+        },
+        zeros: match spec.zeros {
+            workspace::Zeros::Hide => disclosure::Zeros::Hide,
+            workspace::Zeros::Print => disclosure::Zeros::Print,
+        },
+        homogeneous: spec.homogeneous == Homogeneous::Hide,
+        ..Policy::default()
+    }
+}
+
+/// What a disclosure error is to the run. Its text names cells, never counts.
+pub(super) fn refused(error: DisclosureError) -> Error {
+    Error::disclosure("disclosure.refused", error.to_string()).with_hint(
+        "no candidate was laid down and the last release stays; merge categories, drop a margin, or drop the table",
+    )
+}
+
+/// The tables as they are printed, with the reasons that only stewards see.
+pub(super) fn output(
+    pipeline: &ResolvedPipeline,
+    tabulations: &[Tabulation],
+    protected: &Protected,
+) -> Result<Vec<OutputTable>> {
+    tabulations
+        .iter()
+        .zip(&protected.statuses)
+        .map(|(tabulation, statuses)| output_table(pipeline, tabulation, statuses))
+        .collect()
+}
+
+fn output_table(
+    pipeline: &ResolvedPipeline,
+    tabulation: &Tabulation,
+    statuses: &[Vec<Status>],
+) -> Result<OutputTable> {
+    let spec = &tabulation.spec;
+    let written = pipeline.spec.tables.get(&spec.name);
+    let mut table = OutputTable {
+        name: spec.name.clone(),
+        title: written.and_then(|one| one.title.clone()).unwrap_or_else(|| pipeline.spec.title.clone()),
+        description: None,
+        counts: written.map(|one| one.counts.clone()).unwrap_or_default(),
+        dimensions: dimensions(pipeline, tabulation),
+        measures: Vec::new(),
+        keys: keys(tabulation),
+        values: Vec::new(),
+        steward_reasons: Vec::new(),
+    };
+    for name in &spec.order {
+        if let Some(at) = spec.measures.iter().position(|measure| &measure.name == name) {
+            table.measures.push(MeasureColumn {
+                name: name.clone(),
+                kind: MeasureKind::Count,
+                description: spec.measures[at].description.clone(),
+                suppressed_rule: rule_text(pipeline),
+            });
+            table.values.push(MeasureValues::Counts(shown(&tabulation.table.values[at], &statuses[at])));
+            table.steward_reasons.push(statuses[at].iter().map(|status| reason(*status)).collect());
+        } else if let Some(rate) = spec.rates.iter().find(|rate| &rate.name == name) {
+            push_rate(&mut table, tabulation, statuses, rate)?;
+        }
+    }
+    Ok(table)
+}
+
+fn shown(values: &[i64], statuses: &[Status]) -> Vec<Option<i64>> {
+    values.iter().zip(statuses).map(|(value, status)| status.is_published().then_some(*value)).collect()
+}
+
+/// A rate is printed where both of its counts are, so that it says nothing that they do not.
+fn push_rate(table: &mut OutputTable, tabulation: &Tabulation, statuses: &[Vec<Status>], rate: &Rate) -> Result<()> {
+    let index = |name: &str| {
+        tabulation.spec.measures.iter().position(|measure| measure.name == name).ok_or_else(|| {
+            Error::config("table.ratio", format!("rate `{}` is of `{name}`, which is not counted", rate.name))
+                .with_hint("a ratio names two counted measures")
+        })
+    };
+    let (above, below) = (index(&rate.numerator)?, index(&rate.denominator)?);
+    let counts = &tabulation.table.values;
+    let mut values = Vec::new();
+    let mut reasons = Vec::new();
+    for cell in 0..tabulation.table.cell_count() {
+        let published = statuses[above][cell].is_published() && statuses[below][cell].is_published();
+        let denominator = counts[below][cell];
+        values.push((published && denominator > 0).then(|| percent(counts[above][cell], denominator, rate.decimals)));
+        reasons.push(match (published, denominator > 0) {
+            (true, true) => "published",
+            (true, false) => "not applicable",
+            (false, _) => "a count is hidden",
+        });
+    }
+    table.measures.push(MeasureColumn {
+        name: rate.name.clone(),
+        kind: MeasureKind::Rate {
+            decimals: rate.decimals,
+            numerator: rate.numerator.clone(),
+            denominator: rate.denominator.clone(),
+        },
+        description: rate.description.clone(),
+        suppressed_rule: "hidden where one of its counts is".to_owned(),
+    });
+    table.values.push(MeasureValues::Rates(values));
+    table.steward_reasons.push(reasons);
+    Ok(())
+}
+
+/// `numerator / denominator` in percent, rounded half up at `decimals` in whole numbers, so that every machine gives
+/// the same.
+#[expect(clippy::cast_precision_loss, reason = "a percentage with a few decimals is far below 2^53")]
+fn percent(numerator: i64, denominator: i64, decimals: u32) -> f64 {
+    let scale = 10_i128.pow(decimals.min(9));
+    let scaled = i128::from(numerator) * 100 * scale * 2 + i128::from(denominator);
+    (scaled / (2 * i128::from(denominator))) as f64 / scale as f64
+}
+
+fn dimensions(pipeline: &ResolvedPipeline, tabulation: &Tabulation) -> Vec<DimensionColumn> {
+    let written = pipeline.spec.tables.get(&tabulation.spec.name);
+    let mut columns = Vec::new();
+    for axis in &tabulation.axes {
+        for (level, name) in axis.spec.columns.iter().enumerate() {
+            let field = pipeline.sources.iter().find_map(|source| source.contract.field(name));
+            let of_author = written.and_then(|table| table.dimensions.get(name)).and_then(Option::as_ref);
+            let labels = field.and_then(|field| field.allowed.as_ref()).map(|allowed| {
+                allowed.iter().map(|(code, meaning)| (code.to_owned(), meaning.clone())).collect::<Vec<_>>()
+            });
+            let total = match (&axis.spec.total, level) {
+                (Some(total), 0) => Some(total.clone()),
+                (_, 0) => None,
+                _ => Some(axis.spec.subtotals[level].clone()),
+            };
+            columns.push(DimensionColumn {
+                name: name.clone(),
+                description: of_author
+                    .and_then(|one| one.description.clone())
+                    .or_else(|| field.and_then(|field| field.description.clone())),
+                labels: labels.unwrap_or_default(),
+                total,
+            });
+        }
+    }
+    columns
+}
+
+/// What each dimension column prints in each row.
+fn keys(tabulation: &Tabulation) -> Vec<Vec<String>> {
+    let printed: Vec<Vec<Vec<String>>> =
+        tabulation.axes.iter().map(|axis| (0..axis.places.len()).map(|place| axis.printed(place)).collect()).collect();
+    let cells: Vec<Vec<usize>> =
+        (0..tabulation.table.cell_count()).map(|cell| tabulation.table.coordinates(cell)).collect();
+    let mut keys = Vec::new();
+    for (at, axis) in tabulation.axes.iter().enumerate() {
+        for level in 0..axis.spec.columns.len() {
+            keys.push(cells.iter().map(|places| printed[at][places[at]][level].clone()).collect());
+        }
+    }
+    keys
+}
+
+fn reason(status: Status) -> &'static str {
+    match status {
+        Status::Published => "published",
+        Status::Complementary => "complementary",
+        Status::Primary(Reason::MinimumCell) => "primary: fewer than the minimum",
+        Status::Primary(Reason::Numerator) => "primary: numerator under the minimum",
+        Status::Primary(Reason::Complement) => "primary: complement under the minimum",
+        Status::Primary(Reason::Homogeneous) => "primary: nobody or everybody in the group",
+        Status::Primary(Reason::Contributors) => "primary: fewer distinct people than the minimum",
+        Status::Primary(Reason::Zero) => "primary: zero, hidden by policy",
+    }
+}
+
+fn rule_text(pipeline: &ResolvedPipeline) -> String {
+    format!("hidden where it stands for fewer than {} people, or would give such a count away", pipeline.minimum_cell)
+}
+
+/// Audit and loss, for the candidate's manifest and the run's report. Numbers of cells, not of people.
+pub(super) fn audit_report(protected: &Protected) -> Result<serde_json::Value> {
+    let audit = &protected.audit;
+    let loss = &protected.summary;
+    Ok(json!({
+        "passed": audit.passed,
+        "cells": loss.cells,
+        "hidden_primary": loss.primary,
+        "hidden_zeros": loss.zeros,
+        "hidden_complementary": loss.complementary,
+        "variables": loss.variables,
+        "components": loss.components,
+        "audit": serde_json::to_value(AuditNumbers::from(audit))
+            .map_err(|_| Error::internal("run.audit", "the audit's report can't be written"))?,
+    }))
+}
+
+#[derive(serde::Serialize)]
+struct AuditNumbers {
+    examined: usize,
+    protected: usize,
+    linear_programs: usize,
+    findings: usize,
+}
+
+impl From<&disclosure::AuditReport> for AuditNumbers {
+    fn from(audit: &disclosure::AuditReport) -> Self {
+        Self {
+            examined: audit.examined,
+            protected: audit.protected,
+            linear_programs: audit.linear_programs,
+            findings: audit.findings.len(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One pipeline: what it refers to, and that it stays within its agreement.
+
+use super::super::diagnose::{Finding, listed};
+use super::super::document::{Document, step};
+use super::super::load::Files;
+use super::super::{Agreement, Pipeline};
+use super::{link, names, repeated, sql_name, table, unknown};
+
+pub(super) fn check(document: &Document, pipeline: &Pipeline, files: &Files) -> Vec<Finding> {
+    let mut findings = parts(document, pipeline);
+    findings.extend(unknown(document, "/agreement", "agreement", &pipeline.agreement, names(&files.agreements)));
+    let agreement = files.agreements.iter().find(|file| file.name == pipeline.agreement);
+    let agreement = agreement.and_then(|file| file.value.as_deref());
+    for (name, source) in pipeline.sources.iter() {
+        let pointer = format!("/sources/{}/contract", step(name));
+        findings.extend(unknown(document, &pointer, "contract", &source.contract, names(&files.contracts)));
+    }
+    findings.extend(link::check(document, pipeline, agreement, files));
+    for (name, one) in pipeline.tables.iter() {
+        findings.extend(table::check(document, pipeline, name, one));
+    }
+    findings.extend(recipients(document, pipeline, agreement, files));
+    if let Some(agreement) = agreement {
+        findings.extend(within(document, pipeline, agreement));
+    }
+    findings
+}
+
+/// Names, and that there is something to read, to compute and to publish.
+fn parts(document: &Document, pipeline: &Pipeline) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let empty = [
+        (pipeline.sources.is_empty(), "sources"),
+        (pipeline.models.is_empty(), "models"),
+        (pipeline.tables.is_empty(), "tables"),
+    ];
+    for (_, key) in empty.iter().filter(|(empty, _)| *empty) {
+        let span = document.locate_key(&format!("/{key}"));
+        findings.push(Finding::new(&document.source, span, format!("a pipeline without {key} does nothing")));
+    }
+    let named = [
+        ("sources", pipeline.sources.keys().collect::<Vec<_>>()),
+        ("identity/links", pipeline.identity.links.keys().collect()),
+        ("models", pipeline.models.keys().collect()),
+        ("tables", pipeline.tables.keys().collect()),
+    ];
+    for (key, names) in named {
+        let pointed = names.into_iter().map(|name| (format!("/{key}/{}", step(name)), name));
+        findings.extend(pointed.filter_map(|(pointer, name)| sql_name(document, &pointer, name)));
+    }
+    if let Some(schedule) = &pipeline.schedule
+        && schedule.split_whitespace().count() != 5
+    {
+        let finding = document.finding("/schedule", "a cron line has five parts");
+        findings.push(finding.help("minute, hour, day of the month, month, day of the week: \"15 2 * * *\""));
+    }
+    findings
+}
+
+fn recipients(document: &Document, pipeline: &Pipeline, agreement: Option<&Agreement>, files: &Files) -> Vec<Finding> {
+    let recipients = &pipeline.release.recipients;
+    let mut findings = repeated(document, "/release/recipients", recipients);
+    if recipients.is_empty() {
+        findings.push(document.finding("/release/recipients", "a release has at least one recipient"));
+    }
+    for (at, recipient) in recipients.iter().enumerate() {
+        let pointer = format!("/release/recipients/{at}");
+        let roles = files.roles.value.as_ref();
+        let nobody =
+            roles.and_then(|roles| unknown(document, &pointer, "recipient", recipient, roles.recipients.keys()));
+        let allowed = agreement.is_none_or(|agreement| agreement.outputs.recipients.contains(recipient));
+        if nobody.is_none() && !allowed {
+            let message = format!("the agreement does not name `{recipient}` as a recipient");
+            let words = agreement.into_iter().flat_map(|agreement| &agreement.outputs.recipients);
+            let words: Vec<&str> = words.map(String::as_str).collect();
+            findings.push(document.finding(&pointer, message).help(allows("recipients", &words)).forbidden());
+        }
+        findings.extend(nobody);
+    }
+    findings
+}
+
+/// What the agreement allows: the purpose, the contracts, the floor, the dimensions.
+fn within(document: &Document, pipeline: &Pipeline, agreement: &Agreement) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let purpose_allowed = agreement.purposes.contains_key(&pipeline.purpose);
+    if !purpose_allowed {
+        let message = format!("the agreement does not allow the purpose `{}`", pipeline.purpose);
+        let finding = document.finding("/purpose", message);
+        findings.push(finding.nearest(&pipeline.purpose, agreement.purposes.keys()).forbidden());
+    }
+    for (name, source) in pipeline.sources.iter().filter(|_| purpose_allowed) {
+        if agreement.clause(&source.contract, &pipeline.purpose).is_none() {
+            let pointer = format!("/sources/{}/contract", step(name));
+            let message = format!("no clause of the agreement covers `{}` for `{}`", source.contract, pipeline.purpose);
+            let words = agreement.data.iter().map(|clause| clause.contract.as_str());
+            findings.push(document.finding(&pointer, message).nearest(&source.contract, words).forbidden());
+        }
+    }
+    if let Some(minimum) = pipeline.disclosure.minimum_cell
+        && minimum < agreement.outputs.minimum_cell
+    {
+        let pointer = "/disclosure/minimum_cell";
+        let finding = document.finding(pointer, "a pipeline may tighten its agreement, never loosen it");
+        let label = format!("the agreement asks for at least {}", agreement.outputs.minimum_cell);
+        findings.push(finding.label(label).forbidden());
+    }
+    for (name, one) in pipeline.tables.iter() {
+        findings.extend(dimensions(document, name, one, agreement));
+    }
+    findings
+}
+
+fn dimensions(document: &Document, name: &str, one: &super::super::Table, agreement: &Agreement) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let allowed: Vec<&str> = agreement.outputs.dimensions.iter().map(String::as_str).collect();
+    for (column, dimension) in one.dimensions.iter() {
+        let pointer = format!("/tables/{}/dimensions/{}", step(name), step(column));
+        let within = dimension.as_ref().and_then(|dimension| dimension.within.as_deref());
+        let own = (document.locate_key(&pointer), column);
+        let above = within.map(|above| (document.locate(&format!("{pointer}/within")), above));
+        for (span, word) in std::iter::once(own).chain(above).filter(|(_, word)| !allowed.contains(word)) {
+            let message = format!("the agreement does not allow the dimension `{word}`");
+            let finding = Finding::new(&document.source, span, message).nearest_only(word, &allowed);
+            findings.push(finding.help(allows("dimensions", &allowed)).forbidden());
+        }
+    }
+    findings
+}
+
+fn allows(what: &str, words: &[&str]) -> String {
+    format!("its {what} are {}", listed(words, "and"))
+}

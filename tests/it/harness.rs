@@ -1,0 +1,403 @@
+//! A workspace in a temporary folder, and the `accord` command run in it.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The repository.
+pub const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+/// The pipelines that ship, each with the two stewards that its agreement asks for.
+pub const PIPELINES: [(&str, [&str; 2]); 2] =
+    [("college_going", ["lausd_steward", "laccd_steward"]), ("oulad", ["registrar_steward", "assessment_steward"])];
+const STEWARDS: [&str; 5] =
+    ["lausd_steward", "laccd_steward", "csu_steward", "registrar_steward", "assessment_steward"];
+
+/// A workspace with the configuration, pipelines and fixtures of the repository.
+pub struct Workspace {
+    folder: TempDir,
+    environment: Vec<(String, String)>,
+    captured: AtomicUsize,
+}
+
+/// How a command ended.
+pub struct Ran {
+    pub command: String,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Workspace {
+    /// Configuration, pipelines and fixtures; no keys.
+    pub fn bare() -> Self {
+        let workspace = Self::empty();
+        for folder in ["config", "pipelines", "fixtures"] {
+            copy(&Path::new(REPOSITORY).join(folder), &workspace.path(folder));
+        }
+        workspace
+    }
+
+    /// The same with all keys. Copies have the same keys, so that their runs give the same bytes.
+    pub fn with_keys() -> Self {
+        static TEMPLATE: OnceLock<Workspace> = OnceLock::new();
+        let make = || {
+            let workspace = Self::bare();
+            workspace.ok("keys identity");
+            workspace.ok("keys new college-going-2026");
+            workspace.ok("keys new oulad-2026");
+            STEWARDS.iter().for_each(|steward| drop(workspace.ok(&format!("keys steward {steward}"))));
+            workspace
+        };
+        TEMPLATE.get_or_init(make).copy()
+    }
+
+    /// Both pipelines have run; their candidates wait.
+    pub fn with_candidates() -> Self {
+        static TEMPLATE: OnceLock<Workspace> = OnceLock::new();
+        let make = || {
+            let workspace = Self::with_keys();
+            workspace.ok("run");
+            workspace
+        };
+        TEMPLATE.get_or_init(make).copy()
+    }
+
+    /// Both pipelines have run, were approved and are published as version 1.
+    pub fn with_releases() -> Self {
+        static TEMPLATE: OnceLock<Workspace> = OnceLock::new();
+        let make = || {
+            let workspace = Self::with_candidates();
+            for (pipeline, stewards) in PIPELINES {
+                stewards.iter().for_each(|steward| drop(workspace.approve(pipeline, steward)));
+                workspace.ok(&format!("release publish {pipeline}"));
+            }
+            workspace
+        };
+        TEMPLATE.get_or_init(make).copy()
+    }
+
+    fn empty() -> Self {
+        let folder = TempDir::new_in(scratch()).expect("a folder");
+        std::fs::create_dir(folder.path().join("tmp")).expect("a folder");
+        Self { folder, environment: Vec::new(), captured: AtomicUsize::new(0) }
+    }
+
+    /// Another workspace with the same files.
+    pub fn copy(&self) -> Self {
+        let other = Self::empty();
+        copy(self.root(), other.root());
+        Self { environment: self.environment.clone(), captured: AtomicUsize::new(1000), ..other }
+    }
+
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root().join(path)
+    }
+
+    /// Sets a variable for all commands to come.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+
+    /// Changes a file of the workspace. What is to be replaced must be there.
+    pub fn replace(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{path} has no `{from}`");
+        self.write(path, text.replace(from, to));
+    }
+
+    /// The command, to be started. It sees no variable but those set here.
+    pub fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_accord"));
+        command
+            .args(args)
+            .current_dir(self.root())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path("tmp"))
+            .env("TMPDIR", self.path("tmp"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the command to its end. All that it says is kept in `captured/`, where the privacy scan reads it.
+    pub fn run_args(&self, args: &[&str]) -> Ran {
+        let output = self.command(args).output().expect("accord starts");
+        self.ended(&args.join(" "), &output)
+    }
+
+    /// The same, the arguments divided at blanks.
+    pub fn run(&self, line: &str) -> Ran {
+        self.run_args(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub fn ended(&self, line: &str, output: &Output) -> Ran {
+        let number = self.captured.fetch_add(1, Ordering::Relaxed);
+        self.write(&format!("captured/{number:04}.out"), &output.stdout);
+        self.write(&format!("captured/{number:04}.err"), &output.stderr);
+        Ran {
+            command: format!("accord {line}"),
+            code: output.status.code().unwrap_or(-1),
+            stdout: self.without_path(&output.stdout),
+            stderr: self.without_path(&output.stderr),
+        }
+    }
+
+    fn without_path(&self, text: &[u8]) -> String {
+        String::from_utf8_lossy(text).replace(&self.root().display().to_string(), "<workspace>")
+    }
+
+    /// Runs the command; it must succeed.
+    #[track_caller]
+    pub fn ok(&self, line: &str) -> Ran {
+        self.run(line).expect(0)
+    }
+
+    /// The newest candidate of a pipeline.
+    #[track_caller]
+    pub fn candidate(&self, pipeline: &str) -> String {
+        let listed = self.ok(&format!("release list {pipeline} --output json")).json();
+        listed[0]["candidate"].as_str().expect("a candidate").to_owned()
+    }
+
+    /// Where the newest candidate of a pipeline stands.
+    #[track_caller]
+    pub fn standing(&self, pipeline: &str) -> Value {
+        self.ok(&format!("release list {pipeline} --output json")).json()[0]["standing"].clone()
+    }
+
+    pub fn approve(&self, pipeline: &str, steward: &str) -> Ran {
+        self.ok(&format!("release approve {pipeline} --as {steward} --key var/keys/{steward}.key"))
+    }
+
+    /// Starts the command and gives it back when it has said on standard error that `event` happened for `subject`.
+    pub fn start_until(&self, args: &[&str], until: &[&str]) -> Child {
+        let mut child = self.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("accord starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("standard error"));
+        let mut line = String::new();
+        while lines.read_line(&mut line).expect("a line") > 0 {
+            if until.iter().all(|word| line.contains(word)) {
+                break;
+            }
+            line.clear();
+        }
+        // Read on, so that the command never waits for its reader.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        child
+    }
+
+    /// Ids of the candidates that the ledger knows, in order.
+    pub fn recorded(&self, pipeline: &str) -> Vec<String> {
+        let entries = self.ok(&format!("ledger show {pipeline} --output json")).json();
+        let entries = entries.as_array().expect("entries").iter();
+        let candidates = entries.filter(|entry| entry["event"]["type"] == "candidate");
+        candidates.map(|entry| entry["event"]["candidate"].as_str().expect("an id").to_owned()).collect()
+    }
+
+    /// Every file below `folder` with its bytes, sorted by path.
+    pub fn files(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
+        let mut found = Vec::new();
+        collect(&self.path(folder), &mut found);
+        let root = self.path(folder);
+        let relative = |path: PathBuf| path.strip_prefix(&root).expect("inside").display().to_string();
+        let mut files: Vec<_> =
+            found.into_iter().map(|path| (relative(path.clone()), std::fs::read(path).expect("a file"))).collect();
+        files.sort();
+        files
+    }
+
+    /// The last good release stays, and the ledger is whole.
+    #[track_caller]
+    pub fn nothing_lost(&self, pipeline: &str) {
+        self.ok("ledger verify");
+        self.ok(&format!("release verify {pipeline}"));
+        let latest: Value = serde_json::from_str(&self.read(&format!("var/published/{pipeline}/latest.json"))).unwrap();
+        assert_eq!(latest["version"], 1);
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{} exited with {}\n{}\n{}", self.command, self.code, self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{}: {error}\n{}", self.command, self.stdout))
+    }
+
+    /// What a person reads: without the events that a run writes for programs.
+    pub fn said(&self) -> String {
+        let told = |text: &str| -> String {
+            text.lines().filter(|line| !line.starts_with("{\"event\"")).map(|line| format!("{line}\n")).collect()
+        };
+        format!("$ {}\nexit {}\n{}{}", self.command, self.code, told(&self.stdout), told(&self.stderr))
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.said().contains(text), "`{text}` is not in:\n{}", self.said());
+        self
+    }
+
+    /// Compares what a person reads with `tests/it/golden/NAME.snap`.
+    #[track_caller]
+    pub fn golden(self, name: &str) -> Self {
+        golden(name, &self.said());
+        self
+    }
+}
+
+/// Compares a text with `tests/it/golden/NAME.snap`, ids and times made equal. `INSTA_UPDATE=always` writes it.
+#[track_caller]
+pub fn golden(name: &str, text: &str) {
+    let settings = {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(Path::new(REPOSITORY).join("tests/it/golden"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings
+    };
+    settings.bind(|| insta::assert_snapshot!(name, same_every_time(text)));
+}
+
+/// Digests, ids and times as words.
+fn same_every_time(text: &str) -> String {
+    let mut out = String::new();
+    let mut word = String::new();
+    for letter in text.chars().chain(['\n']) {
+        if letter.is_ascii_alphanumeric() || "-:.".contains(letter) {
+            word.push(letter);
+            continue;
+        }
+        out.push_str(&name_of(&word));
+        word.clear();
+        out.push(letter);
+    }
+    out.truncate(out.len() - 1);
+    out
+}
+
+fn name_of(word: &str) -> String {
+    let core = word.trim_end_matches(['.', ':']);
+    let rest = &word[core.len()..];
+    let hex = core.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let name = match core.len() {
+        16 | 12 if hex && core.bytes().any(|byte| byte.is_ascii_alphabetic()) => "<id>",
+        64 | 128 if hex => "<digest>",
+        _ if is_day(core, today()) || is_day(core, today_plus_a_term()) => "<day>",
+        _ if core.len() > 10 && core.starts_with("20") && is_time(core) => "<time>",
+        _ if core.len() == 6 && is_clock(core) => "<clock>",
+        _ => return word.to_owned(),
+    };
+    format!("{name}{rest}")
+}
+
+fn today() -> String {
+    jiff::Timestamp::now().to_string()[..10].to_owned()
+}
+
+fn today_plus_a_term() -> String {
+    (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(14 * 24)).to_string()[..10].to_owned()
+}
+
+fn is_day(word: &str, day: String) -> bool {
+    word == day
+}
+
+fn is_time(word: &str) -> bool {
+    word.as_bytes()[4] == b'-' && word.contains('T') && word.ends_with('Z')
+}
+
+/// `10:15Z`
+fn is_clock(word: &str) -> bool {
+    word.ends_with('Z') && word.as_bytes()[2] == b':'
+}
+
+/// Runs one of the scripts in `tests/python/`.
+///
+/// # Panics
+/// Without the Python environment that `make test` makes.
+pub fn python(script: &str, args: &[&OsStr]) -> Ran {
+    let interpreter = std::env::var_os("ACCORD_PYTHON")
+        .expect("this test needs Python with DuckDB, pyarrow, pandas and polars: run `make test`, which installs them");
+    let script_path = Path::new(REPOSITORY).join("tests/python").join(script);
+    let output = Command::new(interpreter)
+        .arg(script_path)
+        .args(args)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("python starts");
+    Ran {
+        command: format!("python {script}"),
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A folder for this process; those of processes that are gone are removed.
+fn scratch() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        std::fs::create_dir_all(all).expect("a folder");
+        for entry in std::fs::read_dir(all).expect("a folder").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let gone = |pid: &str| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists();
+            if name.strip_prefix("it-").is_some_and(gone) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        let own = all.join(format!("it-{}", std::process::id()));
+        std::fs::create_dir_all(&own).expect("a folder");
+        own
+    })
+}
+
+/// Copies a folder with all that is in it; links stay links, modes stay modes.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).expect("a copy");
+        }
+    }
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if entry.path().is_dir() {
+            collect(&entry.path(), found);
+        } else {
+            found.push(entry.path());
+        }
+    }
+}

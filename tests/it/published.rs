@@ -1,0 +1,121 @@
+//! What is published: the right figures, in files that open right, and nothing of a person anywhere.
+
+use std::ffi::OsStr;
+
+use serde_json::Value;
+
+use crate::harness::{PIPELINES, Workspace, python};
+
+#[test]
+fn published_figures_equal_an_independent_query_over_the_raw_extracts() {
+    let workspace = Workspace::with_releases();
+    for (pipeline, _) in PIPELINES {
+        equals_independent(&workspace, pipeline);
+    }
+}
+
+/// Every figure that is shown is the one that a query shares no code with; every other one is hidden.
+#[track_caller]
+pub fn equals_independent(workspace: &Workspace, pipeline: &str) {
+    let cells = workspace.path(&format!("tmp/{pipeline}.csv"));
+    let extracts = workspace.path("fixtures");
+    python("independent.py", &[OsStr::new(pipeline), extracts.as_ref(), OsStr::new("--out"), cells.as_ref()]).expect(0);
+    let version = workspace.path(&format!("var/published/{pipeline}/v0001"));
+    python("compare.py", &[cells.as_ref(), version.as_ref()]).expect(0);
+    std::fs::remove_file(cells).expect("removed");
+}
+
+#[test]
+fn published_tables_open_with_the_right_types_in_every_reader() {
+    let workspace = Workspace::with_releases();
+    for (pipeline, _) in PIPELINES {
+        python("readers.py", &[workspace.path(&format!("var/published/{pipeline}/v0001")).as_ref()]).expect(0);
+    }
+}
+
+#[test]
+fn nothing_of_a_person_is_on_disk_outside_the_extracts() {
+    let workspace = Workspace::with_releases();
+    workspace.ok("release show college_going");
+    workspace.ok("quarantine show college_going graduates");
+    workspace.ok("ledger show --output json");
+    // A run that is killed with all rows staged, so that staging and spill are looked at too.
+    for (pipeline, _) in PIPELINES {
+        let mut run = workspace.start_until(&["run", pipeline, "--again"], &["step_started", "disclosure"]);
+        run.kill().expect("killed");
+        run.wait().expect("ended");
+        let staged = workspace.files("var/state/staging");
+        assert!(staged.iter().any(|(path, _)| path.starts_with(pipeline)), "there is something staged to look at");
+        crate::harness::copy(&workspace.path("var/state/staging"), &workspace.path(&format!("tmp/staging_{pipeline}")));
+    }
+    assert!(!workspace.files("var/state/quarantine").is_empty(), "there is a quarantine to look at");
+    python("scan.py", &[workspace.path("fixtures").as_ref(), workspace.root().as_ref()]).expect(0);
+}
+
+#[test]
+fn the_scan_finds_what_is_planted() {
+    let workspace = Workspace::bare();
+    python("scan.py", &[workspace.path("fixtures").as_ref(), OsStr::new("--self-test")]).expect(0);
+}
+
+#[test]
+fn latest_points_to_the_version_and_the_version_verifies() {
+    let workspace = Workspace::with_releases();
+    for (pipeline, _) in PIPELINES {
+        let latest: Value =
+            serde_json::from_str(&workspace.read(&format!("var/published/{pipeline}/latest.json"))).unwrap();
+        assert_eq!(latest["path"], format!("{pipeline}/v0001"));
+        assert_eq!(latest["candidate"], workspace.candidate(pipeline));
+        workspace.ok(&format!("release verify {pipeline}"));
+    }
+    workspace.ok("ledger verify");
+}
+
+#[test]
+fn verify_finds_any_change_of_a_published_file() {
+    let pristine = Workspace::with_releases();
+    for (name, bytes) in pristine.files("var/published/college_going/v0001") {
+        let workspace = pristine.copy();
+        let path = format!("var/published/college_going/v0001/{name}");
+        let mut changed = bytes.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        workspace.write(&path, &changed);
+        workspace.run("release verify college_going").expect(1);
+        std::fs::remove_file(workspace.path(&path)).expect("removed");
+        let missing = workspace.run("release verify college_going");
+        assert_ne!(missing.code, 0, "{name} is missing");
+        workspace.write(&path, &bytes);
+        workspace.ok("release verify college_going");
+        workspace.write("var/published/college_going/v0001/another.txt", "not of the release");
+        workspace.run("release verify college_going").expect(1);
+    }
+}
+
+#[test]
+fn a_page_shows_a_steward_what_a_candidate_is() {
+    let workspace = Workspace::with_candidates();
+    workspace.ok("release show oulad").golden("release_show_oulad");
+    workspace.ok("release list").golden("release_list");
+}
+
+#[test]
+fn a_plan_says_what_would_be_read_published_and_needed() {
+    let workspace = Workspace::with_keys();
+    workspace.ok("plan college_going").golden("plan_college_going");
+    workspace.ok("plan oulad").golden("plan_oulad");
+    workspace.ok("check").golden("check");
+    let released = Workspace::with_releases();
+    released.ok("plan college_going").says("Unchanged since release 1.");
+    released.replace(
+        "pipelines/college_going/pipeline.yaml",
+        "recipients: [district_analysts, public]",
+        "recipients: [district_analysts]",
+    );
+    released.ok("plan college_going").says("Changed since release 1");
+}
+
+#[test]
+fn schemas_are_those_of_the_types() {
+    Workspace::bare().ok("schema --check");
+}
