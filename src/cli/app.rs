@@ -22,6 +22,7 @@ impl App {
     pub(super) fn new(global: Global) -> Self {
         // Needed once per process; a second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        opendal_http_transport_reqwest::install_default();
         Self { global }
     }
 

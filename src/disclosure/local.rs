@@ -4,7 +4,7 @@
 //! and move the figure as far as asked. It is checked exactly; nothing in floating point is believed.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, SolveOptions, Variable};
 
@@ -27,8 +27,20 @@ struct Region {
     unknowns: Vec<usize>,
     /// Equations, by position.
     rows: Vec<Vec<(usize, i64)>>,
+    /// Complements that follow from the others.
+    guards: Vec<Guard>,
     /// The goal's sum, by position.
     goal: Vec<(usize, i64)>,
+}
+
+/// An unknown that one equation gives and no other holds, such as a complement: no column of the program, only a bound
+/// on the sum that gives it.
+struct Guard {
+    unknown: usize,
+    /// Its change, by position.
+    change: Vec<(usize, i64)>,
+    /// How far it can go down.
+    room: i64,
 }
 
 /// What moving an unknown means: nothing may move it, it is hidden anyway, or it has to be hidden at a price.
@@ -44,6 +56,10 @@ pub(super) enum Movable {
 /// A search for witnesses over one system; holds the scratch space.
 pub(super) struct Local<'a> {
     system: &'a System,
+    /// The equation that gives an unknown, where it is one that follows.
+    given_by: Vec<Option<usize>>,
+    /// The unknown that an equation gives.
+    gives: Vec<Option<usize>>,
     /// Position in the region, or `usize::MAX`.
     position: Vec<usize>,
     pub(super) programs: usize,
@@ -55,7 +71,38 @@ const OUTSIDE: usize = usize::MAX;
 
 impl<'a> Local<'a> {
     pub(super) fn new(system: &'a System) -> Self {
-        Local { system, position: vec![OUTSIDE; system.unknowns.len()], programs: 0, work: 0 }
+        let mut given_by = vec![None; system.unknowns.len()];
+        let mut gives = vec![None; system.equations.len()];
+        for (index, unknown) in system.unknowns.iter().enumerate() {
+            if let (false, &[equation]) = (unknown.printed, &unknown.equations[..]) {
+                let unit = system.equations[equation].iter().any(|&(u, c)| u == index && c.abs() == 1);
+                if gives[equation].is_none() && unit {
+                    gives[equation] = Some(index);
+                    given_by[index] = Some(equation);
+                }
+            }
+        }
+        Local { system, given_by, gives, position: vec![OUTSIDE; system.unknowns.len()], programs: 0, work: 0 }
+    }
+
+    /// The change of an unknown that follows, in terms of the others of its equation.
+    fn given(&self, unknown: usize, equation: usize) -> Vec<(usize, i64)> {
+        let terms = &self.system.equations[equation];
+        let own = terms.iter().find(|&&(other, _)| other == unknown).map_or(1, |&(_, coefficient)| coefficient);
+        // The coefficient is 1 or -1.
+        terms.iter().filter(|&&(other, _)| other != unknown).map(|&(other, c)| (other, -c * own)).collect()
+    }
+
+    /// The goal's sum without unknowns that follow.
+    fn rewritten(&self, sum: &[(usize, i64)]) -> Vec<(usize, i64)> {
+        let mut terms: BTreeMap<usize, i64> = BTreeMap::new();
+        for &(unknown, coefficient) in sum {
+            let given = self.given_by[unknown].map(|equation| self.given(unknown, equation));
+            for (other, c) in given.unwrap_or_else(|| vec![(unknown, 1)]) {
+                *terms.entry(other).or_default() += coefficient * c;
+            }
+        }
+        terms.into_iter().filter(|&(_, coefficient)| coefficient != 0).collect()
     }
 
     /// A witness for the goal within regions of growing size; `None` when none is found in the largest.
@@ -65,9 +112,10 @@ impl<'a> Local<'a> {
         sizes: &[usize],
         movable: &dyn Fn(usize) -> Movable,
     ) -> Option<Witness> {
+        let sum = self.rewritten(goal.sum);
         let mut before = 0;
         for &size in sizes {
-            let Some(region) = self.region(goal, size, movable) else { continue };
+            let Some(region) = self.region(&sum, size, movable) else { continue };
             if region.unknowns.len() == before {
                 continue;
             }
@@ -81,7 +129,7 @@ impl<'a> Local<'a> {
 
     /// The nearest unknowns, cheap ones first, less those that an equation with no other member pins down; `None` when
     /// that leaves nothing of the goal.
-    fn region(&mut self, goal: &Goal<'_>, size: usize, movable: &dyn Fn(usize) -> Movable) -> Option<Region> {
+    fn region(&mut self, goal: &[(usize, i64)], size: usize, movable: &dyn Fn(usize) -> Movable) -> Option<Region> {
         let members = self.nearest(goal, size, movable);
         for (position, &unknown) in members.iter().enumerate() {
             self.position[unknown] = position;
@@ -99,12 +147,19 @@ impl<'a> Local<'a> {
             kept.iter().flat_map(|&m| self.system.unknowns[m].equations.iter().copied()).collect();
         rows.sort_unstable();
         rows.dedup();
+        let (given, rows): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|&row| self.gives[row].is_some());
         let rows = rows.into_iter().map(|row| self.localise(&self.system.equations[row])).collect();
-        let goal = self.localise(goal.sum);
+        let guards = given.into_iter().filter_map(|row| self.gives[row].map(|unknown| self.guard(unknown, row))).collect();
+        let goal = self.localise(goal);
         for &unknown in &kept {
             self.position[unknown] = OUTSIDE;
         }
-        (!goal.is_empty()).then_some(Region { unknowns: kept, rows, goal })
+        (!goal.is_empty()).then_some(Region { unknowns: kept, rows, guards, goal })
+    }
+
+    fn guard(&self, unknown: usize, equation: usize) -> Guard {
+        let room = self.system.unknowns[unknown].value - self.system.unknowns[unknown].lower;
+        Guard { unknown, change: self.localise(&self.given(unknown, equation)), room }
     }
 
     /// The terms inside the region, by position.
@@ -123,6 +178,9 @@ impl<'a> Local<'a> {
         let mut stack: Vec<usize> = members.to_vec();
         while let Some(unknown) = stack.pop() {
             for &equation in &self.system.unknowns[unknown].equations {
+                if self.gives[equation].is_some() {
+                    continue;
+                }
                 let mut alive = self.system.equations[equation].iter().filter(|&&(other, _)| is_inside(&inside, other));
                 if let (Some(&(only, _)), None) = (alive.next(), alive.next()) {
                     inside[self.position[only]] = false;
@@ -138,10 +196,10 @@ impl<'a> Local<'a> {
         equations.flat_map(|&equation| self.system.equations[equation].iter().map(|&(other, _)| other))
     }
 
-    fn nearest(&self, goal: &Goal<'_>, size: usize, movable: &dyn Fn(usize) -> Movable) -> Vec<usize> {
+    fn nearest(&self, goal: &[(usize, i64)], size: usize, movable: &dyn Fn(usize) -> Movable) -> Vec<usize> {
         let mut distance = vec![u32::MAX; self.system.unknowns.len()];
         let mut queue = BinaryHeap::new();
-        for &(unknown, _) in goal.sum {
+        for &(unknown, _) in goal {
             if movable(unknown) != Movable::No {
                 distance[unknown] = 0;
                 queue.push(Reverse((0, unknown)));
@@ -159,9 +217,9 @@ impl<'a> Local<'a> {
             for &equation in &self.system.unknowns[unknown].equations {
                 // What must move to make up for this one is sooner among few than among many.
                 let terms = &self.system.equations[equation];
-                let crowd = terms.len().ilog2();
+                let crowd = if self.gives[equation].is_some() { ACROSS } else { terms.len().ilog2() };
                 for &(other, _) in terms {
-                    if distance[other] <= at {
+                    if distance[other] <= at || self.given_by[other].is_some() {
                         continue;
                     }
                     let value = self.system.unknowns[other].value;
@@ -182,21 +240,44 @@ impl<'a> Local<'a> {
     }
 
     fn solve(&mut self, goal: &Goal<'_>, region: &Region, movable: &dyn Fn(usize) -> Movable) -> Option<Witness> {
-        if let Some(witness) = self.program(goal, region, movable, false)? {
-            return Some(witness);
+        for whole in [false, true] {
+            // Complements with little room are bounded from the start, the others when a solution goes too far.
+            let tight = |guard: &Guard| guard.room < ROOM * goal.change;
+            let mut bounded: Vec<bool> = region.guards.iter().map(tight).collect();
+            loop {
+                let moves = self.program(goal, region, &bounded, movable, whole)?;
+                let change = |terms: &[(usize, i64)]| terms.iter().map(|&(position, c)| c * moves[position]).sum::<i64>();
+                let mut crossed = false;
+                let mut witness: Witness = region.unknowns.iter().copied().zip(moves.iter().copied()).collect();
+                for (guard, bounded) in region.guards.iter().zip(&mut bounded) {
+                    let change = change(&guard.change);
+                    witness.push((guard.unknown, change));
+                    crossed |= change < -guard.room && !std::mem::replace(bounded, true);
+                }
+                if crossed {
+                    continue;
+                }
+                witness.retain(|&(_, change)| change != 0);
+                witness.sort_unstable();
+                if self.holds(goal, &witness) {
+                    return Some(witness);
+                }
+                // A fractional corner: the same in whole numbers.
+                break;
+            }
         }
-        // A fractional corner: the same in whole numbers.
-        self.program(goal, region, movable, true)?
+        None
     }
 
-    /// `None`: no solution; `Some(None)`: a solution that is not whole.
+    /// Rounded changes by position.
     fn program(
         &mut self,
         goal: &Goal<'_>,
         region: &Region,
+        bounded: &[bool],
         movable: &dyn Fn(usize) -> Movable,
         whole: bool,
-    ) -> Option<Option<Witness>> {
+    ) -> Option<Vec<i64>> {
         self.programs += 1;
         self.work += region.unknowns.len();
         let mut problem = Problem::new(OptimizationDirection::Minimize);
@@ -214,19 +295,16 @@ impl<'a> Local<'a> {
         for row in &region.rows {
             problem.add_constraint(expression(row), ComparisonOp::Eq, 0.0);
         }
+        for (guard, _) in region.guards.iter().zip(bounded).filter(|&(_, &bounded)| bounded) {
+            problem.add_constraint(expression(&guard.change), ComparisonOp::Ge, -guard.room as f64);
+        }
         problem.add_constraint(expression(&region.goal), ComparisonOp::Ge, goal.change as f64);
         let mut options = SolveOptions::default();
         options.node_limit = Some(NODE_LIMIT);
         options.mip_gap = if whole { WHOLE_GAP } else { 0.0 };
         let solution = problem.solve_with(options).ok()?.into_solution().ok()?;
-        let moves = columns.iter().map(|parts| {
-            let value: f64 = parts.iter().map(|&(column, sign)| sign * solution.var_value(column)).sum();
-            value.round() as i64
-        });
-        let mut witness: Witness =
-            region.unknowns.iter().copied().zip(moves).filter(|&(_, change)| change != 0).collect();
-        witness.sort_unstable();
-        Some(self.holds(goal, &witness).then_some(witness))
+        let change = |parts: &Columns| -> f64 { parts.iter().map(|&(column, sign)| sign * solution.var_value(column)).sum() };
+        Some(columns.iter().map(|parts| change(parts).round() as i64).collect())
     }
 
     /// The columns of one unknown: its change, split into up and down where it has a price.
@@ -250,7 +328,7 @@ impl<'a> Local<'a> {
     }
 
     /// Whether the witness keeps every equation and every bound and reaches the goal, in whole numbers.
-    fn holds(&self, goal: &Goal<'_>, witness: &Witness) -> bool {
+    pub(super) fn holds(&self, goal: &Goal<'_>, witness: &Witness) -> bool {
         let change = |unknown: usize| {
             witness.binary_search_by_key(&unknown, |&(moved, _)| moved).map_or(0, |found| witness[found].1)
         };
@@ -276,6 +354,10 @@ pub(super) fn reach(sum: &[(usize, i64)], witness: &Witness) -> i64 {
     sum.iter().map(|&(unknown, coefficient)| coefficient * change(unknown)).sum()
 }
 
+/// Complements with less room than this many times the goal are bounded from the start.
+const ROOM: i64 = 2;
+/// Steps from a measure to another that bounds it.
+const ACROSS: u32 = 6;
 /// How far from the best a whole-number answer may be.
 const WHOLE_GAP: f64 = 0.05;
 /// Far below the price of any cell that is still published.

@@ -18,6 +18,7 @@
 mod audit;
 mod condense;
 mod error;
+mod exchange;
 mod local;
 mod policy;
 mod primary;

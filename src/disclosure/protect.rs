@@ -2,6 +2,7 @@
 
 use super::audit::{AuditReport, audit};
 use super::condense::{System, condense};
+use super::exchange::Exchange;
 use super::error::DisclosureError;
 use super::policy::{Level, Policy, Progress, Reason, Status, Summary};
 use super::primary::{self, Primary, Target};
@@ -54,7 +55,8 @@ pub fn protect(
     let release = system::build(tables)?;
     let primary = primary::apply(tables, &release, policy);
     let system = condense(&release, &primary, policy);
-    let pattern = search(&system, policy, progress);
+    let exchange = Exchange::new(tables, &release, &system);
+    let pattern = search(&system, &exchange, policy, progress);
     let hidden = hidden(&release, &primary, &system, &pattern);
     if !pattern.unmet.is_empty() || !system.hopeless.is_empty() {
         return Err(unprotectable(tables, &release, &primary, &system, &pattern));

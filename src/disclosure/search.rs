@@ -6,6 +6,7 @@
 //! witnesses.
 
 use super::condense::System;
+use super::exchange::Exchange;
 use super::local::{Goal, Local, Movable, Witness, reach};
 use super::policy::{Level, Phase, Policy, Progress};
 
@@ -24,9 +25,9 @@ pub(super) struct Pattern {
 /// How large a part of the system a linear program looks at, in unknowns: the first that gives a witness ends it.
 const SEARCH_SIZES: [usize; 5] = [120, 400, 1200, 4000, usize::MAX];
 /// The same when publishing again.
-const RELEASE_SIZES: [usize; 2] = [400, 1200];
-/// The work after which publishing again only takes what costs nothing, in unknowns of linear programs.
-const RELEASE_WORK: usize = 150_000;
+const RELEASE_SIZES: [usize; 2] = [120, 400];
+/// The work after which publishing again solves no more linear programs, in unknowns of those solved.
+const RELEASE_WORK: usize = 20_000;
 /// Figures that may need a new witness for one cell to be published again.
 const RELEASE_FIGURES: usize = 100;
 
@@ -34,6 +35,7 @@ struct Search<'a> {
     system: &'a System,
     policy: &'a Policy,
     local: Local<'a>,
+    exchange: &'a Exchange,
     hidden: Vec<bool>,
     witnesses: Vec<Kept>,
     /// Witnesses that move an unknown.
@@ -49,7 +51,7 @@ struct Kept {
 }
 
 /// Searches a pattern.
-pub(super) fn search(system: &System, policy: &Policy, progress: &mut dyn FnMut(Progress)) -> Pattern {
+pub(super) fn search(system: &System, exchange: &Exchange, policy: &Policy, progress: &mut dyn FnMut(Progress)) -> Pattern {
     let hidden = system.unknowns.iter().map(|unknown| unknown.printed && unknown.primary).collect();
     let count = system.unknowns.len();
     let local = Local::new(system);
@@ -57,6 +59,7 @@ pub(super) fn search(system: &System, policy: &Policy, progress: &mut dyn FnMut(
         system,
         policy,
         local,
+        exchange,
         hidden,
         witnesses: Vec::new(),
         moving: vec![Vec::new(); count],
@@ -145,7 +148,8 @@ impl Search<'_> {
                 (true, false) => Movable::Price(unknown.cost),
             }
         };
-        let Some(witness) = self.local.witness(goal, sizes, &movable) else { return false };
+        let exchanged = self.exchange.witness(system, goal, &movable).filter(|witness| self.local.holds(goal, witness));
+        let Some(witness) = exchanged.or_else(|| self.local.witness(goal, sizes, &movable)) else { return false };
         self.keep(witness);
         true
     }
@@ -201,7 +205,8 @@ impl Search<'_> {
         let limit = self.local.work + RELEASE_WORK;
         for (done, cell) in cells.into_iter().enumerate() {
             progress(Progress { phase: Phase::Release, done, total });
-            if self.can_do_without(cell, self.local.work < limit) {
+            let sizes: &[usize] = if self.local.work < limit { &RELEASE_SIZES } else { &[] };
+            if self.can_do_without(cell, sizes) {
                 self.hidden[cell] = false;
                 for &index in &self.moving[cell] {
                     self.witnesses[index].alive = false;
@@ -210,8 +215,9 @@ impl Search<'_> {
         }
     }
 
-    /// Whether all that relied on the cell can be protected without moving it; when not `trying`, whether it is already.
-    fn can_do_without(&mut self, cell: usize, trying: bool) -> bool {
+    /// Whether all that relied on the cell can be protected without moving it, by exchanges or by linear programs of
+    /// these sizes.
+    fn can_do_without(&mut self, cell: usize, sizes: &[usize]) -> bool {
         self.hidden[cell] = false;
         let fresh_sum = self.small_sum().is_some();
         self.hidden[cell] = true;
@@ -226,13 +232,12 @@ impl Search<'_> {
         figures.sort_unstable();
         figures.dedup();
         figures.retain(|&unknown| self.need(unknown, Some(cell)).is_some());
-        let bearable = if trying { RELEASE_FIGURES } else { 0 };
-        if figures.len() > bearable {
+        if figures.len() > RELEASE_FIGURES {
             return false;
         }
         let sums = self.sums.clone();
-        figures.iter().all(|&unknown| self.protect(unknown, Some(cell), &RELEASE_SIZES))
-            && sums.iter().all(|sum| self.open(sum, Some(cell), &RELEASE_SIZES))
+        figures.iter().all(|&unknown| self.protect(unknown, Some(cell), sizes))
+            && sums.iter().all(|sum| self.open(sum, Some(cell), sizes))
     }
 }
 

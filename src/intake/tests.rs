@@ -64,6 +64,10 @@ fields:
 thresholds: { rejected: "100%", row_change: "25%" }
 "#;
 
+fn clock() -> jiff::Timestamp {
+    jiff::Timestamp::UNIX_EPOCH
+}
+
 fn contract(yaml: &str) -> Contract {
     serde_saphyr::from_str(yaml).expect("a contract")
 }
@@ -106,7 +110,7 @@ impl Outcome {
 
 fn scan_files(contract: &Contract, files: &[(&str, &[u8])]) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open_folder(folder.path(), jiff::Timestamp::now).expect("a store");
+    let store = Store::open_folder(folder.path(), clock).expect("a store");
     let identity = age::x25519::Identity::generate();
     let wanted: Vec<&str> = contract.fields.iter().map(|field| field.name.as_str()).collect();
     let rows = Mutex::new((Vec::new(), Vec::new()));
@@ -413,7 +417,7 @@ fn a_second_delivery_of_the_same_bytes_is_read_once() {
 #[test]
 fn the_newest_is_last_by_name_and_what_equals_it_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open_folder(folder.path(), jiff::Timestamp::now).expect("a store");
+    let store = Store::open_folder(folder.path(), clock).expect("a store");
     run(async {
         for (path, text) in
             [("p/x_9.csv", "same"), ("p/x_10.csv", "same"), ("p/x_8.csv", "else"), ("p/y_99.csv", "same")]
@@ -455,7 +459,7 @@ fn contradictions_are_counted_and_kept_or_rejected_as_decided() {
 #[test]
 fn a_quarantine_opens_with_its_own_key_only_and_goes_when_nothing_is_rejected() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open_folder(folder.path(), jiff::Timestamp::now).expect("a store");
+    let store = Store::open_folder(folder.path(), clock).expect("a store");
     let identity = age::x25519::Identity::generate();
     run(async {
         let mut quarantine = Quarantine::create(&store, "q.age", identity.to_public()).await.expect("a quarantine");

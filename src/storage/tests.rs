@@ -168,6 +168,7 @@ fn a_lock_has_one_holder_and_names_it() {
 /// The other process of the test below.
 #[test]
 #[ignore = "started by a_killed_process_frees_its_lock"]
+#[expect(clippy::disallowed_methods, reason = "the test that starts it says where")]
 fn child_that_holds_a_lock() {
     let Some(folder) = std::env::var_os("ACCORD_TEST_FOLDER") else { return };
     run(async {

@@ -15,21 +15,21 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, HttpRequest};
 
 /// The access key that the server knows.
-pub const ACCESS_KEY_ID: &str = "accord-test";
+pub(crate) const ACCESS_KEY_ID: &str = "accord-test";
 /// Its secret.
-pub const SECRET_ACCESS_KEY: &str = "accord-test-secret";
+pub(crate) const SECRET_ACCESS_KEY: &str = "accord-test-secret";
 
 /// Whether the server honours `If-Match` and `If-None-Match` on writes, as AWS does, or ignores them, as older servers do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Conditions {
+pub(crate) enum Conditions {
     Honoured,
     Ignored,
 }
 
 /// A running server with one empty bucket.
-pub struct S3Server {
+pub(crate) struct S3Server {
     /// Its address, such as `http://127.0.0.1:41234`.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     /// The folder that holds its buckets; removed with the server.
     folder: tempfile::TempDir,
     down: Arc<AtomicBool>,
@@ -45,7 +45,7 @@ struct Shared {
 
 impl S3Server {
     /// Starts a server with the bucket `bucket`.
-    pub fn start(bucket: &str, conditions: Conditions) -> Self {
+    pub(crate) fn start(bucket: &str, conditions: Conditions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join(bucket)).expect("a bucket");
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).expect("a folder"));
@@ -76,12 +76,12 @@ impl S3Server {
     }
 
     /// The folder of a bucket: each object is a file in it.
-    pub fn folder(&self, bucket: &str) -> PathBuf {
+    pub(crate) fn folder(&self, bucket: &str) -> PathBuf {
         self.folder.path().join(bucket)
     }
 
     /// Makes the server drop every connection, or answer again.
-    pub fn set_down(&self, down: bool) {
+    pub(crate) fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
     }
 }

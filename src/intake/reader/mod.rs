@@ -62,7 +62,7 @@ struct Extent {
 }
 
 enum Layout {
-    Delimited(Delimited),
+    Delimited(Box<Delimited>),
     FixedWidth(FixedWidth),
 }
 
@@ -88,7 +88,7 @@ impl Reader {
     pub(super) fn new(contract: &Contract, path: &str) -> Result<Self> {
         let layout = match &contract.format {
             Format::Delimited { delimiter, quote, trailing_delimiter, .. } => {
-                Layout::Delimited(Delimited::new(*delimiter, *quote, *trailing_delimiter)?)
+                Layout::Delimited(Box::new(Delimited::new(*delimiter, *quote, *trailing_delimiter)?))
             }
             Format::FixedWidth { record_length } => Layout::FixedWidth(FixedWidth::new(*record_length, contract)?),
         };
