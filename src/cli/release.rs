@@ -115,6 +115,7 @@ enum Command {
         /// The pipeline
         pipeline: String,
         /// The version (default: the latest)
+        #[arg(value_name = "VERSION", id = "number")]
         version: Option<u32>,
     },
 }

@@ -15,11 +15,14 @@ use super::system::{Place, Release};
 use super::table::{MeasureKind, Table};
 
 /// Categories that people may come from, in one dimension.
-const DONORS: usize = 8;
+const DONORS: usize = 6;
+/// Kinds of people that may come into a category.
+const KINDS: usize = 3;
 /// Exchanges that one witness may be made of.
 const ROUNDS: usize = 10;
-/// What moving a hidden cell costs, so that it is left alone where another way is as good.
-const HIDDEN_PRICE: f64 = 1e-3;
+/// What moving a cell that is hidden for others costs, as a share of the price of hiding it: so that not everything
+/// comes to rest on the one total that was hidden first, which could then never be published again.
+const HIDDEN_SHARE: f64 = 0.1;
 
 /// Coefficients by node of a dimension or by measure of a universe.
 type Vector = Vec<(usize, i64)>;
@@ -44,6 +47,8 @@ struct Universe {
     axes: Vec<Axis>,
     /// Coefficients by measure: one kind of person more, or one kind instead of another.
     shifts: Vec<Vec<i64>>,
+    /// Kinds of people: coefficients by measure.
+    kinds: Vec<Vec<i64>>,
     views: Vec<View>,
 }
 
@@ -139,6 +144,12 @@ struct Step {
     price: f64,
 }
 
+impl Step {
+    fn rate(&self) -> f64 {
+        self.price / self.amount as f64
+    }
+}
+
 impl Universe {
     fn new(tables: &[(usize, &Table)], unknown: &dyn Fn(Place) -> Option<usize>) -> Self {
         // Everything in the order of names, so that the pattern does not depend on the order of tables.
@@ -154,8 +165,9 @@ impl Universe {
         let axes: Vec<(&str, BTreeMap<&str, usize>, Axis)> = ids.into_iter().map(|(name, own)| numbered(name, &own)).collect();
         let measures = Measures::of(tables);
         let views = tables.iter().map(|&(index, table)| view(index, table, &axes, &measures, unknown)).collect();
-        let shifts = measures.shifts();
-        Self { axes: axes.into_iter().map(|(.., axis)| axis).collect(), shifts, views }
+        let kinds = measures.kinds();
+        let shifts = shifts(&kinds);
+        Self { axes: axes.into_iter().map(|(.., axis)| axis).collect(), shifts, kinds, views }
     }
 
     /// The exchange that takes the unknown at `home` up at the least price for each person, as far as `need`.
@@ -169,7 +181,10 @@ impl Universe {
     ) -> Option<Step> {
         let view = &self.views[home.view];
         let quantity = &view.quantities[home.quantity];
-        let shifts: Vec<&Vec<i64>> = self.shifts.iter().filter(|shift| quantity.of(shift) == 1).collect();
+        let common = self.common(view, quantity, home.cell, system);
+        let lift = |shift: &Vec<i64>| self.kinds.contains(shift) && !common.contains(&shift);
+        let shifts: Vec<&Vec<i64>> =
+            self.shifts.iter().filter(|shift| quantity.of(shift) == 1 && !lift(shift)).collect();
         let nodes: Vec<usize> = self
             .axes
             .iter()
@@ -178,12 +193,25 @@ impl Universe {
             .collect();
         let options: Vec<Vec<Choice>> =
             self.axes.iter().enumerate().map(|(at, axis)| self.choices(at, axis, nodes[at], view, home.cell, need)).collect();
+        let transfers = self.transfers(&common);
         let mut best: Option<Step> = None;
         let mut chosen = vec![0; options.len()];
         loop {
             for shift in &shifts {
                 let choice: Vec<&Choice> = options.iter().zip(&chosen).map(|(options, at)| &options[*at]).collect();
                 self.weigh(system, &choice, shift, need, moved, movable, &mut best);
+            }
+            let leaves: Vec<(usize, usize)> =
+                options.iter().zip(&chosen).map(|(options, at)| (options[0].leaf, options[*at].leaf)).collect();
+            let inside = chosen.iter().all(|&at| at == 0);
+            let cells: Vec<Cells> = match view.people(&leaves) {
+                0 => Vec::new(),
+                _ => self.views.iter().map(|view| view.both(&self.axes, &leaves)).collect(),
+            };
+            for (own, donor) in transfers.iter().filter(|(_, donor)| !inside || quantity.of(donor) == 0) {
+                if !cells.is_empty() {
+                    self.weigh_transfer(system, &cells, own, donor, need, moved, movable, &mut best);
+                }
             }
             let Some(at) = (0..chosen.len()).rev().find(|&at| chosen[at] + 1 < options[at].len()) else { break };
             chosen[at] += 1;
@@ -192,13 +220,69 @@ impl Universe {
         best
     }
 
+    /// The kinds of people that count in the quantity and of which there are most at the cell.
+    fn common<'a>(&'a self, view: &View, quantity: &Quantity, cell: usize, system: &System) -> Vec<&'a Vec<i64>> {
+        let value = |one: &Quantity| one.unknowns[cell].map_or(0, |unknown| system.unknowns[unknown as usize].value);
+        let most = |kind: &[i64]| {
+            let own = view.quantities.iter().filter(|one| one.of(kind) == 1);
+            own.map(value).min().unwrap_or(0)
+        };
+        let mut own: Vec<&Vec<i64>> = self.kinds.iter().filter(|kind| quantity.of(kind) == 1).collect();
+        own.sort_by_key(|kind| std::cmp::Reverse(most(kind)));
+        own.truncate(KINDS);
+        own
+    }
+
+    /// Pairs of kinds of people between which one may change: the first is one of `common`.
+    fn transfers<'a>(&'a self, common: &[&'a Vec<i64>]) -> Vec<(&'a Vec<i64>, &'a Vec<i64>)> {
+        let near = |one: &Vec<i64>, other: &Vec<i64>| one.iter().zip(other).filter(|(a, b)| a != b).count() <= 2;
+        let others = |own: &'a Vec<i64>| self.kinds.iter().filter(move |other| near(own, other)).map(move |other| (own, other));
+        common.iter().flat_map(|own| others(own)).collect()
+    }
+
+    /// One person of another category, in several dimensions at once, becomes one of this.
+    #[expect(clippy::too_many_arguments, reason = "one step of a search over its whole state")]
+    fn weigh_transfer(
+        &self,
+        system: &System,
+        cells: &[Cells],
+        own: &[i64],
+        donor: &[i64],
+        need: i64,
+        moved: &BTreeMap<usize, i64>,
+        movable: &dyn Fn(usize) -> Movable,
+        best: &mut Option<Step>,
+    ) {
+        let mut weight = Weight { system, moved, movable, deltas: Vec::new(), amount: need, price: 0.0, limit: best.as_ref().map(Step::rate) };
+        for (view, Cells { here, there }) in self.views.iter().zip(cells) {
+            for quantity in &view.quantities {
+                let (up, down) = (quantity.of(own), quantity.of(donor));
+                if up == 0 && down == 0 {
+                    continue;
+                }
+                for &cell in here {
+                    let by = up - if there.contains(&cell) { down } else { 0 };
+                    if !weight.visit(quantity.unknowns[cell], by) {
+                        return;
+                    }
+                }
+                for &cell in there.iter().filter(|cell| !here.contains(cell)) {
+                    if !weight.visit(quantity.unknowns[cell], -down) {
+                        return;
+                    }
+                }
+            }
+        }
+        weight.settle(best);
+    }
+
     /// Ways to take a node up by one: people come from another category, or are added up to the total.
     fn choices(&self, at: usize, axis: &Axis, node: usize, view: &View, cell: usize, need: i64) -> Vec<Choice> {
         let mut leaves = Vec::new();
         axis.leaves_under(node, &mut leaves);
         let count = |leaf: usize| view.count(at, cell, leaf);
         let own = leaves.iter().copied().max_by_key(|&leaf| (count(leaf), std::cmp::Reverse(leaf))).unwrap_or(node);
-        let mut choices = vec![Choice { vector: axis.path(own).into_iter().map(|one| (one, 1)).collect(), swap: false }];
+        let mut choices = vec![Choice { leaf: own, vector: axis.path(own).into_iter().map(|one| (one, 1)).collect(), swap: false }];
         if view.position[at].is_none() || axis.parent[node].is_none() {
             return choices;
         }
@@ -208,12 +292,12 @@ impl Universe {
         // The smallest that have enough people first: they are the cheapest to hide.
         others.sort_by_key(|&leaf| (count(leaf) < need, count(leaf), leaf));
         if others.len() > DONORS {
-            let small: Vec<usize> = others.iter().rev().copied().filter(|&leaf| count(leaf) < need).take(3).collect();
+            let small: Vec<usize> = others.iter().rev().copied().filter(|&leaf| count(leaf) < need).take(2).collect();
             others.truncate(DONORS);
             others.extend(small);
         }
         for other in others {
-            choices.push(Choice { vector: axis.difference(own, other), swap: true });
+            choices.push(Choice { leaf: other, vector: axis.difference(own, other), swap: true });
         }
         choices
     }
@@ -229,50 +313,74 @@ impl Universe {
         movable: &dyn Fn(usize) -> Movable,
         best: &mut Option<Step>,
     ) {
-        let mut deltas: Vector = Vec::new();
-        let mut amount = need;
-        let mut price = 0.0;
-        let limit = best.as_ref().map(|step| step.price / step.amount as f64);
+        let mut weight = Weight { system, moved, movable, deltas: Vec::new(), amount: need, price: 0.0, limit: best.as_ref().map(Step::rate) };
         for view in &self.views {
             let absent = |at: usize| view.position[at].is_none();
             if choice.iter().enumerate().any(|(at, one)| one.swap && absent(at)) {
                 continue;
             }
-            let fits = view.each(choice, shift, &mut |unknown, by| {
-                if by == 0 {
-                    return true;
-                }
-                let Some(unknown) = unknown else { return false };
-                let unknown = unknown as usize;
-                let cell = &system.unknowns[unknown];
-                if by < 0 {
-                    let room = cell.value + moved.get(&unknown).copied().unwrap_or(0) - cell.lower;
-                    amount = amount.min(room / -by);
-                }
-                price += match movable(unknown) {
-                    Movable::No => return false,
-                    Movable::Free => 0.0,
-                    _ if moved.contains_key(&unknown) => HIDDEN_PRICE,
-                    Movable::Hidden => HIDDEN_PRICE,
-                    Movable::Price(price) => price,
-                };
-                deltas.push((unknown, by));
-                amount > 0 && limit.is_none_or(|limit| price / (amount as f64) < limit)
-            });
-            if !fits {
+            if !view.each(choice, shift, &mut |unknown, by| weight.visit(unknown, by)) {
                 return;
             }
         }
-        deltas.sort_unstable();
-        deltas.dedup();
-        if deltas.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return;
-        }
-        *best = Some(Step { deltas, amount, price });
+        weight.settle(best);
     }
 }
 
+/// An exchange being weighed: what it moves, how far, and at what price.
+struct Weight<'a> {
+    system: &'a System,
+    moved: &'a BTreeMap<usize, i64>,
+    movable: &'a dyn Fn(usize) -> Movable,
+    deltas: Vector,
+    amount: i64,
+    price: f64,
+    limit: Option<f64>,
+}
+
+impl Weight<'_> {
+    /// Takes one change in; false when the exchange can't be, or not better than the best.
+    fn visit(&mut self, unknown: Option<u32>, by: i64) -> bool {
+        if by == 0 {
+            return true;
+        }
+        let Some(unknown) = unknown else { return false };
+        let unknown = unknown as usize;
+        let cell = &self.system.unknowns[unknown];
+        let before = self.moved.get(&unknown);
+        if by < 0 {
+            let room = cell.value + before.copied().unwrap_or(0) - cell.lower;
+            self.amount = self.amount.min(room / -by);
+        }
+        self.price += match (self.movable)(unknown) {
+            Movable::No => return false,
+            Movable::Free => 0.0,
+            _ if before.is_some() => 0.0,
+            Movable::Hidden => cell.cost * HIDDEN_SHARE,
+            Movable::Price(price) => price,
+        };
+        self.deltas.push((unknown, by));
+        self.amount > 0 && self.limit.is_none_or(|limit| self.price / (self.amount as f64) < limit)
+    }
+
+    fn settle(mut self, best: &mut Option<Step>) {
+        self.deltas.sort_unstable();
+        self.deltas.dedup();
+        if self.deltas.windows(2).all(|pair| pair[0].0 != pair[1].0) {
+            *best = Some(Step { deltas: self.deltas, amount: self.amount, price: self.price });
+        }
+    }
+}
+
+/// The cells of a view that somebody is in: of the category that gains one, and of the one that loses one.
+struct Cells {
+    here: Vec<usize>,
+    there: Vec<usize>,
+}
+
 struct Choice {
+    /// The leaf that people come from; for the first choice, the leaf that they come to.
+    leaf: usize,
     vector: Vector,
     swap: bool,
 }
@@ -325,6 +433,29 @@ impl View {
         let Some(there) = self.nodes[at][node] else { return 0 };
         let here = cell / self.strides[at] % self.axis_nodes[at].len();
         self.counts[cell - here * self.strides[at] + there * self.strides[at]]
+    }
+
+    /// How many people the category has that would lose some.
+    fn people(&self, leaves: &[(usize, usize)]) -> i64 {
+        let own = self.axis_of.iter().zip(&self.strides).enumerate();
+        let cell = own.map(|(at, (&axis, stride))| self.nodes[at][leaves[axis].1].map(|node| node * stride)).sum::<Option<usize>>();
+        cell.map_or(1, |cell| self.counts[cell])
+    }
+
+    fn both(&self, axes: &[Axis], leaves: &[(usize, usize)]) -> Cells {
+        Cells { here: self.cells(axes, leaves, |pair| pair.0), there: self.cells(axes, leaves, |pair| pair.1) }
+    }
+
+    /// The cells that someone is in who is of one of each pair of leaves.
+    fn cells(&self, axes: &[Axis], leaves: &[(usize, usize)], which: impl Fn(&(usize, usize)) -> usize) -> Vec<usize> {
+        let mut cells = vec![0];
+        for (at, &axis) in self.axis_of.iter().enumerate() {
+            let up = std::iter::successors(Some(which(&leaves[axis])), |&node| axes[axis].parent[node]);
+            let nodes: Vec<usize> = up.filter_map(|node| self.nodes[at][node]).collect();
+            let stride = self.strides[at];
+            cells = cells.iter().flat_map(|cell| nodes.iter().map(move |node| cell + node * stride)).collect();
+        }
+        cells
     }
 
     /// Calls `visit` with every unknown of the view and its change; stops where it says no.
@@ -435,9 +566,8 @@ impl<'a> Measures<'a> {
         self.names.iter().position(|one| *one == name).unwrap_or_default()
     }
 
-    /// The choices that make a kind of person: at each measure that is counted, in or out of each condition, and one of
-    /// its parts.
-    fn shifts(&self) -> Vec<Vec<i64>> {
+    /// The kinds of people: at each measure that is counted, in or out of each condition, and one of its parts.
+    fn kinds(&self) -> Vec<Vec<i64>> {
         let mut kinds: Vec<Vec<i64>> = Vec::new();
         for root in (0..self.names.len()).filter(|&measure| self.kinds[measure].0.is_none()) {
             let mut start = vec![0; self.names.len()];
@@ -447,19 +577,7 @@ impl<'a> Measures<'a> {
         kinds.sort();
         kinds.dedup();
         kinds.truncate(MOST_KINDS);
-        let mut shifts: BTreeSet<Vec<i64>> = kinds.iter().cloned().collect();
-        for one in &kinds {
-            for other in &kinds {
-                let shift: Vec<i64> = one.iter().zip(other).map(|(a, b)| a - b).collect();
-                if shift.iter().any(|&by| by != 0) {
-                    shifts.insert(shift);
-                }
-            }
-        }
-        let mut shifts: Vec<Vec<i64>> = shifts.into_iter().collect();
-        // Exchanges that touch few measures first.
-        shifts.sort_by_key(|shift| shift.iter().filter(|&&by| by != 0).count());
-        shifts
+        kinds
     }
 
     /// Every way to go on from `whole`.
@@ -486,6 +604,23 @@ impl<'a> Measures<'a> {
             })
             .collect()
     }
+}
+
+/// One kind of person more, or one instead of another that differs from it in one choice.
+fn shifts(kinds: &[Vec<i64>]) -> Vec<Vec<i64>> {
+    let mut shifts: BTreeSet<Vec<i64>> = kinds.iter().cloned().collect();
+    for one in kinds {
+        for other in kinds {
+            let shift: Vec<i64> = one.iter().zip(other).map(|(a, b)| a - b).collect();
+            if (1..=2).contains(&shift.iter().filter(|&&by| by != 0).count()) {
+                shifts.insert(shift);
+            }
+        }
+    }
+    let mut shifts: Vec<Vec<i64>> = shifts.into_iter().collect();
+    // Exchanges that touch few measures first.
+    shifts.sort_by_key(|shift| shift.iter().filter(|&&by| by != 0).count());
+    shifts
 }
 
 /// Kinds of people beyond which exchanges between them are not listed.

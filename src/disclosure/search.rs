@@ -28,14 +28,18 @@ const SEARCH_SIZES: [usize; 5] = [120, 400, 1200, 4000, usize::MAX];
 const RELEASE_SIZES: [usize; 2] = [120, 400];
 /// The work after which publishing again solves no more linear programs, in unknowns of those solved.
 const RELEASE_WORK: usize = 20_000;
+/// The same for witnesses of any kind: after so many only what costs nothing is published again.
+const RELEASE_TRIES: usize = 1500;
 /// Figures that may need a new witness for one cell to be published again.
-const RELEASE_FIGURES: usize = 100;
+const RELEASE_FIGURES: usize = 400;
 
 struct Search<'a> {
     system: &'a System,
     policy: &'a Policy,
     local: Local<'a>,
     exchange: &'a Exchange,
+    /// Witnesses asked for.
+    tries: usize,
     hidden: Vec<bool>,
     witnesses: Vec<Kept>,
     /// Witnesses that move an unknown.
@@ -60,6 +64,7 @@ pub(super) fn search(system: &System, exchange: &Exchange, policy: &Policy, prog
         policy,
         local,
         exchange,
+        tries: 0,
         hidden,
         witnesses: Vec::new(),
         moving: vec![Vec::new(); count],
@@ -136,6 +141,7 @@ impl Search<'_> {
 
     /// Finds a witness and hides what it moves. With a cell that must stay still, only hidden cells may move.
     fn find(&mut self, goal: &Goal<'_>, without: Option<usize>, sizes: &[usize]) -> bool {
+        self.tries += 1;
         let (system, hidden) = (self.system, &self.hidden);
         let movable = |index: usize| {
             let unknown = &system.unknowns[index];
@@ -202,11 +208,12 @@ impl Search<'_> {
         let mut cells: Vec<usize> = (0..unknowns.len()).filter(|&u| self.hidden[u] && !unknowns[u].primary).collect();
         cells.sort_by(|&a, &b| unknowns[b].cost.total_cmp(&unknowns[a].cost).then(a.cmp(&b)));
         let total = cells.len();
-        let limit = self.local.work + RELEASE_WORK;
+        let (limit, last) = (self.local.work + RELEASE_WORK, self.tries + RELEASE_TRIES);
         for (done, cell) in cells.into_iter().enumerate() {
             progress(Progress { phase: Phase::Release, done, total });
             let sizes: &[usize] = if self.local.work < limit { &RELEASE_SIZES } else { &[] };
-            if self.can_do_without(cell, sizes) {
+            let bearable = if self.tries < last { RELEASE_FIGURES } else { 0 };
+            if self.can_do_without(cell, sizes, bearable) {
                 self.hidden[cell] = false;
                 for &index in &self.moving[cell] {
                     self.witnesses[index].alive = false;
@@ -217,7 +224,7 @@ impl Search<'_> {
 
     /// Whether all that relied on the cell can be protected without moving it, by exchanges or by linear programs of
     /// these sizes.
-    fn can_do_without(&mut self, cell: usize, sizes: &[usize]) -> bool {
+    fn can_do_without(&mut self, cell: usize, sizes: &[usize], bearable: usize) -> bool {
         self.hidden[cell] = false;
         let fresh_sum = self.small_sum().is_some();
         self.hidden[cell] = true;
@@ -232,7 +239,7 @@ impl Search<'_> {
         figures.sort_unstable();
         figures.dedup();
         figures.retain(|&unknown| self.need(unknown, Some(cell)).is_some());
-        if figures.len() > RELEASE_FIGURES {
+        if figures.len() > bearable {
             return false;
         }
         let sums = self.sums.clone();

@@ -16,7 +16,7 @@ fn not_published(workspace: &Workspace) {
 
 #[test]
 fn nobody_approves_what_they_ran() {
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     workspace.ok("run college_going --as lausd_steward");
     try_approve(&workspace, "lausd_steward", "lausd_steward").expect(5).golden("approve_own_run");
     workspace.approve(PIPELINE, "laccd_steward");
@@ -65,7 +65,7 @@ fn rebuilding_voids_approvals() {
 
 #[test]
 fn an_unanswered_candidate_expires() {
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     workspace.replace(AGREEMENT, "expires_after: 14d", "expires_after: 0d");
     workspace.ok("run college_going");
     try_approve(&workspace, "lausd_steward", "lausd_steward").expect(7).says("expired");

@@ -228,7 +228,7 @@ fn a_row_that_comes_in_two_deliveries_counts_once() {
 
 #[test]
 fn a_few_bad_rows_go_to_quarantine_and_the_others_are_counted() {
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     change_rows(&workspace, LACCD, |at, line| match at {
         100 => "1987654321,Mallory,Moss,02/31/1999,,748,20233,2023-08-28,6.0".to_owned(),
         200 => "1987654,Mallory,Moss,02/11/1999,,748,20233,Fall 2023,6.0".to_owned(),
@@ -413,14 +413,14 @@ fn storage_that_is_not_there_is_worth_another_try() {
         std::fs::rename(workspace.path("fixtures"), workspace.path("fixtures.away")).expect("renamed");
         workspace.write("fixtures", "not a folder");
     });
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     workspace.write("var/state", "not a folder");
     workspace.run("run college_going").expect(75).golden("state_is_a_file");
 }
 
 #[test]
 fn a_bucket_that_does_not_answer_is_worth_another_try() {
-    let mut workspace = Workspace::with_keys();
+    let mut workspace = Workspace::light();
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     workspace.set("ENDPOINT", &format!("http://{closed}"));
     workspace.set("KEY_ID", "id");
@@ -449,7 +449,7 @@ fn what_does_not_exist_is_a_usage_error() {
 
 #[test]
 fn a_mistake_in_the_configuration_is_shown_where_it_stands() {
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     workspace.replace("pipelines/college_going/pipeline.yaml", "recipients:", "recipient:");
     workspace.run("check").expect(3).golden("config_mistake");
     workspace.run("run college_going").expect(3);
@@ -458,7 +458,7 @@ fn a_mistake_in_the_configuration_is_shown_where_it_stands() {
 
 #[test]
 fn one_pipeline_that_fails_does_not_stop_the_other() {
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     workspace.write(LACCD, "");
     workspace.run("run").expect(4).golden("one_fails_one_runs");
     assert!(workspace.recorded("college_going").is_empty());

@@ -169,7 +169,7 @@ fn a_pipeline_can_not_loosen_what_the_agreement_says() {
 
 #[test]
 fn a_pipeline_can_tighten_what_the_agreement_says() {
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     workspace.replace(PIPELINE, "release:\n", "disclosure: { minimum_cell: 20 }\n\nrelease:\n");
     workspace.replace(PIPELINE, "recipients: [district_analysts, public]", "recipients: [public]");
     workspace.ok("check");

@@ -11,31 +11,31 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The repository.
-pub const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+pub(crate) const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 /// The pipelines that ship, each with the two stewards that its agreement asks for.
-pub const PIPELINES: [(&str, [&str; 2]); 2] =
+pub(crate) const PIPELINES: [(&str, [&str; 2]); 2] =
     [("college_going", ["lausd_steward", "laccd_steward"]), ("oulad", ["registrar_steward", "assessment_steward"])];
 const STEWARDS: [&str; 5] =
     ["lausd_steward", "laccd_steward", "csu_steward", "registrar_steward", "assessment_steward"];
 
 /// A workspace with the configuration, pipelines and fixtures of the repository.
-pub struct Workspace {
+pub(crate) struct Workspace {
     folder: TempDir,
     environment: Vec<(String, String)>,
     captured: AtomicUsize,
 }
 
 /// How a command ended.
-pub struct Ran {
-    pub command: String,
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) command: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Workspace {
     /// Configuration, pipelines and fixtures; no keys.
-    pub fn bare() -> Self {
+    pub(crate) fn bare() -> Self {
         let workspace = Self::empty();
         for folder in ["config", "pipelines", "fixtures"] {
             copy(&Path::new(REPOSITORY).join(folder), &workspace.path(folder));
@@ -44,7 +44,7 @@ impl Workspace {
     }
 
     /// The same with all keys. Copies have the same keys, so that their runs give the same bytes.
-    pub fn with_keys() -> Self {
+    pub(crate) fn with_keys() -> Self {
         static TEMPLATE: OnceLock<Workspace> = OnceLock::new();
         let make = || {
             let workspace = Self::bare();
@@ -57,29 +57,55 @@ impl Workspace {
         TEMPLATE.get_or_init(make).copy()
     }
 
-    /// Both pipelines have run; their candidates wait.
-    pub fn with_candidates() -> Self {
+    /// The same with fewer dimensions and tables, so that a run takes a second or two: for tests that are about something
+    /// else than the figures.
+    pub(crate) fn light() -> Self {
+        let workspace = Self::with_keys();
+        let pipeline = "pipelines/college_going/pipeline.yaml";
+        let without = |text: String, from: &str, to: &str| {
+            let (start, end) = (text.find(from).expect("a beginning"), text.find(to).expect("an end"));
+            text[..start].to_owned() + &text[end..]
+        };
+        workspace.write(pipeline, without(workspace.read(pipeline), "      ethnicity:", "    measures:"));
+        let pipeline = "pipelines/oulad/pipeline.yaml";
+        workspace.write(pipeline, without(workspace.read(pipeline), "  by_region:", "  by_deprivation:"));
+        workspace
+    }
+
+    /// Both light pipelines have run; their candidates wait.
+    pub(crate) fn with_candidates() -> Self {
         static TEMPLATE: OnceLock<Workspace> = OnceLock::new();
         let make = || {
-            let workspace = Self::with_keys();
+            let workspace = Self::light();
             workspace.ok("run");
             workspace
         };
         TEMPLATE.get_or_init(make).copy()
     }
 
-    /// Both pipelines have run, were approved and are published as version 1.
-    pub fn with_releases() -> Self {
+    /// Both light pipelines have run, were approved and are published as version 1.
+    pub(crate) fn with_releases() -> Self {
+        static TEMPLATE: OnceLock<Workspace> = OnceLock::new();
+        TEMPLATE.get_or_init(|| Self::with_candidates().released()).copy()
+    }
+
+    /// The same of the pipelines as they ship.
+    pub(crate) fn with_full_releases() -> Self {
         static TEMPLATE: OnceLock<Workspace> = OnceLock::new();
         let make = || {
-            let workspace = Self::with_candidates();
-            for (pipeline, stewards) in PIPELINES {
-                stewards.iter().for_each(|steward| drop(workspace.approve(pipeline, steward)));
-                workspace.ok(&format!("release publish {pipeline}"));
-            }
-            workspace
+            let workspace = Self::with_keys();
+            workspace.ok("run");
+            workspace.released()
         };
         TEMPLATE.get_or_init(make).copy()
+    }
+
+    fn released(self) -> Self {
+        for (pipeline, stewards) in PIPELINES {
+            stewards.iter().for_each(|steward| drop(self.approve(pipeline, steward)));
+            self.ok(&format!("release publish {pipeline}"));
+        }
+        self
     }
 
     fn empty() -> Self {
@@ -89,44 +115,44 @@ impl Workspace {
     }
 
     /// Another workspace with the same files.
-    pub fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         let other = Self::empty();
         copy(self.root(), other.root());
         Self { environment: self.environment.clone(), captured: AtomicUsize::new(1000), ..other }
     }
 
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.root().join(path)
     }
 
     /// Sets a variable for all commands to come.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
-    pub fn read(&self, path: &str) -> String {
+    pub(crate) fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, content).expect("a file");
     }
 
     /// Changes a file of the workspace. What is to be replaced must be there.
-    pub fn replace(&self, path: &str, from: &str, to: &str) {
+    pub(crate) fn replace(&self, path: &str, from: &str, to: &str) {
         let text = self.read(path);
         assert!(text.contains(from), "{path} has no `{from}`");
         self.write(path, text.replace(from, to));
     }
 
     /// The command, to be started. It sees no variable but those set here.
-    pub fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
+    pub(crate) fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_accord"));
         command
             .args(args)
@@ -141,17 +167,17 @@ impl Workspace {
     }
 
     /// Runs the command to its end. All that it says is kept in `captured/`, where the privacy scan reads it.
-    pub fn run_args(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run_args(&self, args: &[&str]) -> Ran {
         let output = self.command(args).output().expect("accord starts");
         self.ended(&args.join(" "), &output)
     }
 
     /// The same, the arguments divided at blanks.
-    pub fn run(&self, line: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str) -> Ran {
         self.run_args(&line.split_whitespace().collect::<Vec<_>>())
     }
 
-    pub fn ended(&self, line: &str, output: &Output) -> Ran {
+    pub(crate) fn ended(&self, line: &str, output: &Output) -> Ran {
         let number = self.captured.fetch_add(1, Ordering::Relaxed);
         self.write(&format!("captured/{number:04}.out"), &output.stdout);
         self.write(&format!("captured/{number:04}.err"), &output.stderr);
@@ -169,29 +195,29 @@ impl Workspace {
 
     /// Runs the command; it must succeed.
     #[track_caller]
-    pub fn ok(&self, line: &str) -> Ran {
+    pub(crate) fn ok(&self, line: &str) -> Ran {
         self.run(line).expect(0)
     }
 
     /// The newest candidate of a pipeline.
     #[track_caller]
-    pub fn candidate(&self, pipeline: &str) -> String {
+    pub(crate) fn candidate(&self, pipeline: &str) -> String {
         let listed = self.ok(&format!("release list {pipeline} --output json")).json();
         listed[0]["candidate"].as_str().expect("a candidate").to_owned()
     }
 
     /// Where the newest candidate of a pipeline stands.
     #[track_caller]
-    pub fn standing(&self, pipeline: &str) -> Value {
+    pub(crate) fn standing(&self, pipeline: &str) -> Value {
         self.ok(&format!("release list {pipeline} --output json")).json()[0]["standing"].clone()
     }
 
-    pub fn approve(&self, pipeline: &str, steward: &str) -> Ran {
+    pub(crate) fn approve(&self, pipeline: &str, steward: &str) -> Ran {
         self.ok(&format!("release approve {pipeline} --as {steward} --key var/keys/{steward}.key"))
     }
 
     /// Starts the command and gives it back when it has said on standard error that `event` happened for `subject`.
-    pub fn start_until(&self, args: &[&str], until: &[&str]) -> Child {
+    pub(crate) fn start_until(&self, args: &[&str], until: &[&str]) -> Child {
         let mut child = self.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("accord starts");
         let mut lines = BufReader::new(child.stderr.take().expect("standard error"));
         let mut line = String::new();
@@ -207,7 +233,7 @@ impl Workspace {
     }
 
     /// Ids of the candidates that the ledger knows, in order.
-    pub fn recorded(&self, pipeline: &str) -> Vec<String> {
+    pub(crate) fn recorded(&self, pipeline: &str) -> Vec<String> {
         let entries = self.ok(&format!("ledger show {pipeline} --output json")).json();
         let entries = entries.as_array().expect("entries").iter();
         let candidates = entries.filter(|entry| entry["event"]["type"] == "candidate");
@@ -215,7 +241,7 @@ impl Workspace {
     }
 
     /// Every file below `folder` with its bytes, sorted by path.
-    pub fn files(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn files(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
         let mut found = Vec::new();
         collect(&self.path(folder), &mut found);
         let root = self.path(folder);
@@ -228,7 +254,7 @@ impl Workspace {
 
     /// The last good release stays, and the ledger is whole.
     #[track_caller]
-    pub fn nothing_lost(&self, pipeline: &str) {
+    pub(crate) fn nothing_lost(&self, pipeline: &str) {
         self.ok("ledger verify");
         self.ok(&format!("release verify {pipeline}"));
         let latest: Value = serde_json::from_str(&self.read(&format!("var/published/{pipeline}/latest.json"))).unwrap();
@@ -238,18 +264,18 @@ impl Workspace {
 
 impl Ran {
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{} exited with {}\n{}\n{}", self.command, self.code, self.stdout, self.stderr);
         self
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{}: {error}\n{}", self.command, self.stdout))
     }
 
     /// What a person reads: without the events that a run writes for programs.
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let told = |text: &str| -> String {
             text.lines().filter(|line| !line.starts_with("{\"event\"")).map(|line| format!("{line}\n")).collect()
         };
@@ -257,14 +283,14 @@ impl Ran {
     }
 
     #[track_caller]
-    pub fn says(self, text: &str) -> Self {
+    pub(crate) fn says(self, text: &str) -> Self {
         assert!(self.said().contains(text), "`{text}` is not in:\n{}", self.said());
         self
     }
 
     /// Compares what a person reads with `tests/it/golden/NAME.snap`.
     #[track_caller]
-    pub fn golden(self, name: &str) -> Self {
+    pub(crate) fn golden(self, name: &str) -> Self {
         golden(name, &self.said());
         self
     }
@@ -272,7 +298,7 @@ impl Ran {
 
 /// Compares a text with `tests/it/golden/NAME.snap`, ids and times made equal. `INSTA_UPDATE=always` writes it.
 #[track_caller]
-pub fn golden(name: &str, text: &str) {
+pub(crate) fn golden(name: &str, text: &str) {
     let settings = {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(Path::new(REPOSITORY).join("tests/it/golden"));
@@ -340,7 +366,7 @@ fn is_clock(word: &str) -> bool {
 ///
 /// # Panics
 /// Without the Python environment that `make test` makes.
-pub fn python(script: &str, args: &[&OsStr]) -> Ran {
+pub(crate) fn python(script: &str, args: &[&OsStr]) -> Ran {
     let interpreter = std::env::var_os("ACCORD_PYTHON")
         .expect("this test needs Python with DuckDB, pyarrow, pandas and polars: run `make test`, which installs them");
     let script_path = Path::new(REPOSITORY).join("tests/python").join(script);
@@ -378,7 +404,7 @@ fn scratch() -> &'static Path {
 }
 
 /// Copies a folder with all that is in it; links stay links, modes stay modes.
-pub fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
         let entry = entry.expect("an entry");

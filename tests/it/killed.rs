@@ -41,14 +41,14 @@ fn ends_the_same(killed: &Workspace, reference: &Workspace, at: &str) {
 
 #[test]
 fn a_run_killed_at_any_instant_ends_in_the_same_bytes_when_run_again() {
-    let reference = Workspace::with_keys();
+    let reference = Workspace::light();
     let began = Instant::now();
     reference.ok("run college_going");
     let whole = began.elapsed();
     let mut dice = ChaCha20Rng::seed_from_u64(20_260_701);
     for _ in 0..INSTANTS {
         let pause = whole.mul_f64(dice.random_range(0.02..1.05));
-        let killed = Workspace::with_keys();
+        let killed = Workspace::light();
         kill_after(start(&killed, "run college_going"), pause);
         ends_the_same(&killed, &reference, &format!("after {pause:?}"));
     }
@@ -56,17 +56,17 @@ fn a_run_killed_at_any_instant_ends_in_the_same_bytes_when_run_again() {
 
 #[test]
 fn a_run_killed_at_the_start_of_each_step_ends_in_the_same_bytes_when_run_again() {
-    let reference = Workspace::with_keys();
+    let reference = Workspace::light();
     reference.ok("run college_going");
     for step in ["discover", "intake", "identity", "model", "tabulate", "disclosure", "release"] {
-        let killed = Workspace::with_keys();
+        let killed = Workspace::light();
         let child = killed.start_until(&["run", "college_going"], &["step_started", &format!("\"step\":\"{step}\"")]);
         kill_after(child, Duration::ZERO);
         ends_the_same(&killed, &reference, &format!("at {step}"));
     }
     // Laying down and recording take some milliseconds: hit them from several distances.
     for pause in [2, 5, 10, 20, 40] {
-        let killed = Workspace::with_keys();
+        let killed = Workspace::light();
         let child = killed.start_until(&["run", "college_going"], &["step_started", "\"step\":\"release\""]);
         kill_after(child, Duration::from_millis(pause));
         ends_the_same(&killed, &reference, &format!("{pause} ms after the start of the release step"));
@@ -109,7 +109,7 @@ fn a_publication_killed_at_any_instant_is_whole_when_published_again() {
 
 #[test]
 fn of_two_runs_at_once_the_second_exits_75() {
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     let mut first = workspace.start_until(&["run", "college_going"], &["step_started"]);
     let second = workspace.run("run college_going").expect(75);
     assert!(first.wait().expect("ended").success());
@@ -120,7 +120,7 @@ fn of_two_runs_at_once_the_second_exits_75() {
 
 #[test]
 fn of_two_runs_at_once_the_second_waits_where_it_is_told_to() {
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     let mut first = workspace.start_until(&["run", "college_going"], &["step_started"]);
     workspace.ok("run college_going --wait 300").says("unchanged");
     assert!(first.wait().expect("ended").success());
@@ -130,7 +130,7 @@ fn of_two_runs_at_once_the_second_waits_where_it_is_told_to() {
 
 #[test]
 fn many_runs_at_once_make_one_candidate() {
-    let workspace = Workspace::with_keys();
+    let workspace = Workspace::light();
     let runs: Vec<Child> = (0..4).map(|_| start(&workspace, "run college_going")).collect();
     let codes: Vec<i32> =
         runs.into_iter().map(|mut run| run.wait().expect("ended").code().expect("an exit code")).collect();

@@ -8,7 +8,7 @@ use crate::harness::{PIPELINES, Workspace, python};
 
 #[test]
 fn published_figures_equal_an_independent_query_over_the_raw_extracts() {
-    let workspace = Workspace::with_releases();
+    let workspace = Workspace::with_full_releases();
     for (pipeline, _) in PIPELINES {
         equals_independent(&workspace, pipeline);
     }
@@ -16,7 +16,7 @@ fn published_figures_equal_an_independent_query_over_the_raw_extracts() {
 
 /// Every figure that is shown is the one that a query shares no code with; every other one is hidden.
 #[track_caller]
-pub fn equals_independent(workspace: &Workspace, pipeline: &str) {
+pub(crate) fn equals_independent(workspace: &Workspace, pipeline: &str) {
     let cells = workspace.path(&format!("tmp/{pipeline}.csv"));
     let extracts = workspace.path("fixtures");
     python("independent.py", &[OsStr::new(pipeline), extracts.as_ref(), OsStr::new("--out"), cells.as_ref()]).expect(0);
@@ -27,7 +27,7 @@ pub fn equals_independent(workspace: &Workspace, pipeline: &str) {
 
 #[test]
 fn published_tables_open_with_the_right_types_in_every_reader() {
-    let workspace = Workspace::with_releases();
+    let workspace = Workspace::with_full_releases();
     for (pipeline, _) in PIPELINES {
         python("readers.py", &[workspace.path(&format!("var/published/{pipeline}/v0001")).as_ref()]).expect(0);
     }
@@ -35,7 +35,7 @@ fn published_tables_open_with_the_right_types_in_every_reader() {
 
 #[test]
 fn nothing_of_a_person_is_on_disk_outside_the_extracts() {
-    let workspace = Workspace::with_releases();
+    let workspace = Workspace::with_full_releases();
     workspace.ok("release show college_going");
     workspace.ok("quarantine show college_going graduates");
     workspace.ok("ledger show --output json");
@@ -60,7 +60,7 @@ fn the_scan_finds_what_is_planted() {
 
 #[test]
 fn latest_points_to_the_version_and_the_version_verifies() {
-    let workspace = Workspace::with_releases();
+    let workspace = Workspace::with_full_releases();
     for (pipeline, _) in PIPELINES {
         let latest: Value =
             serde_json::from_str(&workspace.read(&format!("var/published/{pipeline}/latest.json"))).unwrap();

@@ -84,11 +84,11 @@ fn the_result_does_not_depend_on_threads_memory_or_the_order_of_rows() {
         files.retain(|(name, _)| name.ends_with(".parquet"));
         files.into_iter().map(|(name, bytes)| (name[17..].to_owned(), bytes)).collect::<Vec<_>>()
     };
-    let one_thread = Workspace::with_keys();
+    let one_thread = Workspace::light();
     one_thread.replace("config/accord.yaml", "memory_limit: 512MiB", "memory_limit: 64MiB\n  threads: 1");
     one_thread.ok("run college_going");
     assert!(tables(&one_thread) == tables(&reference), "other threads and memory, other figures");
-    let turned = Workspace::with_keys();
+    let turned = Workspace::light();
     let extract = std::fs::read(turned.path(GRADUATES)).expect("an extract");
     let mut lines: Vec<&[u8]> = extract.split_inclusive(|byte| *byte == b'\n').collect();
     lines.reverse();

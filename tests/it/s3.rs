@@ -8,7 +8,7 @@ use crate::s3_server::{ACCESS_KEY_ID, Conditions, S3Server, SECRET_ACCESS_KEY};
 const BUCKET: &str = "accord";
 
 fn workspace_on(server: &S3Server) -> Workspace {
-    let mut workspace = Workspace::with_keys();
+    let mut workspace = Workspace::light();
     workspace.set("S3_ENDPOINT", &server.endpoint);
     workspace.set("S3_KEY_ID", ACCESS_KEY_ID);
     workspace.set("S3_KEY_SECRET", SECRET_ACCESS_KEY);
