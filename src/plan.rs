@@ -128,9 +128,14 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
     writeln!(page)?;
     writeln!(page, "Reads")?;
     for source in &pipeline.sources {
-        let party = agreement.parties.get(&source.contract.partner).map_or(source.contract.partner.as_str(), |one| &one.name);
+        let party =
+            agreement.parties.get(&source.contract.partner).map_or(source.contract.partner.as_str(), |one| &one.name);
         let clause = source.clause.clause.as_deref().unwrap_or("data");
-        writeln!(page, "  sources.{} from {party} ({}, contract {})", source.name, source.spec.from, source.contract.id)?;
+        writeln!(
+            page,
+            "  sources.{} from {party} ({}, contract {})",
+            source.name, source.spec.from, source.contract.id
+        )?;
         writeln!(page, "    under {clause}")?;
         let table = format!("sources.{}", source.name);
         let read = |field: &&String| {
@@ -163,7 +168,12 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
     writeln!(page)?;
     writeln!(page, "Approvals")?;
     let approvals = &agreement.approvals;
-    writeln!(page, "  {} stewards, at least one of each of: {}", approvals.required, list(approvals.one_from_each.iter()))?;
+    writeln!(
+        page,
+        "  {} stewards, at least one of each of: {}",
+        approvals.required,
+        list(approvals.one_from_each.iter())
+    )?;
     if approvals.not_by.contains(&NotBy::RunAuthor) {
         writeln!(page, "  nobody approves what they ran")?;
     }

@@ -63,11 +63,8 @@ async fn new(app: &App, workspace: &Workspace, agreement: &str) -> Result<()> {
             .with_hint(format!("the workspace has {known}")));
     }
     let keys = app.keyring(workspace)?.create(agreement, &mut randomness)?;
-    let event = Event::KeyCreated {
-        agreement: agreement.to_owned(),
-        epoch: keys.epoch(),
-        fingerprint: keys.fingerprint(),
-    };
+    let event =
+        Event::KeyCreated { agreement: agreement.to_owned(), epoch: keys.epoch(), fingerprint: keys.fingerprint() };
     Ledger::open(&app.state(workspace)?).append(app.now(), "keys", event).await?;
     output::line(format!("made key {} of {agreement}, fingerprint {}", keys.epoch(), keys.fingerprint()));
     Ok(())
@@ -80,7 +77,8 @@ fn list(app: &App, workspace: &Workspace) -> Result<()> {
             keys.iter().map(|key| serde_json::json!({ "agreement": key.agreement, "epoch": key.epoch })).collect();
         return output::json(&rows);
     }
-    let rows: Vec<Vec<String>> = keys.iter().map(|key| vec![key.agreement.clone(), format!("epoch {}", key.epoch)]).collect();
+    let rows: Vec<Vec<String>> =
+        keys.iter().map(|key| vec![key.agreement.clone(), format!("epoch {}", key.epoch)]).collect();
     output::columns(&rows).iter().for_each(output::line);
     Ok(())
 }

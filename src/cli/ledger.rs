@@ -53,7 +53,14 @@ async fn show(app: &App, ledger: &Ledger<'_>, pipeline: Option<&str>) -> Result<
     }
     let rows: Vec<Vec<String>> = entries
         .iter()
-        .map(|entry| vec![format!("{:>6}", entry.seq), entry.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(), entry.actor.clone(), words(&entry.event)])
+        .map(|entry| {
+            vec![
+                format!("{:>6}", entry.seq),
+                entry.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+                entry.actor.clone(),
+                words(&entry.event),
+            ]
+        })
         .collect();
     output::columns(&rows).iter().for_each(output::line);
     Ok(ExitCode::SUCCESS)
@@ -101,6 +108,9 @@ async fn verify(app: &App, ledger: &Ledger<'_>, anchor: Option<&str>) -> Result<
     for finding in &report.findings {
         output::say(format!("entry {}: {:?}: {}", finding.seq, finding.kind, finding.detail));
     }
-    Err(Error::failed("ledger.broken", format!("the ledger is not as it was written ({} findings)", report.findings.len()))
-        .with_hint("restore the ledger/ folder from a backup; until then nothing should be published"))
+    Err(Error::failed(
+        "ledger.broken",
+        format!("the ledger is not as it was written ({} findings)", report.findings.len()),
+    )
+    .with_hint("restore the ledger/ folder from a backup; until then nothing should be published"))
 }

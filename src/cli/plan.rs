@@ -6,8 +6,8 @@ use super::app::App;
 use super::output;
 use crate::error::Result;
 use crate::model::session;
-use crate::release::{Candidate, Manifest, latest};
 use crate::plan;
+use crate::release::{Candidate, Manifest, latest};
 use crate::storage::Store;
 
 /// Say in a page what a pipeline would read, publish and need

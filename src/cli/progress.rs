@@ -57,7 +57,8 @@ impl Bar {
 
     fn measure(&self, message: String, done: u64, total: u64, unit: &str) {
         let numbers = if unit == "bytes" { "{bytes}/{total_bytes}" } else { "{pos}/{len}" };
-        if let Ok(style) = ProgressStyle::with_template(&format!("  {{spinner}} {{msg}} {{bar:30}} {numbers} {{eta}}")) {
+        if let Ok(style) = ProgressStyle::with_template(&format!("  {{spinner}} {{msg}} {{bar:30}} {numbers} {{eta}}"))
+        {
             self.bar.set_style(style);
         }
         self.bar.set_length(total);
@@ -81,7 +82,7 @@ fn word(step: Step) -> &'static str {
 impl Reporter for Bar {
     fn event(&self, event: &Event) {
         match event {
-            Event::PipelineStarted { pipeline } => self.bar.println(format!("{pipeline}")),
+            Event::PipelineStarted { pipeline } => self.bar.println(pipeline),
             Event::StepStarted { step, subject, .. } => self.spinner(format!("{} {subject}", word(*step))),
             Event::Progress { step, subject, done, total: Some(total), unit, .. } => {
                 self.measure(format!("{} {subject}", word(*step)), *done, *total, unit);

@@ -69,8 +69,10 @@ fn print(rows: &[intake::QuarantinedRow], summary: bool) {
         for row in rows {
             *counts.entry((row.rule.as_str(), row.column.as_deref().unwrap_or("-"))).or_default() += 1;
         }
-        let lines: Vec<Vec<String>> =
-            counts.iter().map(|((rule, column), n)| vec![(*rule).to_owned(), (*column).to_owned(), n.to_string()]).collect();
+        let lines: Vec<Vec<String>> = counts
+            .iter()
+            .map(|((rule, column), n)| vec![(*rule).to_owned(), (*column).to_owned(), n.to_string()])
+            .collect();
         output::columns(&lines).iter().for_each(output::line);
         return;
     }

@@ -146,8 +146,7 @@ pub(super) async fn run(app: &App, args: Args) -> Result<ExitCode> {
             let context = desk.context(desk.workspace.pipeline(&chosen.pipeline)?);
             let id = desk.candidate(&chosen.pipeline, chosen.candidate.as_deref()).await?.id;
             let key = key.as_deref().map(StewardKey::load).transpose()?;
-            let standing =
-                release::withdraw(&context, &chosen.pipeline, &id, &actor, key.as_ref(), &reason).await?;
+            let standing = release::withdraw(&context, &chosen.pipeline, &id, &actor, key.as_ref(), &reason).await?;
             desk.decided(&id, &standing, "withdrawn")
         }
         Command::Publish { chosen, actor } => desk.publish(&chosen, &actor).await,
@@ -215,10 +214,10 @@ impl<'a> Desk<'a> {
         let stewards = self.stewards()?;
         let mut rows = Vec::new();
         let mut values = Vec::new();
-        for (name, pipeline) in self.workspace.pipelines.iter().filter(|(name, _)| only.is_none_or(|one| one == *name)) {
+        for (name, pipeline) in self.workspace.pipelines.iter().filter(|(name, _)| only.is_none_or(|one| one == *name))
+        {
             for id in release::known_candidates(&entries, name).iter().rev() {
-                let Some(standing) =
-                    release::standing(&entries, id, self.app.now(), &pipeline.agreement, &stewards)
+                let Some(standing) = release::standing(&entries, id, self.app.now(), &pipeline.agreement, &stewards)
                 else {
                     continue;
                 };
@@ -278,7 +277,10 @@ impl<'a> Desk<'a> {
         if self.app.json() {
             output::json(&published)?;
         } else if published.already {
-            output::line(format!("{id} is version {} already, at {}; nothing was done", published.version, published.path));
+            output::line(format!(
+                "{id} is version {} already, at {}; nothing was done",
+                published.version, published.path
+            ));
         } else {
             output::line(format!("published {id} as version {}, at {}", published.version, published.path));
         }
@@ -295,15 +297,20 @@ impl<'a> Desk<'a> {
             let rows: Vec<Vec<String>> = report
                 .checks
                 .iter()
-                .map(|check| vec![if check.ok { "ok" } else { "FAILED" }.to_owned(), check.name.clone(), check.detail.clone()])
+                .map(|check| {
+                    vec![if check.ok { "ok" } else { "FAILED" }.to_owned(), check.name.clone(), check.detail.clone()]
+                })
                 .collect();
             output::columns(&rows).iter().for_each(|row| output::line(format!("  {row}")));
         }
         if report.passed() {
             return Ok(ExitCode::SUCCESS);
         }
-        Err(Error::failed("release.not_verified", format!("version {} of `{pipeline}` does not verify", report.version))
-            .with_hint("do not use it; compare it with a backup, and tell the stewards"))
+        Err(Error::failed(
+            "release.not_verified",
+            format!("version {} of `{pipeline}` does not verify", report.version),
+        )
+        .with_hint("do not use it; compare it with a backup, and tell the stewards"))
     }
 }
 

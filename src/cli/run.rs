@@ -110,7 +110,8 @@ pub(super) fn audit_line(disclosure: &serde_json::Value) -> String {
 }
 
 pub(super) fn print_books(books: &Books) {
-    let mut rows = vec![["source", "rows in", "rejected", "no person", "rows out", "people"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["source", "rows in", "rejected", "no person", "rows out", "people"].map(str::to_owned).to_vec()];
     for book in &books.sources {
         let people = book.people.map_or_else(|| "-".to_owned(), output::number);
         let numbers = [book.rows_in, book.rejected, book.without_person, book.rows_out].map(output::number);

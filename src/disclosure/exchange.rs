@@ -162,7 +162,8 @@ impl Universe {
                 *known = known.or(parent);
             }
         }
-        let axes: Vec<(&str, BTreeMap<&str, usize>, Axis)> = ids.into_iter().map(|(name, own)| numbered(name, &own)).collect();
+        let axes: Vec<(&str, BTreeMap<&str, usize>, Axis)> =
+            ids.into_iter().map(|(name, own)| numbered(name, &own)).collect();
         let measures = Measures::of(tables);
         let views = tables.iter().map(|&(index, table)| view(index, table, &axes, &measures, unknown)).collect();
         let kinds = measures.kinds();
@@ -191,8 +192,12 @@ impl Universe {
             .enumerate()
             .map(|(at, axis)| view.node(at, home.cell).unwrap_or_else(|| axis.root(0)))
             .collect();
-        let options: Vec<Vec<Choice>> =
-            self.axes.iter().enumerate().map(|(at, axis)| self.choices(at, axis, nodes[at], view, home.cell, need)).collect();
+        let options: Vec<Vec<Choice>> = self
+            .axes
+            .iter()
+            .enumerate()
+            .map(|(at, axis)| self.choices(at, axis, nodes[at], view, home.cell, need))
+            .collect();
         let transfers = self.transfers(&common);
         let mut best: Option<Step> = None;
         let mut chosen = vec![0; options.len()];
@@ -236,7 +241,8 @@ impl Universe {
     /// Pairs of kinds of people between which one may change: the first is one of `common`.
     fn transfers<'a>(&'a self, common: &[&'a Vec<i64>]) -> Vec<(&'a Vec<i64>, &'a Vec<i64>)> {
         let near = |one: &Vec<i64>, other: &Vec<i64>| one.iter().zip(other).filter(|(a, b)| a != b).count() <= 2;
-        let others = |own: &'a Vec<i64>| self.kinds.iter().filter(move |other| near(own, other)).map(move |other| (own, other));
+        let others =
+            |own: &'a Vec<i64>| self.kinds.iter().filter(move |other| near(own, other)).map(move |other| (own, other));
         common.iter().flat_map(|own| others(own)).collect()
     }
 
@@ -253,7 +259,15 @@ impl Universe {
         movable: &dyn Fn(usize) -> Movable,
         best: &mut Option<Step>,
     ) {
-        let mut weight = Weight { system, moved, movable, deltas: Vec::new(), amount: need, price: 0.0, limit: best.as_ref().map(Step::rate) };
+        let mut weight = Weight {
+            system,
+            moved,
+            movable,
+            deltas: Vec::new(),
+            amount: need,
+            price: 0.0,
+            limit: best.as_ref().map(Step::rate),
+        };
         for (view, Cells { here, there }) in self.views.iter().zip(cells) {
             for quantity in &view.quantities {
                 let (up, down) = (quantity.of(own), quantity.of(donor));
@@ -282,7 +296,8 @@ impl Universe {
         axis.leaves_under(node, &mut leaves);
         let count = |leaf: usize| view.count(at, cell, leaf);
         let own = leaves.iter().copied().max_by_key(|&leaf| (count(leaf), std::cmp::Reverse(leaf))).unwrap_or(node);
-        let mut choices = vec![Choice { leaf: own, vector: axis.path(own).into_iter().map(|one| (one, 1)).collect(), swap: false }];
+        let mut choices =
+            vec![Choice { leaf: own, vector: axis.path(own).into_iter().map(|one| (one, 1)).collect(), swap: false }];
         if view.position[at].is_none() || axis.parent[node].is_none() {
             return choices;
         }
@@ -313,7 +328,15 @@ impl Universe {
         movable: &dyn Fn(usize) -> Movable,
         best: &mut Option<Step>,
     ) {
-        let mut weight = Weight { system, moved, movable, deltas: Vec::new(), amount: need, price: 0.0, limit: best.as_ref().map(Step::rate) };
+        let mut weight = Weight {
+            system,
+            moved,
+            movable,
+            deltas: Vec::new(),
+            amount: need,
+            price: 0.0,
+            limit: best.as_ref().map(Step::rate),
+        };
         for view in &self.views {
             let absent = |at: usize| view.position[at].is_none();
             if choice.iter().enumerate().any(|(at, one)| one.swap && absent(at)) {
@@ -438,7 +461,9 @@ impl View {
     /// How many people the category has that would lose some.
     fn people(&self, leaves: &[(usize, usize)]) -> i64 {
         let own = self.axis_of.iter().zip(&self.strides).enumerate();
-        let cell = own.map(|(at, (&axis, stride))| self.nodes[at][leaves[axis].1].map(|node| node * stride)).sum::<Option<usize>>();
+        let cell = own
+            .map(|(at, (&axis, stride))| self.nodes[at][leaves[axis].1].map(|node| node * stride))
+            .sum::<Option<usize>>();
         cell.map_or(1, |cell| self.counts[cell])
     }
 
@@ -534,7 +559,15 @@ fn view(
         }
     }
     let count = table.measures.iter().position(|measure| measure.kind == MeasureKind::Count).unwrap_or_default();
-    View { position, nodes, axis_nodes, axis_of, strides: table.strides(), quantities, counts: table.values[count].clone() }
+    View {
+        position,
+        nodes,
+        axis_nodes,
+        axis_of,
+        strides: table.strides(),
+        quantities,
+        counts: table.values[count].clone(),
+    }
 }
 
 /// The measures of a universe: what kinds of people there are by them.

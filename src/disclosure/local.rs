@@ -149,7 +149,8 @@ impl<'a> Local<'a> {
         rows.dedup();
         let (given, rows): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|&row| self.gives[row].is_some());
         let rows = rows.into_iter().map(|row| self.localise(&self.system.equations[row])).collect();
-        let guards = given.into_iter().filter_map(|row| self.gives[row].map(|unknown| self.guard(unknown, row))).collect();
+        let guards =
+            given.into_iter().filter_map(|row| self.gives[row].map(|unknown| self.guard(unknown, row))).collect();
         let goal = self.localise(goal);
         for &unknown in &kept {
             self.position[unknown] = OUTSIDE;
@@ -246,7 +247,8 @@ impl<'a> Local<'a> {
             let mut bounded: Vec<bool> = region.guards.iter().map(tight).collect();
             loop {
                 let moves = self.program(goal, region, &bounded, movable, whole)?;
-                let change = |terms: &[(usize, i64)]| terms.iter().map(|&(position, c)| c * moves[position]).sum::<i64>();
+                let change =
+                    |terms: &[(usize, i64)]| terms.iter().map(|&(position, c)| c * moves[position]).sum::<i64>();
                 let mut crossed = false;
                 let mut witness: Witness = region.unknowns.iter().copied().zip(moves.iter().copied()).collect();
                 for (guard, bounded) in region.guards.iter().zip(&mut bounded) {
@@ -303,7 +305,8 @@ impl<'a> Local<'a> {
         options.node_limit = Some(NODE_LIMIT);
         options.mip_gap = if whole { WHOLE_GAP } else { 0.0 };
         let solution = problem.solve_with(options).ok()?.into_solution().ok()?;
-        let change = |parts: &Columns| -> f64 { parts.iter().map(|&(column, sign)| sign * solution.var_value(column)).sum() };
+        let change =
+            |parts: &Columns| -> f64 { parts.iter().map(|&(column, sign)| sign * solution.var_value(column)).sum() };
         Some(columns.iter().map(|parts| change(parts).round() as i64).collect())
     }
 

@@ -2,8 +2,8 @@
 
 use super::audit::{AuditReport, audit};
 use super::condense::{System, condense};
-use super::exchange::Exchange;
 use super::error::DisclosureError;
+use super::exchange::Exchange;
 use super::policy::{Level, Policy, Progress, Reason, Status, Summary};
 use super::primary::{self, Primary, Target};
 use super::public::{Change, Evidence, public_view};

@@ -55,7 +55,12 @@ struct Kept {
 }
 
 /// Searches a pattern.
-pub(super) fn search(system: &System, exchange: &Exchange, policy: &Policy, progress: &mut dyn FnMut(Progress)) -> Pattern {
+pub(super) fn search(
+    system: &System,
+    exchange: &Exchange,
+    policy: &Policy,
+    progress: &mut dyn FnMut(Progress),
+) -> Pattern {
     let hidden = system.unknowns.iter().map(|unknown| unknown.printed && unknown.primary).collect();
     let count = system.unknowns.len();
     let local = Local::new(system);

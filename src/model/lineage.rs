@@ -72,7 +72,9 @@ impl Walk<'_> {
             | LogicalPlan::Distinct(datafusion::logical_expr::Distinct::All(_)) => first(&scopes),
             LogicalPlan::Join(join) => match join.join_type {
                 JoinType::LeftSemi | JoinType::LeftAnti => first(&scopes),
-                JoinType::RightSemi | JoinType::RightAnti => scopes.pop().map(|scope| scope.columns).unwrap_or_default(),
+                JoinType::RightSemi | JoinType::RightAnti => {
+                    scopes.pop().map(|scope| scope.columns).unwrap_or_default()
+                }
                 JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => {
                     scopes.into_iter().flat_map(|scope| scope.columns).collect()
                 }
@@ -80,7 +82,11 @@ impl Walk<'_> {
             },
             LogicalPlan::Union(_) => (0..width)
                 .map(|at| {
-                    scopes.iter().filter_map(|scope| scope.columns.get(at)).flat_map(|one| one.iter().cloned()).collect()
+                    scopes
+                        .iter()
+                        .filter_map(|scope| scope.columns.get(at))
+                        .flat_map(|one| one.iter().cloned())
+                        .collect()
                 })
                 .collect(),
             LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => vec![Lineage::new(); width],
@@ -153,7 +159,11 @@ fn resolve(column: &Column, scopes: &[Scope], outer: &[&Scope]) -> Lineage {
         .find_map(|scope| scope.schema.maybe_index_of_column(column).map(|at| scope.columns.get(at).cloned()));
     match known {
         Some(Some(lineage)) => lineage,
-        _ => scopes.iter().chain(outer.iter().copied()).flat_map(|scope| scope.columns.iter().flatten().cloned()).collect(),
+        _ => scopes
+            .iter()
+            .chain(outer.iter().copied())
+            .flat_map(|scope| scope.columns.iter().flatten().cloned())
+            .collect(),
     }
 }
 

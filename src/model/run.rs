@@ -21,7 +21,8 @@ use crate::workspace::ResolvedPipeline;
 /// # Errors
 /// When the file can't be opened.
 pub async fn register_staged(context: &SessionContext, store: &Store, staged: &Staged) -> Result<()> {
-    let url = Url::parse("accord://state/").map_err(|_| Error::internal("model.url", "the staging address is wrong"))?;
+    let url =
+        Url::parse("accord://state/").map_err(|_| Error::internal("model.url", "the staging address is wrong"))?;
     context.register_object_store(&url, store.object_store());
     let (schema, table) = staged.table.split_once('.').unwrap_or(("models", &staged.table));
     context
@@ -47,8 +48,7 @@ pub async fn run_models(
     let mut done = Vec::new();
     for model in &pipeline.models {
         let path = format!("{folder}/models/{}.parquet", model.name);
-        let rows =
-            run_model(context, store, &model.sql, &path).await.context(|| model.path.display().to_string())?;
+        let rows = run_model(context, store, &model.sql, &path).await.context(|| model.path.display().to_string())?;
         let staged = Staged { table: format!("models.{}", model.name), path, rows };
         register_staged(context, store, &staged).await?;
         done.push(staged);

@@ -131,7 +131,9 @@ fn known_table(context: &SessionContext, reference: &datafusion::common::TableRe
             "agreement.other_table",
             format!("the model reads `{reference}`, which is not one of sources.*, links.* and models.*"),
         )
-        .with_hint("a model may read sources.*, links.* and earlier models.* only; no file, function or system table"));
+        .with_hint(
+            "a model may read sources.*, links.* and earlier models.* only; no file, function or system table",
+        ));
     }
     let known = context.catalog("accord").and_then(|catalog| catalog.schema(schema)).map(|one| one.table_names());
     let known = known.unwrap_or_default();
@@ -179,8 +181,10 @@ fn refuse_unrepeatable(plan: &LogicalPlan) -> Result<()> {
     .map_err(|_| Error::internal("model.walk", "the plan can't be walked"))?;
     match offender {
         None => Ok(()),
-        Some(name) => Err(Error::config("model.not_repeatable", format!("function `{name}` gives another result each time"))
-            .with_hint("a run must end in the same bytes when it is run again: take dates from the extracts")),
+        Some(name) => {
+            Err(Error::config("model.not_repeatable", format!("function `{name}` gives another result each time"))
+                .with_hint("a run must end in the same bytes when it is run again: take dates from the extracts"))
+        }
     }
 }
 
@@ -221,7 +225,8 @@ pub(crate) const PSEUDONYM: DataType = DataType::FixedSizeBinary(16);
 
 fn contract_schema(source: &ResolvedSource) -> Schema {
     let person = (!source.contract.person.is_empty()).then(|| Field::new(PERSON, PSEUDONYM, true));
-    let fields = source.contract.fields.iter().map(|field| Field::new(&field.name, arrow_type(field.logical_type), true));
+    let fields =
+        source.contract.fields.iter().map(|field| Field::new(&field.name, arrow_type(field.logical_type), true));
     Schema::new(person.into_iter().chain(fields).collect::<Vec<_>>())
 }
 

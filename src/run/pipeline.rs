@@ -25,8 +25,12 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     let page = plan::page(&checked, &job.workspace.roles);
     let keys = job.keyring.load(&pipeline.agreement.id)?;
     let deliveries = discover(job, pipeline).await?;
-    let by_source: Vec<(&str, &[Delivery])> =
-        pipeline.sources.iter().zip(&deliveries).map(|(source, found)| (source.name.as_str(), found.as_slice())).collect();
+    let by_source: Vec<(&str, &[Delivery])> = pipeline
+        .sources
+        .iter()
+        .zip(&deliveries)
+        .map(|(source, found)| (source.name.as_str(), found.as_slice()))
+        .collect();
     let inputs_digest = fingerprint(&pipeline.plan_digest, &keys.fingerprint(), &by_source);
     let earlier = latest(job, name).await?;
     if let Some(unchanged) = unchanged(job, pipeline, earlier.as_ref(), &inputs_digest).await? {
@@ -118,7 +122,10 @@ async fn unchanged(
     };
     Ok(Some(PipelineReport {
         pipeline: manifest.pipeline.clone(),
-        outcome: Outcome::Unchanged { candidate: id.clone(), state: word(&serde_json::to_value(&standing.state).unwrap_or_default()["state"]) },
+        outcome: Outcome::Unchanged {
+            candidate: id.clone(),
+            state: word(&serde_json::to_value(&standing.state).unwrap_or_default()["state"]),
+        },
         books: None,
         disclosure: None,
     }))
@@ -140,7 +147,9 @@ async fn compute(
     let mut admitted: Vec<Admitted> = Vec::new();
     for (source, found) in pipeline.sources.iter().zip(deliveries) {
         let rows_last = last.as_ref().and_then(|books| books.rows_in(&source.name));
-        let one = admit(job, pipeline, source, found, keys, rows_last).await.context(|| format!("source `{}`", source.name))?;
+        let one = admit(job, pipeline, source, found, keys, rows_last)
+            .await
+            .context(|| format!("source `{}`", source.name))?;
         register_staged(&context, job.state, &one.staged).await?;
         books.sources.push(one.book.clone());
         admitted.push(one);
@@ -212,12 +221,7 @@ fn protect(job: &Job<'_>, pipeline: &ResolvedPipeline, tabulations: &[Tabulation
 }
 
 /// Files first, then the ledger's entry: a candidate that the ledger does not know is no candidate.
-async fn lay_down(
-    job: &Job<'_>,
-    pipeline: &ResolvedPipeline,
-    input: &CandidateInput,
-    books: &Books,
-) -> Result<String> {
+async fn lay_down(job: &Job<'_>, pipeline: &ResolvedPipeline, input: &CandidateInput, books: &Books) -> Result<String> {
     let name = &pipeline.spec.name;
     job.reporter.event(&step_started(name, Step::Release, "candidate"));
     let candidate = release::lay_down(job.state, input).await?;

@@ -46,11 +46,7 @@ pub(super) fn output(
         .collect()
 }
 
-fn output_table(
-    pipeline: &ResolvedPipeline,
-    tabulation: &Tabulation,
-    statuses: &[Vec<Status>],
-) -> Result<OutputTable> {
+fn output_table(pipeline: &ResolvedPipeline, tabulation: &Tabulation, statuses: &[Vec<Status>]) -> Result<OutputTable> {
     let spec = &tabulation.spec;
     let written = pipeline.spec.tables.get(&spec.name);
     let mut table = OutputTable {
@@ -167,9 +163,8 @@ fn keys(tabulation: &Tabulation) -> Vec<Vec<String>> {
         (0..tabulation.table.cell_count()).map(|cell| tabulation.table.coordinates(cell)).collect();
     let mut keys = Vec::new();
     for (at, axis) in tabulation.axes.iter().enumerate() {
-        for level in 0..axis.spec.columns.len() {
-            keys.push(cells.iter().map(|places| printed[at][places[at]][level].clone()).collect());
-        }
+        let columns = axis.spec.columns.iter().enumerate();
+        keys.extend(columns.map(|(level, _)| cells.iter().map(|places| printed[at][places[at]][level].clone()).collect()));
     }
     keys
 }

@@ -37,16 +37,17 @@ pub(super) async fn admit(
     rows_last: Option<u64>,
 ) -> Result<Admitted> {
     let name = &pipeline.spec.name;
-    job.reporter.event(&Event::StepStarted { pipeline: name.clone(), step: Step::Intake, subject: source.name.clone() });
+    job.reporter.event(&Event::StepStarted {
+        pipeline: name.clone(),
+        step: Step::Intake,
+        subject: source.name.clone(),
+    });
     let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
     let mut pseudonymizer =
         Pseudonymizer::new(&source.contract, &source.clause, keys, &encodings(pipeline, &source.name))?;
-    let mut quarantine = Quarantine::create(
-        job.state,
-        &quarantine_path(name, &source.name, deliveries),
-        keys.quarantine_recipient(),
-    )
-    .await?;
+    let mut quarantine =
+        Quarantine::create(job.state, &quarantine_path(name, &source.name, deliveries), keys.quarantine_recipient())
+            .await?;
     let path = format!("{STAGING}/{name}/sources/{}.parquet", source.name);
     let file = ParquetFile::create(job.state, &path, pseudonymizer.schema(), &metadata(keys)).await?;
     let (sender, receiver) = sync_channel::<RecordBatch>(WAITING);
@@ -96,7 +97,8 @@ pub(super) async fn admit(
         without_person,
         rows_out,
         people: (!source.contract.person.is_empty()).then(|| people.count()),
-        intake: serde_json::to_value(&report).map_err(|_| Error::internal("run.books", "the books can't be written"))?,
+        intake: serde_json::to_value(&report)
+            .map_err(|_| Error::internal("run.books", "the books can't be written"))?,
     };
     balance(&book)?;
     job.reporter.event(&Event::StepDone {
@@ -136,7 +138,9 @@ fn hand_on(sender: &SyncSender<RecordBatch>, batch: RecordBatch) -> Result<()> {
 /// The rules of all links that this source takes part in.
 fn encodings(pipeline: &ResolvedPipeline, source: &str) -> Vec<LinkEncoding> {
     let mut encodings = Vec::new();
-    for (name, link) in pipeline.spec.identity.links.iter().filter(|(_, link)| link.left == source || link.right == source) {
+    for (name, link) in
+        pipeline.spec.identity.links.iter().filter(|(_, link)| link.left == source || link.right == source)
+    {
         for (rule, one) in link.rules.iter().enumerate() {
             encodings.push(LinkEncoding { link: name.to_owned(), rule, fields: one.fields.clone() });
         }

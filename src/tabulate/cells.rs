@@ -71,7 +71,8 @@ struct Group {
 }
 
 async fn group(context: &SessionContext, spec: &TableSpec) -> Result<Vec<Group>> {
-    let dimensions: Vec<String> = spec.axes.iter().flat_map(|axis| axis.columns.iter().map(|name| text(name))).collect();
+    let dimensions: Vec<String> =
+        spec.axes.iter().flat_map(|axis| axis.columns.iter().map(|name| text(name))).collect();
     let by: Vec<String> = by_columns(spec).iter().map(|name| text(name)).collect();
     let keys: Vec<String> = dimensions.iter().chain(&by).cloned().collect();
     let sums: String = where_columns(spec)
@@ -156,7 +157,11 @@ async fn check_parts(context: &SessionContext, spec: &TableSpec) -> Result<()> {
         if single_number(context, &outside).await? > 0 {
             return Err(Error::config(
                 "table.part_outside_whole",
-                format!("some rows are counted in `{}` but not in `{}`", measure.name, measure.of.as_deref().unwrap_or("")),
+                format!(
+                    "some rows are counted in `{}` but not in `{}`",
+                    measure.name,
+                    measure.of.as_deref().unwrap_or("")
+                ),
             )
             .with_hint("a part must lie within the measure that `of` names"));
         }
@@ -220,8 +225,11 @@ fn measures(spec: &TableSpec) -> Result<Vec<Measure>> {
         .map(|measure| {
             let of = measure.of.as_deref().map(|name| {
                 index(name).ok_or_else(|| {
-                    Error::config("table.of", format!("measure `{}` is `of` `{name}`, which is not counted", measure.name))
-                        .with_hint("`of` names the count or a `count_where`")
+                    Error::config(
+                        "table.of",
+                        format!("measure `{}` is `of` `{name}`, which is not counted", measure.name),
+                    )
+                    .with_hint("`of` names the count or a `count_where`")
                 })
             });
             let kind = match (&measure.source, of.transpose()?) {

@@ -99,7 +99,13 @@ pub fn resolve(name: &str, table: &Table, columns: &[Column]) -> Result<TableSpe
     };
     need(name, columns, crate::model::PERSON, &[crate::model::PSEUDONYM], "the pseudonym column")?;
     for column in spec.axes.iter().flat_map(|axis| &axis.columns) {
-        need(name, columns, column, &[DataType::Utf8, DataType::Utf8View, DataType::Int64, DataType::Boolean], "text or a whole number")?;
+        need(
+            name,
+            columns,
+            column,
+            &[DataType::Utf8, DataType::Utf8View, DataType::Int64, DataType::Boolean],
+            "text or a whole number",
+        )?;
     }
     for measure in &spec.measures {
         match &measure.source {
@@ -120,8 +126,11 @@ fn need(table: &str, columns: &[Column], name: &str, types: &[DataType], what: &
             || "the model has no columns".to_owned(),
             |nearest| format!("the nearest column of the model is `{}`", nearest.name),
         );
-        return Err(Error::config("table.no_column", format!("table `{table}` needs column `{name}`, which its model lacks"))
-            .with_hint(hint));
+        return Err(Error::config(
+            "table.no_column",
+            format!("table `{table}` needs column `{name}`, which its model lacks"),
+        )
+        .with_hint(hint));
     };
     if types.contains(&column.data_type) {
         return Ok(());
@@ -195,7 +204,13 @@ fn rates(table: &Table) -> Vec<Rate> {
         .filter_map(|(name, measure)| {
             let [numerator, denominator] = measure.ratio.clone()?;
             let decimals = measure.decimals.unwrap_or(1);
-            Some(Rate { name: name.to_owned(), numerator, denominator, decimals, description: measure.description.clone() })
+            Some(Rate {
+                name: name.to_owned(),
+                numerator,
+                denominator,
+                decimals,
+                description: measure.description.clone(),
+            })
         })
         .collect()
 }

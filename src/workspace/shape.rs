@@ -55,9 +55,9 @@ impl<'a> Walk<'a> {
         if asked && !fine {
             let rest = &self.document.source.text[node.span.start..];
             let line_end = node.span.start + rest.find('\n').unwrap_or(rest.len());
-            let scalars = node.scalars();
+            let (scalars, rest) = (node.scalars(), node.span.start..line_end);
             // What is no YAML that is read has no scalars, and stands in the rest of the line.
-            self.secrets.extend(if scalars.is_empty() { vec![node.span.start..line_end] } else { scalars });
+            self.secrets.extend(if scalars.is_empty() { vec![rest] } else { scalars });
         }
     }
 

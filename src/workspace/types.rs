@@ -166,7 +166,7 @@ impl Word for ByteSize {
     fn write(&self) -> String {
         [("GiB", 30), ("MiB", 20)]
             .iter()
-            .find(|(_, shift)| self.0 % (1 << shift) == 0)
+            .find(|(_, shift)| self.0.is_multiple_of(1 << shift))
             .map_or_else(|| format!("{}KiB", self.0 >> 10), |(unit, shift)| format!("{}{unit}", self.0 >> shift))
     }
 }

@@ -62,7 +62,12 @@ fn head(candidate: &Candidate, standing: &Standing) {
         ("goes to", manifest.recipients.join(", ")),
         (
             "made from",
-            manifest.sources.iter().map(|one| format!("{} {}", one.contract, one.version)).collect::<Vec<_>>().join(", "),
+            manifest
+                .sources
+                .iter()
+                .map(|one| format!("{} {}", one.contract, one.version))
+                .collect::<Vec<_>>()
+                .join(", "),
         ),
     ];
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
@@ -73,16 +78,27 @@ fn head(candidate: &Candidate, standing: &Standing) {
 /// Totals first: the rows that add over the most.
 fn print_table(table: &PublishedTable, reasons: &Reasons) {
     let book = &table.book.table;
-    output::line(format!("Table {}: {} ({} rows, one a cell; counts: {})", book.name, book.title, output::number(table.rows() as u64), book.counts));
+    output::line(format!(
+        "Table {}: {} ({} rows, one a cell; counts: {})",
+        book.name,
+        book.title,
+        output::number(table.rows() as u64),
+        book.counts
+    ));
     let totals: Vec<Option<&str>> = book.dimensions().map(|column| column.total.as_deref()).collect();
     let detail = |row: usize| table.key(row).iter().zip(&totals).filter(|(key, total)| Some(**key) != **total).count();
     let mut order: Vec<usize> = (0..table.rows()).collect();
     order.sort_by_key(|row| (detail(*row), *row));
-    let header = book.dimensions().map(|column| column.name.clone()).chain(table.measures.iter().map(|one| one.book.name.clone()));
+    let header = book
+        .dimensions()
+        .map(|column| column.name.clone())
+        .chain(table.measures.iter().map(|one| one.book.name.clone()));
     let mut rows = vec![header.collect::<Vec<_>>()];
     for row in order.iter().take(PREVIEW) {
         let keys = table.key(*row).into_iter().map(str::to_owned);
-        rows.push(keys.chain(table.measures.iter().map(|measure| figure(&measure.values, &measure.statuses, *row))).collect());
+        rows.push(
+            keys.chain(table.measures.iter().map(|measure| figure(&measure.values, &measure.statuses, *row))).collect(),
+        );
     }
     output::columns(&rows).iter().for_each(|row| output::line(format!("  {row}")));
     if table.rows() > PREVIEW {
@@ -129,8 +145,7 @@ async fn changes(desk: &Desk<'_>, pipeline: &str, candidate: &Candidate) -> Resu
     let Some(latest) = latest.filter(|one| one.candidate.as_ref() != Some(&candidate.id)) else { return Ok(()) };
     let Some(version) = latest.version else { return Ok(()) };
     let folder = release::version_folder(pipeline, version);
-    let difference =
-        release::diff((&desk.published, &folder), (&desk.state, &candidate.release_folder())).await?;
+    let difference = release::diff((&desk.published, &folder), (&desk.state, &candidate.release_folder())).await?;
     output::line(format!("Against version {version}"));
     self::difference(&difference).iter().for_each(|line| output::line(format!("  {line}")));
     Ok(())
