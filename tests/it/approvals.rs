@@ -224,5 +224,25 @@ fn any_change_of_the_ledger_is_found() {
     workspace.write(&format!("var/state/ledger/{first}"), &entries[4].1);
     workspace.write(&format!("var/state/ledger/{second}"), &entries[3].1);
     check(&workspace, "two entries changed about").expect(1).golden("ledger_broken");
-    assert_ne!(workspace.run("run college_going --again").code, 0, "a run adds to a broken ledger");
+}
+
+#[test]
+fn nothing_is_published_on_a_ledger_that_was_changed() {
+    let pristine = Workspace::with_candidates();
+    pristine.approve(PIPELINE, "lausd_steward");
+    pristine.approve(PIPELINE, "laccd_steward");
+    let mut entries = pristine.files("var/state/ledger");
+    entries.retain(|(name, _)| name.starts_with(|first: char| first.is_ascii_digit()));
+    let path = |at: usize| format!("var/state/ledger/{}", entries[at].0);
+    for at in 0..entries.len() - 1 {
+        let workspace = pristine.copy();
+        let changed = String::from_utf8(entries[at].1.clone()).unwrap().replacen("2026", "2025", 1);
+        workspace.write(&path(at), changed);
+        assert_ne!(workspace.run("release publish college_going").code, 0, "entry {at} is changed");
+        assert!(!workspace.path("var/published/college_going").exists());
+    }
+    let workspace = pristine.copy();
+    workspace.write(&path(3), &entries[4].1);
+    workspace.write(&path(4), &entries[3].1);
+    assert_ne!(workspace.run("release publish college_going").code, 0, "two entries are exchanged");
 }

@@ -141,15 +141,24 @@ fn a_pipeline_can_not_loosen_what_the_agreement_says() {
     const RECIPIENTS: &str = "recipients: [district_analysts, public]";
     const ENGLISH_LEARNER: &str =
         "english_learner: { total: All students, description: \"English learner at completion, Y or N\" }";
-    let csu = "contract: csu_enrollment, from: college_going/csu/ers_*.txt";
-    let students = "contract: registrar_students, from: oulad/registrar/student.csv.gz";
+    const CSU: &str = "  - contract: csu_enrollment
+    clause: Exhibit A, 3
+    purposes: [college_going]
+    link: [csu_student_id, ssid, first_name, last_name, birth_date]
+    analyse: [term_start]
+";
     let cases = [
         ("minimum_cell", PIPELINE, "release:\n", "disclosure: { minimum_cell: 5 }\n\nrelease:\n"),
         ("recipient", AGREEMENT, RECIPIENTS, "recipients: [district_analysts]"),
         ("dimension", PIPELINE, ENGLISH_LEARNER, "foster: { total: All students }"),
         ("purpose", PIPELINE, "purpose: college_going", "purpose: marketing"),
-        ("contract", PIPELINE, csu, students),
-        ("link_field", PIPELINE, "fields: [first_name, last_name, birth_date]", "fields: [local_id]"),
+        ("contract", AGREEMENT, CSU, ""),
+        (
+            "link_field",
+            AGREEMENT,
+            "[csu_student_id, ssid, first_name, last_name, birth_date]",
+            "[csu_student_id, ssid]",
+        ),
     ];
     let mut told = String::new();
     for (name, file, from, to) in cases {
