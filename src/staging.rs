@@ -74,7 +74,11 @@ fn parquet_error(error: ParquetError) -> Error {
     match error {
         ParquetError::External(inner) => match inner.downcast::<Error>() {
             Ok(own) => *own,
-            Err(_) => Error::storage("staging.write", "a staged file can't be written"),
+            // The writer wraps what a sink says once more.
+            Err(other) => match other.downcast::<ParquetError>() {
+                Ok(wrapped) => parquet_error(*wrapped),
+                Err(_) => Error::storage("staging.write", "a staged file can't be written"),
+            },
         },
         _ => Error::internal("staging.write", "a staged file can't be encoded"),
     }

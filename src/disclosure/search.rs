@@ -26,6 +26,11 @@ pub(super) struct Pattern {
 const SEARCH_SIZES: [usize; 5] = [120, 400, 1200, 4000, usize::MAX];
 /// The same when publishing again.
 const RELEASE_SIZES: [usize; 2] = [120, 400];
+/// An exchange that hides no more than this, at the price of the cells, is not improved upon.
+const CHEAP: f64 = 60.0;
+/// The work after which the search takes exchanges as they come, in unknowns of linear programs: a time limit that is
+/// the same on every machine.
+const SEARCH_WORK: usize = 30_000;
 /// The work after which publishing again solves no more linear programs, in unknowns of those solved.
 const RELEASE_WORK: usize = 20_000;
 /// The same for witnesses of any kind: after so many only what costs nothing is published again.
@@ -40,6 +45,8 @@ struct Search<'a> {
     exchange: &'a Exchange,
     /// Witnesses asked for.
     tries: usize,
+    /// Linear programs that only look for something cheaper are solved until this much work is done.
+    programs_until: usize,
     hidden: Vec<bool>,
     witnesses: Vec<Kept>,
     /// Witnesses that move an unknown.
@@ -70,6 +77,7 @@ pub(super) fn search(
         local,
         exchange,
         tries: 0,
+        programs_until: SEARCH_WORK,
         hidden,
         witnesses: Vec::new(),
         moving: vec![Vec::new(); count],
@@ -160,7 +168,21 @@ impl Search<'_> {
             }
         };
         let exchanged = self.exchange.witness(system, goal, &movable).filter(|witness| self.local.holds(goal, witness));
-        let Some(witness) = exchanged.or_else(|| self.local.witness(goal, sizes, &movable)) else { return false };
+        // An exchange that hides nothing dear is taken as it is; otherwise a linear program may find a cheaper way.
+        let price = exchanged.as_ref().map(|witness| price(witness, &movable));
+        let dear = price.is_none_or(|price| price > CHEAP);
+        let solved = if dear && (exchanged.is_none() || self.local.work < self.programs_until) {
+            self.local.witness(goal, sizes, &movable)
+        } else {
+            None
+        };
+        let solved_price = solved.as_ref().map(|witness| self::price(witness, &movable));
+        let cheaper = match (price, solved_price) {
+            (Some(exchanged), Some(solved)) => solved < exchanged,
+            (None, _) => true,
+            (_, None) => false,
+        };
+        let Some(witness) = (if cheaper { solved } else { exchanged }) else { return false };
         self.keep(witness);
         true
     }
@@ -213,6 +235,7 @@ impl Search<'_> {
         let mut cells: Vec<usize> = (0..unknowns.len()).filter(|&u| self.hidden[u] && !unknowns[u].primary).collect();
         cells.sort_by(|&a, &b| unknowns[b].cost.total_cmp(&unknowns[a].cost).then(a.cmp(&b)));
         let total = cells.len();
+        self.programs_until = usize::MAX;
         let (limit, last) = (self.local.work + RELEASE_WORK, self.tries + RELEASE_TRIES);
         for (done, cell) in cells.into_iter().enumerate() {
             progress(Progress { phase: Phase::Release, done, total });
@@ -251,6 +274,15 @@ impl Search<'_> {
         figures.iter().all(|&unknown| self.protect(unknown, Some(cell), sizes))
             && sums.iter().all(|sum| self.open(sum, Some(cell), sizes))
     }
+}
+
+/// What a witness hides that was not hidden.
+fn price(witness: &Witness, movable: &dyn Fn(usize) -> Movable) -> f64 {
+    let prices = witness.iter().map(|&(unknown, _)| match movable(unknown) {
+        Movable::Price(price) => price,
+        _ => 0.0,
+    });
+    prices.sum()
 }
 
 fn moves(witness: &Witness, cell: usize) -> bool {

@@ -14,7 +14,7 @@ use super::event::Event;
 use super::state::State;
 use super::version::{RECORD, ReleaseRecord, find_version, folder, point_latest, versions};
 use crate::error::{Error, Result};
-use crate::storage::Store;
+use crate::storage::{Lock, Store};
 
 /// What publishing came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +39,19 @@ pub struct Published {
 pub async fn publish(context: &Context<'_>, pipeline: &str, id: &str, actor: &str) -> Result<Published> {
     known_account(context, actor)?;
     let lock = context.state.lock(&lock_name(pipeline), actor, None).await?;
+    let published = publish_locked(context, pipeline, id, actor, &lock).await;
+    // Also where it was refused: a lease that nobody gives back keeps others waiting until it runs out.
+    lock.release().await;
+    published
+}
+
+async fn publish_locked(
+    context: &Context<'_>,
+    pipeline: &str,
+    id: &str,
+    actor: &str,
+    lock: &Lock,
+) -> Result<Published> {
     let case = context.case(pipeline, id).await?;
     if let State::Published { version } = case.standing.state {
         return Ok(Published::new(pipeline, &case.candidate.id, version, true));
@@ -50,13 +63,13 @@ pub async fn publish(context: &Context<'_>, pipeline: &str, id: &str, actor: &st
         }
         None => ApprovedCandidate::check(context, pipeline, id).await?,
     };
+    context.published.sweep().await?;
     let publication = Publication::begin(context, approved).await?;
     publication.stage(context).await?;
     lock.check()?;
     publication.promote(context).await?;
     publication.point(context).await?;
     publication.record(context, actor).await?;
-    lock.release().await;
     Ok(Published::new(pipeline, &case.candidate.id, publication.record.version, false))
 }
 

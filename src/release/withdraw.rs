@@ -29,6 +29,19 @@ pub async fn withdraw(
     known_account(context, actor)?;
     let reason = said(reason)?;
     let lock = context.state.lock(&lock_name(pipeline), actor, None).await?;
+    let standing = withdraw_locked(context, pipeline, id, actor, key, reason).await;
+    lock.release().await;
+    standing
+}
+
+async fn withdraw_locked(
+    context: &Context<'_>,
+    pipeline: &str,
+    id: &str,
+    actor: &str,
+    key: Option<&StewardKey>,
+    reason: String,
+) -> Result<Standing> {
     let case = context.case(pipeline, id).await?;
     let standing = match &case.standing.state {
         // The entry is there; the pointer may not have been moved yet.
@@ -39,7 +52,6 @@ pub async fn withdraw(
         let entries = context.ledger().entries().await?;
         point_latest(context.published, pipeline, &entries, None).await?;
     }
-    lock.release().await;
     Ok(standing)
 }
 

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::identity::Keyring;
 use crate::model::EngineOptions;
 use crate::report::{Event, Reporter};
-use crate::storage::Store;
+use crate::storage::{Lock, Store};
 use crate::workspace::Workspace;
 
 pub use books::{Books, LinkBook, Linked, SourceBook, TableBook};
@@ -128,14 +128,20 @@ pub async fn run(job: &Job<'_>, names: &[String]) -> Result<RunReport> {
         job.workspace.pipeline(name)?;
     }
     let lock = job.state.lock(LOCK, &job.author, job.wait).await?;
+    let report = run_locked(job, &names, &lock).await;
+    // Also where it failed: a lease that nobody gives back keeps others waiting until it runs out.
+    lock.release().await;
+    report
+}
+
+async fn run_locked(job: &Job<'_>, names: &[String], lock: &Lock) -> Result<RunReport> {
     sweep(job).await?;
     let mut pipelines = Vec::new();
-    for name in &names {
+    for name in names {
         lock.check()?;
         pipelines.push(one(job, name).await);
     }
     job.state.remove_all(STAGING).await?;
-    lock.release().await;
     Ok(RunReport { pipelines })
 }
 

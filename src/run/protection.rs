@@ -164,7 +164,9 @@ fn keys(tabulation: &Tabulation) -> Vec<Vec<String>> {
     let mut keys = Vec::new();
     for (at, axis) in tabulation.axes.iter().enumerate() {
         let columns = axis.spec.columns.iter().enumerate();
-        keys.extend(columns.map(|(level, _)| cells.iter().map(|places| printed[at][places[at]][level].clone()).collect()));
+        keys.extend(
+            columns.map(|(level, _)| cells.iter().map(|places| printed[at][places[at]][level].clone()).collect()),
+        );
     }
     keys
 }

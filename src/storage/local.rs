@@ -181,7 +181,8 @@ impl Local {
             let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
             for entry in entries.map_err(|error| of_io("list", "the storage", error))? {
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                let name = entry.file_name();
+                if name.to_string_lossy().starts_with(TEMPORARY) && !is_being_written(&name.to_string_lossy()) {
                     let path = entry.path();
                     let done = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
                     absent_is_fine(done).map_err(|error| of_io("remove", "a temporary file", error))?;
@@ -193,6 +194,14 @@ impl Local {
         }
         Ok(swept)
     }
+}
+
+/// Whether the process that a temporary file is named after is still there (where the system says so under `/proc`), and
+/// is another one than this: what this one left is its own to remove.
+fn is_being_written(name: &str) -> bool {
+    let process = name.strip_prefix(TEMPORARY).and_then(|rest| rest.trim_start_matches('-').split('-').next());
+    let other = process.and_then(|digits| digits.parse::<u32>().ok()).filter(|process| *process != std::process::id());
+    other.is_some_and(|process| Path::new("/proc").join(process.to_string()).exists())
 }
 
 impl Temporary {

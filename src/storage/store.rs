@@ -260,8 +260,8 @@ impl Store {
         }
     }
 
-    /// Removes temporary files that killed writers left behind and gives their number. Call it under the lock that all
-    /// writers of this storage take: it does not know the living from the dead.
+    /// Removes temporary files that killed writers left behind and gives their number. Files of processes that are still
+    /// there stay, where the system tells; elsewhere call it only while nobody writes.
     ///
     /// # Errors
     /// The storage's.

@@ -233,16 +233,17 @@ fn nothing_is_published_on_a_ledger_that_was_changed() {
     pristine.approve(PIPELINE, "laccd_steward");
     let mut entries = pristine.files("var/state/ledger");
     entries.retain(|(name, _)| name.starts_with(|first: char| first.is_ascii_digit()));
-    let path = |at: usize| format!("var/state/ledger/{}", entries[at].0);
-    for at in 0..entries.len() - 1 {
+    for (name, bytes) in &entries[..entries.len() - 1] {
         let workspace = pristine.copy();
-        let changed = String::from_utf8(entries[at].1.clone()).unwrap().replacen("2026", "2025", 1);
-        workspace.write(&path(at), changed);
-        assert_ne!(workspace.run("release publish college_going").code, 0, "entry {at} is changed");
+        let changed = String::from_utf8(bytes.clone()).unwrap().replacen("\"actor\":\"", "\"actor\":\"x", 1);
+        assert_ne!(changed.as_bytes(), bytes, "{name} has an actor");
+        workspace.write(&format!("var/state/ledger/{name}"), changed);
+        assert_ne!(workspace.run("release publish college_going").code, 0, "{name} is changed");
         assert!(!workspace.path("var/published/college_going").exists());
     }
     let workspace = pristine.copy();
-    workspace.write(&path(3), &entries[4].1);
-    workspace.write(&path(4), &entries[3].1);
+    for (at, other) in [(3, 4), (4, 3)] {
+        workspace.write(&format!("var/state/ledger/{}", entries[at].0), &entries[other].1);
+    }
     assert_ne!(workspace.run("release publish college_going").code, 0, "two entries are exchanged");
 }

@@ -306,7 +306,24 @@ pub(crate) fn golden(name: &str, text: &str) {
         settings.set_omit_expression(true);
         settings
     };
-    settings.bind(|| insta::assert_snapshot!(name, same_every_time(text)));
+    settings.bind(|| insta::assert_snapshot!(name, same_every_time(&without_loss(text))));
+}
+
+/// How many figures a release hides to protect others may become fewer with each version: that is not what golden files
+/// are about.
+fn without_loss(text: &str) -> String {
+    let line = |line: &str| {
+        let (number, reason) = line.trim_start().split_once("  ").unwrap_or_default();
+        let counted = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        match line.split_once("audit passed:") {
+            Some((before, _)) => format!("{before}audit passed: <loss>\n"),
+            None if counted && ["complementary", "a count is hidden", "published"].contains(&reason) => {
+                format!("<n>  {reason}\n")
+            }
+            None => format!("{line}\n"),
+        }
+    };
+    text.lines().map(line).collect()
 }
 
 /// Digests, ids and times as words.

@@ -121,7 +121,7 @@ fn print_table(table: &PublishedTable, reasons: &Reasons) {
 fn figure(values: &MeasureValues, statuses: &[String], row: usize) -> String {
     let shown = match values {
         MeasureValues::Counts(values) => values[row].map(|value| value.to_string()),
-        MeasureValues::Rates(values) => values[row].map(|value| value.to_string()),
+        MeasureValues::Rates(values) => values[row].map(|value| format!("{value:?}")),
     };
     shown.unwrap_or_else(|| if statuses[row] == "suppressed" { "*" } else { "-" }.to_owned())
 }
