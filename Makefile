@@ -7,7 +7,7 @@ ACCORD := $(TARGET)/debug/accord
 VENV := $(TARGET)/venv
 DEMO := var/demo
 
-.PHONY: help build demo check test bench schema docs clean
+.PHONY: help build demo check test schema docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,9 +32,6 @@ check: ## Formatting, lints, schemas, one version of the large parts
 	done
 	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences were not checked"; fi
-
-bench: build ## Measure the steps on generated extracts
-	@ACCORD="$(abspath $(ACCORD))" sh benches/bench.sh
 
 schema: build ## Write config/schemas/
 	@$(ACCORD) schema
