@@ -9,7 +9,8 @@ bytes and as values, gzip and zstd files as bytes and unpacked. The extracts the
 and numbers, never what was found. Exits with 1 if there is anything.
 
 A short number can come up by chance, so ids count only where neither letter nor digit stands beside them, and ids of
-fewer than six digits only in text. A number, word or day that the extracts hold as something harmless too (an
+fewer than six digits only in text; for the same reason whatever may be base64 is also decoded, and short ids are looked
+for in what comes out. A number, word or day that the extracts hold as something harmless too (an
 assessment's number, a word of the configuration, the first day of a term) says nothing about a person and is not
 looked for.
 """
@@ -151,7 +152,7 @@ def encodings(kind: str, value: str):
         # Characters that hold bits of this value alone.
         encoded = base64.b64encode(b"\0" * offset + raw)
         core = encoded[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6]
-        if len(core) >= 6:
+        if len(raw) >= 8:
             yield Needle(kind, "base64", core)
     for name in ("md5", "sha1", "sha256"):
         digest = hashlib.new(name, raw).digest()[:DIGEST_BYTES]
@@ -255,6 +256,23 @@ class Index:
         return True
 
 
+BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{6,}")
+URL_SAFE = bytes.maketrans(b"-_", b"+/")
+
+
+def decoded(data: bytes) -> bytes:
+    """All that may be base64 in `data`, decoded, from each place at which a group of four may begin."""
+    found = []
+    for run in BASE64.findall(data):
+        run = run.translate(URL_SAFE)
+        for start in range(min(4, len(run) - 5)):
+            part = run[start:]
+            if len(part) % 4 == 1:
+                part = part[:-1]
+            found.append(base64.b64decode(part + b"=" * (-len(part) % 4)))
+    return b"\n".join(found)
+
+
 def is_text(data: bytes) -> bool:
     try:
         data[:65536].decode("utf-8")
@@ -322,6 +340,9 @@ def scan(index: Index, paths: list[Path], extracts: Path) -> tuple[Counter, int,
             size += len(content)
             for needle in index.find(content, text):
                 hits[str(path), needle.kind, needle.form] += 1
+            for needle in index.find(decoded(content), True):
+                if needle.form == "plain":
+                    hits[str(path), needle.kind, "decoded base64"] += 1
     return hits, number, size
 
 
@@ -350,6 +371,8 @@ def plants(people: People) -> dict[str, tuple[bytes, str]]:
         "base64_0.txt": (padded[0], "ssid"),
         "base64_1.txt": (padded[1], "ssid"),
         "base64_2.txt": (padded[2], "ssid"),
+        "base64_short.json": (b'{"person":"' + base64.b64encode(number.encode()) + b'"}', "student number"),
+        "base64_url.txt": (b"x=" + base64.urlsafe_b64encode(f"?>{number}?>".encode()).rstrip(b"="), "student number"),
         "md5.txt": (hashlib.md5(ssid.encode()).hexdigest().encode(), "ssid"),
         "sha1.bin": (os.urandom(999) + hashlib.sha1(college.encode()).digest() + os.urandom(99), "college id"),
         "sha256.json": (b'{"person":"' + hashlib.sha256(number.encode()).hexdigest().encode() + b'"}', "student number"),
