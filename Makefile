@@ -5,9 +5,10 @@ PYTHON ?= python3
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 ACCORD := $(TARGET)/debug/accord
 VENV := $(TARGET)/venv
+PEERS := $(TARGET)/peers
 DEMO := var/demo
 
-.PHONY: help build demo check test schema docs clean
+.PHONY: help build demo check test bench schema docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +21,11 @@ demo: build ## Run both pipelines, approve, publish and verify, on this machine 
 
 test: $(VENV)/.ready ## Run all tests
 	@ACCORD_PYTHON="$(abspath $(VENV))/bin/python" $(CARGO) test --locked
+
+bench: build $(PEERS)/.ready ## Measure disclosure control beside its peer; ARGS="--long --million" for all of it
+	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" tests/python/attack_check.py
+	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/suppression.py --accord "$(ACCORD)" \
+		--out "$(TARGET)/bench" $(ARGS)
 
 check: ## Formatting, lints, schemas, one version of the large parts
 	@$(CARGO) fmt --check
@@ -39,10 +45,15 @@ schema: build ## Write config/schemas/
 docs: ## Build the code's documentation
 	@$(CARGO) doc --locked --no-deps --document-private-items
 
-clean: ## Remove what demo and test leave beside the compiled code
-	@rm -rf var "$(VENV)"
+clean: ## Remove what demo, test and bench leave beside the compiled code
+	@rm -rf var "$(VENV)" "$(PEERS)" "$(TARGET)/bench"
 
 $(VENV)/.ready: tests/python/requirements.txt
 	@$(PYTHON) -m venv "$(VENV)"
 	@"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+	@touch $@
+
+$(PEERS)/.ready: benches/requirements.txt
+	@$(PYTHON) -m venv "$(PEERS)"
+	@"$(PEERS)/bin/python" -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
 	@touch $@

@@ -13,7 +13,7 @@
 //!
 //! [`run`] puts the steps in order, [`plan`] says beforehand what they would do, [`report`] carries what they say while
 //! they work, [`staging`] holds rows between them. [`cli`] alone prints, exits, and reads environment and clock.
-//! [`synth`] makes up a county to try it all on.
+//! [`tablefile`] is disclosure control alone, for tables in files; [`synth`] makes up a county to try it all on.
 
 pub mod cli;
 pub mod disclosure;
@@ -28,6 +28,7 @@ pub mod run;
 pub mod staging;
 pub mod storage;
 pub mod synth;
+pub mod tablefile;
 pub mod tabulate;
 pub mod workspace;
 

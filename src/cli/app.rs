@@ -32,10 +32,15 @@ impl App {
 
     /// Whether to colour what goes to standard error.
     pub(super) fn color(&self) -> bool {
+        self.colors(std::io::stderr().is_terminal())
+    }
+
+    /// Whether to colour what goes to a stream that is a terminal, or is not.
+    pub(super) fn colors(&self, terminal: bool) -> bool {
         match self.global.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none(),
         }
     }
 

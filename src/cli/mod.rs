@@ -3,12 +3,14 @@
 #![expect(clippy::disallowed_methods, reason = "environment and clock come in here")]
 
 mod app;
+mod audit;
 mod check;
 mod keys;
 mod ledger;
 mod output;
 mod plan;
 mod progress;
+mod protect;
 mod quarantine;
 mod release;
 mod run;
@@ -45,7 +47,7 @@ struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "ACCORD_WORKSPACE")]
     workspace: Option<PathBuf>,
     /// How to print results
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    #[arg(long, visible_alias = "format", global = true, value_enum, default_value_t = Format::Human)]
     output: Format,
     /// When to colour what is printed
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
@@ -88,6 +90,10 @@ enum Command {
     Quarantine(quarantine::Args),
     /// Make and list keys
     Keys(keys::Args),
+    /// Hide what must be hidden in tables of counts, and prove that it is enough
+    Protect(protect::Args),
+    /// Say what of the hidden figures of published tables a reader can compute
+    Audit(audit::Args),
     /// Make up a county and its partners' extracts, for demos, tests and benches
     Synth(synth::Args),
 }
@@ -127,6 +133,8 @@ async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(app, args).await,
         Command::Quarantine(args) => quarantine::run(app, args).await,
         Command::Keys(args) => keys::run(app, args).await,
+        Command::Protect(args) => protect::run(app, &args),
+        Command::Audit(args) => audit::run(app, &args),
         Command::Synth(args) => synth::run(app, &args),
     }
 }

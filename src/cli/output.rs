@@ -13,6 +13,11 @@ pub(super) fn line(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stdout().lock(), "{}", text.as_ref());
 }
 
+/// Writes text to standard output as it is.
+pub(super) fn text(text: &str) {
+    let _ = write!(std::io::stdout().lock(), "{text}");
+}
+
 /// Writes a line to standard error.
 pub(super) fn say(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::app::App;
 use super::output;
 use crate::error::{Error, Result};
-use crate::workspace;
+use crate::{tablefile, workspace};
 
 /// Write the JSON Schemas of the workspace's files, for editors
 ///
@@ -20,7 +20,7 @@ pub(super) struct Args {
 pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
     let folder = app.root()?.join("config/schemas");
     let mut stale = Vec::new();
-    for (name, text) in workspace::schemas() {
+    for (name, text) in workspace::schemas().into_iter().chain([tablefile::schema()]) {
         let path = folder.join(&name);
         if std::fs::read_to_string(&path).is_ok_and(|existing| existing == text) {
             continue;

@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use super::policy::{Policy, Weight};
+use super::policy::{Level, Policy, Weight};
 use super::primary::Primary;
 use super::system::Release;
+use super::table::Table;
 
 /// One unknown: a set of figures that are equal whatever their value.
 pub(super) struct Unknown {
     pub(super) value: i64,
     /// The least value that a reader grants it while it is hidden.
     pub(super) lower: i64,
+    /// The least value that a requirement can ask it to reach.
+    pub(super) least: i64,
     /// A reader must not learn it.
     pub(super) protected: bool,
     /// At least one cell prints it.
@@ -67,7 +70,8 @@ impl Classes {
 }
 
 /// Condenses the release.
-pub(super) fn condense(release: &Release, primary: &Primary, policy: &Policy) -> System {
+pub(super) fn condense(tables: &[Table], release: &Release, primary: &Primary, policy: &Policy) -> System {
+    let preferred: Vec<Preferred> = tables.iter().map(|table| Preferred::of(table, policy)).collect();
     let classes = classify(release, primary);
     let count = release.variables.len();
     let mut numbers = vec![None; count];
@@ -83,8 +87,9 @@ pub(super) fn condense(release: &Release, primary: &Primary, policy: &Policy) ->
         }
         let number = *numbers[class].get_or_insert_with(|| {
             unknowns.push(Unknown {
-                value: figure.value,
+                value: figure.value * policy.unit(),
                 lower: 0,
+                least: 0,
                 protected: false,
                 printed: false,
                 primary: false,
@@ -95,12 +100,17 @@ pub(super) fn condense(release: &Release, primary: &Primary, policy: &Policy) ->
         });
         numbers[variable] = Some(number);
         let unknown = &mut unknowns[number];
-        unknown.lower = unknown.lower.max(primary.lower[variable]);
+        unknown.lower = unknown.lower.max(primary.lower[variable] * policy.unit());
+        unknown.least = unknown.lower;
         unknown.protected |= primary.protected[variable].is_some();
         unknown.primary |= primary.hidden[variable].is_some();
         if figure.is_printed() {
             unknown.printed = true;
-            unknown.cost += cost(figure.value, policy.weight);
+            unknown.cost += figure
+                .places
+                .iter()
+                .map(|place| cost(figure.value, policy.weight) * preferred[place.table].factor(place.cell))
+                .fold(0.0, f64::max);
         }
     }
     let mut equations: Vec<Vec<(usize, i64)>> = Vec::new();
@@ -117,7 +127,50 @@ pub(super) fn condense(release: &Release, primary: &Primary, policy: &Policy) ->
             unknowns[unknown].equations.push(equation);
         }
     }
+    if policy.sums && policy.level != Level::Full {
+        sums(policy, &mut unknowns, &mut equations);
+    }
     System { unknowns, equations, unknown_of: numbers, hopeless }
+}
+
+/// Adds the sums that published totals would imply to be small: in each equation that of all primary parts. The other
+/// parts are not small, so a hidden group with another member adds up to more. At the level `full` nothing needs to be
+/// added: each term would be bounded by the sum.
+fn sums(policy: &Policy, unknowns: &mut Vec<Unknown>, equations: &mut Vec<Vec<(usize, i64)>>) {
+    let mut known: BTreeMap<Vec<usize>, ()> = BTreeMap::new();
+    for equation in 0..equations.len() {
+        let terms = &equations[equation];
+        let hidden = |&&(unknown, _): &&(usize, i64)| !unknowns[unknown].printed || unknowns[unknown].primary;
+        let group: Vec<usize> = terms.iter().filter(hidden).map(|&(unknown, _)| unknown).collect();
+        let sign: i64 = terms.iter().filter(hidden).map(|&(_, c)| c.signum()).sum();
+        let value: i64 = group.iter().map(|&unknown| unknowns[unknown].value).sum();
+        let plain =
+            terms.iter().filter(hidden).all(|&(_, c)| c.abs() == 1) && sign.unsigned_abs() as usize == group.len();
+        if group.len() < 2 || group.len() == terms.len() || !plain || !policy.is_small(value / policy.unit()) {
+            continue;
+        }
+        if known.insert(group.clone(), ()).is_some() {
+            continue;
+        }
+        let number = unknowns.len();
+        // The sum's own bound follows from those of its parts.
+        let least = group.iter().map(|&unknown| unknowns[unknown].lower).sum();
+        let row = equations.len();
+        for &unknown in &group {
+            unknowns[unknown].equations.push(row);
+        }
+        unknowns.push(Unknown {
+            value,
+            lower: i64::MIN / 8,
+            least,
+            protected: true,
+            printed: false,
+            primary: false,
+            cost: 0.0,
+            equations: vec![row],
+        });
+        equations.push(group.into_iter().map(|unknown| (unknown, 1)).chain([(number, -1)]).collect());
+    }
 }
 
 /// Merges until nothing changes: an equation of two terms makes them equal, one of one term makes it zero.
@@ -144,6 +197,35 @@ fn classify(release: &Release, primary: &Primary) -> Classes {
         if !changed {
             return classes;
         }
+    }
+}
+
+/// What the author prefers to keep, by dimension and node of a table.
+struct Preferred {
+    strides: Vec<usize>,
+    factors: Vec<Vec<u32>>,
+}
+
+impl Preferred {
+    fn of(table: &Table, policy: &Policy) -> Self {
+        let factors = table.dimensions.iter().map(|dimension| {
+            let mut factors = vec![1; dimension.nodes.len()];
+            for preference in policy.prefer_keeping.iter().filter(|one| one.dimension == dimension.name) {
+                for (at, node) in dimension.nodes.iter().enumerate() {
+                    let total = preference.nodes.is_empty() && dimension.total() == Some(at);
+                    if total || preference.nodes.contains(&node.id) {
+                        factors[at] = preference.factor.max(1);
+                    }
+                }
+            }
+            factors
+        });
+        Preferred { factors: factors.collect(), strides: table.strides() }
+    }
+
+    fn factor(&self, cell: usize) -> f64 {
+        let own = self.factors.iter().zip(&self.strides);
+        own.map(|(factors, stride)| f64::from(factors[cell / stride % factors.len()])).product()
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, SolveOptions, Variable};
 
 use super::condense::System;
+use super::simplex::Simplex;
 
 /// Whole-number changes by unknown, sorted.
 pub(super) type Witness = Vec<(usize, i64)>;
@@ -62,6 +63,13 @@ pub(super) struct Local<'a> {
     gives: Vec<Option<usize>>,
     /// Position in the region, or `usize::MAX`.
     position: Vec<usize>,
+    /// Distance of an unknown in the region being grown, valid where the stamp is the current one.
+    distance: Vec<u32>,
+    stamps: Vec<u32>,
+    stamp: u32,
+    /// Prices by amount that replace the usual ones.
+    slopes: BTreeMap<usize, f64>,
+    simplex: Simplex,
     pub(super) programs: usize,
     /// Unknowns of all programs, a measure of the time spent that is the same on every machine.
     pub(super) work: usize,
@@ -82,7 +90,20 @@ impl<'a> Local<'a> {
                 }
             }
         }
-        Local { system, given_by, gives, position: vec![OUTSIDE; system.unknowns.len()], programs: 0, work: 0 }
+        let count = system.unknowns.len();
+        Local {
+            system,
+            given_by,
+            gives,
+            position: vec![OUTSIDE; count],
+            distance: vec![0; count],
+            stamps: vec![0; count],
+            stamp: 0,
+            slopes: BTreeMap::new(),
+            simplex: Simplex::default(),
+            programs: 0,
+            work: 0,
+        }
     }
 
     /// The change of an unknown that follows, in terms of the others of its equation.
@@ -114,17 +135,51 @@ impl<'a> Local<'a> {
     ) -> Option<Witness> {
         let sum = self.rewritten(goal.sum);
         let mut before = 0;
+        let (mut best, mut found): (Option<(f64, Witness)>, usize) = (None, 0);
+        let enough = if self.system.unknowns.len() <= SMALL { 2 } else { 1 };
         for &size in sizes {
             let Some(region) = self.region(&sum, size, movable) else { continue };
             if region.unknowns.len() == before {
                 continue;
             }
             before = region.unknowns.len();
-            if let Some(witness) = self.solve(goal, &region, movable) {
-                return Some(witness);
+            let Some(witness) = self.cheapest(goal, &region, movable) else { continue };
+            let price = cost(&witness, movable);
+            if best.as_ref().is_none_or(|(other, _)| price < *other) {
+                best = Some((price, witness));
+            }
+            found += 1;
+            if found == enough || price <= 0.0 {
+                break;
             }
         }
-        None
+        best.map(|(_, witness)| witness)
+    }
+
+    /// A program's prices grow with the amount, but a cell costs the same however far it moves: so each cell's price is
+    /// set to its cost by the amount that it moved last, and the program solved again, while that helps.
+    fn cheapest(&mut self, goal: &Goal<'_>, region: &Region, movable: &dyn Fn(usize) -> Movable) -> Option<Witness> {
+        self.slopes.clear();
+        let mut best = self.solve(goal, region, movable)?;
+        let mut price = cost(&best, movable);
+        for _ in 0..SLOPES {
+            if price <= 0.0 {
+                break;
+            }
+            for &(unknown, by) in &best {
+                if let Movable::Price(cost) = movable(unknown) {
+                    self.slopes.insert(unknown, cost / by.unsigned_abs() as f64);
+                }
+            }
+            let Some(other) = self.solve(goal, region, movable) else { break };
+            let other_price = cost(&other, movable);
+            if other_price >= price {
+                break;
+            }
+            (best, price) = (other, other_price);
+        }
+        self.slopes.clear();
+        Some(best)
     }
 
     /// The nearest unknowns, cheap ones first, less those that an equation with no other member pins down; `None` when
@@ -197,18 +252,20 @@ impl<'a> Local<'a> {
         equations.flat_map(|&equation| self.system.equations[equation].iter().map(|&(other, _)| other))
     }
 
-    fn nearest(&self, goal: &[(usize, i64)], size: usize, movable: &dyn Fn(usize) -> Movable) -> Vec<usize> {
-        let mut distance = vec![u32::MAX; self.system.unknowns.len()];
+    fn nearest(&mut self, goal: &[(usize, i64)], size: usize, movable: &dyn Fn(usize) -> Movable) -> Vec<usize> {
+        self.stamp += 1;
+        let stamp = self.stamp;
         let mut queue = BinaryHeap::new();
-        for &(unknown, _) in goal {
-            if movable(unknown) != Movable::No {
-                distance[unknown] = 0;
+        for unknown in goal.iter().map(|&(unknown, _)| unknown) {
+            if self.given_by[unknown].is_none() && movable(unknown) != Movable::No {
+                self.distance[unknown] = 0;
+                self.stamps[unknown] = stamp;
                 queue.push(Reverse((0, unknown)));
             }
         }
         let mut members = Vec::new();
         while let Some(Reverse((at, unknown))) = queue.pop() {
-            if at > distance[unknown] {
+            if at > self.distance[unknown] {
                 continue;
             }
             members.push(unknown);
@@ -220,7 +277,8 @@ impl<'a> Local<'a> {
                 let terms = &self.system.equations[equation];
                 let crowd = if self.gives[equation].is_some() { ACROSS } else { terms.len().ilog2() };
                 for &(other, _) in terms {
-                    if distance[other] <= at || self.given_by[other].is_some() {
+                    let far = self.stamps[other] != stamp;
+                    if (!far && self.distance[other] <= at) || self.given_by[other].is_some() {
                         continue;
                     }
                     let value = self.system.unknowns[other].value;
@@ -230,8 +288,9 @@ impl<'a> Local<'a> {
                         Movable::Free | Movable::Hidden => 5 + crowd,
                         Movable::Price(_) => 4 + crowd + value.max(1).ilog2(),
                     };
-                    if at + step < distance[other] {
-                        distance[other] = at + step;
+                    if far || at + step < self.distance[other] {
+                        self.distance[other] = at + step;
+                        self.stamps[other] = stamp;
                         queue.push(Reverse((at + step, other)));
                     }
                 }
@@ -282,8 +341,11 @@ impl<'a> Local<'a> {
     ) -> Option<Vec<i64>> {
         self.programs += 1;
         self.work += region.unknowns.len();
+        if !whole && region.unknowns.len() <= DENSE {
+            return self.small(goal, region, bounded, movable);
+        }
         let mut problem = Problem::new(OptimizationDirection::Minimize);
-        let add = |&unknown: &usize| self.columns(&mut problem, unknown, movable(unknown), whole);
+        let add = |&unknown: &usize| self.columns(&mut problem, unknown, movable(unknown), goal.change, whole);
         let columns: Vec<Columns> = region.unknowns.iter().map(add).collect();
         let expression = |terms: &[(usize, i64)]| {
             let mut sum = LinearExpr::empty();
@@ -310,23 +372,85 @@ impl<'a> Local<'a> {
         Some(columns.iter().map(|parts| change(parts).round() as i64).collect())
     }
 
-    /// The columns of one unknown: its change, split into up and down where it has a price.
-    fn columns(&self, problem: &mut Problem, unknown: usize, movable: Movable, whole: bool) -> Columns {
-        let down = (self.system.unknowns[unknown].value - self.system.unknowns[unknown].lower) as f64;
-        let price = match movable {
-            Movable::No | Movable::Free => 0.0,
-            Movable::Hidden => HIDDEN_PRICE,
-            Movable::Price(price) => price,
+    /// The same on a dense tableau.
+    fn small(
+        &mut self,
+        goal: &Goal<'_>,
+        region: &Region,
+        bounded: &[bool],
+        movable: &dyn Fn(usize) -> Movable,
+    ) -> Option<Vec<i64>> {
+        let mut simplex = std::mem::take(&mut self.simplex);
+        simplex.clear();
+        let mut columns: Vec<(usize, Option<usize>)> = Vec::with_capacity(region.unknowns.len());
+        for &unknown in &region.unknowns {
+            let down = (self.system.unknowns[unknown].value - self.system.unknowns[unknown].lower) as f64;
+            let (price, fall) = self.prices(unknown, movable(unknown), goal.change, down);
+            columns.push(if price == 0.0 {
+                (simplex.column(0.0, -down, f64::INFINITY), None)
+            } else {
+                (simplex.column(price, 0.0, f64::INFINITY), Some(simplex.column(fall, 0.0, down)))
+            });
+        }
+        let guards: Vec<usize> = region
+            .guards
+            .iter()
+            .zip(bounded)
+            .filter(|&(_, &bounded)| bounded)
+            .map(|(guard, _)| simplex.column(0.0, -guard.room as f64, f64::INFINITY))
+            .collect();
+        let sum = simplex.column(0.0, 0.0, goal.change as f64);
+        fn spread<'c>(
+            terms: &'c [(usize, i64)],
+            columns: &'c [(usize, Option<usize>)],
+        ) -> impl Iterator<Item = (usize, f64)> + 'c {
+            terms.iter().flat_map(move |&(position, c)| {
+                let (up, down) = columns[position];
+                let c = c as f64;
+                std::iter::once((up, c)).chain(down.map(move |down| (down, -c)))
+            })
+        }
+        for row in &region.rows {
+            simplex.row(spread(row, &columns));
+        }
+        let bounded_guards = region.guards.iter().zip(bounded).filter(|&(_, &bounded)| bounded);
+        for ((guard, _), column) in bounded_guards.zip(guards) {
+            simplex.row(spread(&guard.change, &columns).chain(std::iter::once((column, -1.0))));
+        }
+        simplex.row(spread(&region.goal, &columns).chain(std::iter::once((sum, -1.0))));
+        let reached = simplex.solve(sum);
+        let change = |&(up, down): &(usize, Option<usize>)| {
+            (simplex.value(up) - down.map_or(0.0, |down| simplex.value(down))).round() as i64
         };
-        let mut add = |low: f64, high: f64| match whole {
+        let moves = reached.then(|| columns.iter().map(change).collect());
+        self.simplex = simplex;
+        moves
+    }
+
+    fn prices(&self, unknown: usize, movable: Movable, amount: i64, down: f64) -> (f64, f64) {
+        // What a cell costs by the amount that it is likely to move.
+        let amount = amount.max(1) as f64;
+        match (movable, self.slopes.get(&unknown)) {
+            (Movable::No | Movable::Free, _) => (0.0, 0.0),
+            (Movable::Hidden, _) => (HIDDEN_PRICE, HIDDEN_PRICE),
+            (Movable::Price(_), Some(&slope)) => (slope, slope),
+            (Movable::Price(price), None) => (price / amount, price / amount.min(down.max(1.0))),
+        }
+    }
+
+    /// The columns of one unknown: its change, split into up and down where it has a price.
+    fn columns(&self, problem: &mut Problem, unknown: usize, movable: Movable, amount: i64, whole: bool) -> Columns {
+        let down = (self.system.unknowns[unknown].value - self.system.unknowns[unknown].lower) as f64;
+        let (price, fall) = self.prices(unknown, movable, amount, down);
+        let mut add = |price: f64, low: f64, high: f64| match whole {
             // Witnesses move cells by small amounts; these bounds are far outside.
             true => problem.add_integer_var(price, (low.max(-1e9) as i32, high.min(1e9) as i32)),
             false => problem.add_var(price, (low, high)),
         };
         if price == 0.0 {
-            vec![(add(-down, f64::INFINITY), 1.0)]
+            vec![(add(0.0, -down, f64::INFINITY), 1.0)]
         } else {
-            vec![(add(0.0, f64::INFINITY), 1.0), (add(0.0, down), -1.0)]
+            vec![(add(price, 0.0, f64::INFINITY), 1.0), (add(fall, 0.0, down), -1.0)]
         }
     }
 
@@ -349,6 +473,15 @@ impl<'a> Local<'a> {
     }
 }
 
+/// What a witness hides that was not hidden.
+pub(super) fn cost(witness: &Witness, movable: &dyn Fn(usize) -> Movable) -> f64 {
+    let prices = witness.iter().map(|&(unknown, _)| match movable(unknown) {
+        Movable::Price(price) => price,
+        _ => 0.0,
+    });
+    prices.sum()
+}
+
 /// The change of a sum under a witness.
 pub(super) fn reach(sum: &[(usize, i64)], witness: &Witness) -> i64 {
     let change = |unknown: usize| {
@@ -357,6 +490,12 @@ pub(super) fn reach(sum: &[(usize, i64)], witness: &Witness) -> i64 {
     sum.iter().map(|&(unknown, coefficient)| coefficient * change(unknown)).sum()
 }
 
+/// Programs of up to so many unknowns are solved on a dense tableau.
+const DENSE: usize = 450;
+/// In systems of up to so many unknowns the better of two regions is taken.
+const SMALL: usize = 1500;
+/// How often prices are adapted to amounts.
+const SLOPES: usize = 2;
 /// Complements with less room than this many times the goal are bounded from the start.
 const ROOM: i64 = 2;
 /// Steps from a measure to another that bounds it.

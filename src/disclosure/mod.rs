@@ -11,7 +11,7 @@
 //! | `policy` | rules, statuses, summary |
 //! | `system` | the release as one linear system |
 //! | `primary` | the primary rules, and what a hidden mark says by itself |
-//! | `condense`, `local`, `search` | the complementary search |
+//! | `condense`, `kernel`, `local`, `simplex`, `exchange`, `optimum`, `search` | the complementary search |
 //! | `public` | what a reader sees |
 //! | `audit` | what a reader can compute; shares no code with the search |
 
@@ -19,12 +19,15 @@ mod audit;
 mod condense;
 mod error;
 mod exchange;
+mod kernel;
 mod local;
+mod optimum;
 mod policy;
 mod primary;
 mod protect;
 mod public;
 mod search;
+mod simplex;
 mod system;
 mod table;
 
@@ -33,8 +36,10 @@ mod tests;
 
 pub use audit::{AuditReport, Finding, FindingKind, Narrowest, audit};
 pub use error::DisclosureError;
-pub use policy::{Level, Phase, Policy, Progress, Reason, Status, Summary, Weight, Zeros};
+pub use policy::{
+    Attacker, Level, Phase, Policy, Preference, Progress, Reason, Requirement, Status, Summary, Weight, Zeros,
+};
 pub use primary::Target;
-pub use protect::{Protected, protect, targets};
-pub use public::{Change, Evidence, PublicTable, public_view};
+pub use protect::{Protected, protect, protect_until, targets};
+pub use public::{Change, Evidence, PublicRate, PublicTable, Within, public_view};
 pub use table::{CellName, Dimension, Measure, MeasureKind, Node, Table};

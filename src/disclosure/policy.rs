@@ -16,6 +16,9 @@ pub enum Level {
     Exact,
     /// An interval at least this wide, so that this many values beside the true one lie in it.
     Interval(u64),
+    /// An interval that reaches this many percent of the figure above and below it, rounded outwards to whole numbers
+    /// but not below what a reader grants it: the protection that τ-Argus asks for, for comparison.
+    Percent(u64),
     /// The upper end reaches the minimum cell and the interval is at least the minimum cell less one wide: the reader
     /// cannot even tell that the figure is small.
     Full,
@@ -32,6 +35,31 @@ pub enum Weight {
     Logarithm,
 }
 
+/// Cells that are worth more to readers than what they count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preference {
+    /// The dimension's name.
+    pub dimension: String,
+    /// Nodes of it; none means its total.
+    pub nodes: Vec<String>,
+    /// How many times its weight a cell counts.
+    pub factor: u32,
+}
+
+/// Who tries to compute a hidden figure, by what they know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attacker {
+    /// Every published figure of the release, the structure, the threshold and the rules; that counts are whole and not
+    /// negative; what zeros and rates say.
+    Reader,
+    /// Also every earlier release of the population, and tables declared public elsewhere.
+    Archivist,
+    /// Also that somebody is in one of the hidden cells: their own, so that it is not empty.
+    Contributor,
+    /// Also which hidden cells are primary, so that those are small and the others are not.
+    Insider,
+}
+
 /// The rules of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -45,22 +73,83 @@ pub struct Policy {
     pub homogeneous: bool,
     /// What the search tries to keep.
     pub weight: Weight,
+    /// Also keep the sums of hidden cells that a published total shows to be small from being computed, to the same
+    /// level. The level `full` implies it.
+    pub sums: bool,
+    /// Cells that the search hides last: at the nodes of a dimension, such as its total.
+    pub prefer_keeping: Vec<Preference>,
+    /// Neighbourhoods that the search tries to do better in, after it has found a pattern.
+    pub neighbourhoods: usize,
+    /// The start of the search's random numbers: the same gives the same pattern on every machine.
+    pub seed: u64,
+    /// Refuse a pattern from which somebody who knows which cells are primary can compute one. Their view is reported
+    /// in any case.
+    pub insider: bool,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Policy { minimum_cell: 11, level: Level::Full, zeros: Zeros::Hide, homogeneous: true, weight: Weight::Value }
+        Policy {
+            minimum_cell: 11,
+            level: Level::Full,
+            zeros: Zeros::Hide,
+            homogeneous: true,
+            weight: Weight::Value,
+            sums: true,
+            prefer_keeping: Vec::new(),
+            neighbourhoods: 200,
+            seed: 1,
+            insider: false,
+        }
+    }
+}
+
+/// What an attacker's interval of a figure must reach, in whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// The upper end is at least this.
+    pub upper: i64,
+    /// The lower end is at most this.
+    pub lower: i64,
+    /// The upper end less the lower end is at least this.
+    pub width: i64,
+}
+
+impl Requirement {
+    /// Whether an interval will do.
+    pub fn is_met(&self, low: i64, high: i64) -> bool {
+        high >= self.upper && low <= self.lower && high - low >= self.width
     }
 }
 
 impl Policy {
+    /// Into how many parts a unit is divided for attackers who do not know that counts are whole.
+    pub fn unit(&self) -> i64 {
+        if matches!(self.level, Level::Percent(_)) { 1200 } else { 1 }
+    }
+
+    /// What the level asks for a figure of this value of which a reader knows that it is at least `least`.
+    pub fn requirement(&self, value: i64, least: i64) -> Requirement {
+        let (upper, lower, width) = match self.level {
+            Level::Exact => (value, value, 1),
+            Level::Interval(width) => (value, value, i64::try_from(width).unwrap_or(i64::MAX / 4)),
+            Level::Percent(percent) => {
+                let percent = i64::try_from(percent).unwrap_or(i64::MAX / 4).min(1000);
+                let span = value / 100 * percent;
+                (value + span, (value - span).max(least).min(value), 1)
+            }
+            Level::Full => (self.minimum(), value, self.minimum() - 1),
+        };
+        Requirement { upper, lower, width }
+    }
+
     /// Whether a count is small: at least one, below the minimum cell.
     pub fn is_small(&self, count: i64) -> bool {
         count > 0 && count.unsigned_abs() < self.minimum_cell
     }
 
     /// The minimum cell as a signed count.
-    pub(super) fn minimum(&self) -> i64 {
+    pub fn minimum(&self) -> i64 {
         i64::try_from(self.minimum_cell).unwrap_or(i64::MAX / 4)
     }
 }
@@ -140,6 +229,8 @@ pub enum Phase {
     Search,
     /// Publishing again what is not needed.
     Release,
+    /// Doing better in neighbourhoods.
+    Improve,
     /// Taking the reader's view.
     Audit,
 }

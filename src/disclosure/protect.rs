@@ -51,12 +51,26 @@ pub fn protect(
     policy: &Policy,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Protected, DisclosureError> {
+    protect_until(tables, policy, &|| false, progress)
+}
+
+/// As [`protect`], until `stop` says that the time is up: then the best pattern found so far is taken. The search for a
+/// first pattern that protects everything is never cut short, and the audit neither.
+///
+/// # Errors
+/// As [`protect`].
+pub fn protect_until(
+    tables: &[Table],
+    policy: &Policy,
+    stop: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Protected, DisclosureError> {
     check(policy)?;
     let release = system::build(tables)?;
     let primary = primary::apply(tables, &release, policy);
-    let system = condense(&release, &primary, policy);
+    let system = condense(tables, &release, &primary, policy);
     let exchange = Exchange::new(tables, &release, &system);
-    let pattern = search(&system, &exchange, policy, progress);
+    let pattern = search(&system, &exchange, policy, stop, progress);
     let hidden = hidden(&release, &primary, &system, &pattern);
     if !pattern.unmet.is_empty() || !system.hopeless.is_empty() {
         return Err(unprotectable(tables, &release, &primary, &system, &pattern));
@@ -92,6 +106,7 @@ fn check(policy: &Policy) -> Result<(), DisclosureError> {
         Level::Interval(width) if !(1..=1_000_000).contains(&width) => {
             fault("the interval is below 1 or above a million")
         }
+        Level::Percent(percent) if !(1..=1000).contains(&percent) => fault("the percentage is below 1 or above 1000"),
         _ => Ok(()),
     }
 }

@@ -18,6 +18,37 @@ pub struct PublicTable {
     pub measures: Vec<Measure>,
     /// By measure and cell, laid out as in [`Table::values`]; `None` is a hidden cell.
     pub values: Vec<Vec<Option<i64>>>,
+    /// Ratios of two measures that are printed beside them.
+    pub rates: Vec<PublicRate>,
+    /// Which earlier release or other publication the table is from, in words; `None` for the release at hand.
+    pub edition: Option<String>,
+}
+
+/// A printed ratio of two measures, rounded. A reader who knows one of the counts has bounds for the other from it, and
+/// from a rate alone the ratio's bounds.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicRate {
+    /// The column's name.
+    pub name: String,
+    /// Index of the measure above the line.
+    pub numerator: usize,
+    /// Index of the measure below it.
+    pub denominator: usize,
+    /// Units to the whole: 1,000 for percent with one decimal.
+    pub scale: i64,
+    /// The rounded `scale * numerator / denominator` by cell; `None` is a hidden rate. Either way of rounding a half is
+    /// allowed for.
+    pub values: Vec<Option<i64>>,
+}
+
+/// Everybody whom one universe counts is counted by the other as well: a cohort that has grown. So each cell of `part`
+/// is at most the cell of `whole` that has the same coordinates and measure, and those who came since are a group too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Within {
+    /// The universe that is contained.
+    pub part: String,
+    /// The universe that contains it.
+    pub whole: String,
 }
 
 impl fmt::Debug for PublicTable {
@@ -42,6 +73,8 @@ pub fn public_view(tables: &[Table], statuses: &[Vec<Vec<Status>>]) -> Vec<Publi
         universe: table.universe.clone(),
         dimensions: table.dimensions.clone(),
         measures: table.measures.clone(),
+        rates: Vec::new(),
+        edition: None,
         values: (table.values.iter().enumerate())
             .map(|(measure, values)| {
                 let cells = values.iter().enumerate();

@@ -20,6 +20,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use reader::{Delimited, Span};
+
 pub use delivery::{Delivery, discover};
 pub use quarantine::{Quarantine, QuarantinedRow, open as open_quarantine};
 pub use report::{ConsistencyFinding, DeliveryBook, FieldBook, IntakeReport, RejectCount, WordCount};

@@ -269,6 +269,7 @@ fn phase(phase: disclosure::Phase) -> &'static str {
     match phase {
         disclosure::Phase::Search => "small groups",
         disclosure::Phase::Release => "fewer hidden cells",
+        disclosure::Phase::Improve => "fewer hidden cells, by neighbourhoods",
         disclosure::Phase::Audit => "audit",
     }
 }

@@ -147,7 +147,7 @@ fn within(text: &str, span: Range<usize>) -> Range<usize> {
     start..floor(span.end).clamp(start, line_end)
 }
 
-/// All mistakes of a workspace.
+/// All mistakes of a workspace, or of a file that belongs to none.
 #[derive(Debug, Default)]
 pub struct Findings(Vec<Finding>);
 
@@ -177,6 +177,15 @@ impl Findings {
     /// The whole report, ordered by file and line, with terminal colours where `color` says so.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
+        let mut report = self.each(color);
+        report.push_str(&self.to_string());
+        report.push('\n');
+        report
+    }
+
+    /// Each mistake, ordered by file and line, without the line that counts them.
+    #[must_use]
+    pub fn each(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(120);
         let mut sorted: Vec<&Finding> = self.0.iter().collect();
@@ -186,8 +195,6 @@ impl Findings {
             report.push_str(&renderer.render(&[finding.group()]));
             report.push_str("\n\n");
         }
-        report.push_str(&self.to_string());
-        report.push('\n');
         report
     }
 

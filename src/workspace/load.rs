@@ -176,16 +176,7 @@ impl Reader<'_> {
     fn file<T: DeserializeOwned + JsonSchema>(&mut self, path: &Path) -> File<T> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let Some(text) = self.text(path) else { return File { name, document: None, value: None } };
-        let mut mistakes = Vec::new();
-        let source = Arc::new(SourceText { path: slashed(path), text });
-        let document = Document::parse(Arc::clone(&source), &mut mistakes);
-        if let Some(document) = &document {
-            let (findings, secrets) = shape::check(document, &schema_of::<T>());
-            mistakes.extend(findings);
-            let masked = Arc::new(source.masked(&secrets));
-            mistakes.iter_mut().for_each(|mistake| mistake.mask(&masked));
-        }
-        let value = if mistakes.is_empty() { typed(&source, &mut mistakes) } else { None };
+        let (document, value, mistakes) = strict(slashed(path), text);
         self.findings.extend(mistakes);
         File { name, document: document.map(Arc::new), value }
     }
@@ -245,6 +236,37 @@ impl Reader<'_> {
         names.sort();
         names.into_iter().map(|name| Path::new(folder).join(name)).collect()
     }
+}
+
+/// Reads one YAML file strictly that belongs to no workspace, such as the spec of a table.
+///
+/// # Errors
+/// Every mistake in its shape, each with its place.
+pub fn parse<T: DeserializeOwned + JsonSchema>(
+    name: &str,
+    text: String,
+) -> std::result::Result<(Document, T), Findings> {
+    let mut findings = Findings::default();
+    match strict(name.to_owned(), text) {
+        (Some(document), Some(value), mistakes) if mistakes.is_empty() => return Ok((document, value)),
+        (_, _, mistakes) => findings.extend(mistakes),
+    }
+    Err(findings)
+}
+
+/// The tree of a file where it is YAML, its value where it is right in itself, and its mistakes.
+fn strict<T: DeserializeOwned + JsonSchema>(path: String, text: String) -> (Option<Document>, Option<T>, Vec<Finding>) {
+    let mut mistakes = Vec::new();
+    let source = Arc::new(SourceText { path, text });
+    let document = Document::parse(Arc::clone(&source), &mut mistakes);
+    if let Some(document) = &document {
+        let (findings, secrets) = shape::check(document, &schema_of::<T>());
+        mistakes.extend(findings);
+        let masked = Arc::new(source.masked(&secrets));
+        mistakes.iter_mut().for_each(|mistake| mistake.mask(&masked));
+    }
+    let value = if mistakes.is_empty() { typed(&source, &mut mistakes) } else { None };
+    (document, value, mistakes)
 }
 
 /// The value of a file whose shape is right. What the typed reader still refuses is shown where it says.

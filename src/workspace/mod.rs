@@ -26,14 +26,14 @@ pub use contract::{
 };
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;
-pub use load::{load, read};
+pub use load::{load, parse, read};
 pub use pipeline::{
     Assignment, Dimension, Disclosure, Homogeneous, Identity, Level, Link, LinkRule, Measure, Pick, Pipeline, Release,
     Source, Table, Zeros,
 };
 pub use resolved::{Model, ResolvedPipeline, ResolvedSource, Workspace, find_root};
 pub use roles::{Operator, PublicKeyRef, Recipient, Roles, Steward};
-pub use schema::schemas;
+pub use schema::{schema_text, schemas};
 pub use secrets::{Secrets, WorkspaceSecrets};
 pub use settings::{EngineConfig, KeyringConfig, Settings, StorageConfig, Unlock};
 pub use types::{ByteSize, Days, Ordered, SecretRef, Share};

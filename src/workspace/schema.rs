@@ -25,6 +25,12 @@ pub(super) fn schema_of<T: JsonSchema>() -> Value {
     schema.to_value()
 }
 
+/// The text of the schema of a file that belongs to no workspace.
+#[must_use]
+pub fn schema_text<T: JsonSchema>() -> String {
+    pretty(&schema_of::<T>())
+}
+
 fn pretty(schema: &Value) -> String {
     format!("{schema:#}\n")
 }

@@ -177,12 +177,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One of several words, one of several `type`s, or one of several keys.
+    /// One of several words (or, beside them, one of several keys), one of several `type`s, or one of several keys.
     fn one_of(&mut self, node: &Node, key: Option<&Entry>, options: &'a [Json]) {
         let words: Vec<&str> = options.iter().filter_map(|option| option.get("const")?.as_str()).collect();
         if !words.is_empty() {
+            let keyed = |option: &Json| option.pointer("/required/0").is_some();
             match &node.value {
                 Value::Scalar { text, .. } => self.word(node, key, text, &words),
+                Value::Mapping(entries) if options.iter().any(keyed) => self.one_key(node, key, entries, options),
                 _ => self.wrong_kind(node, key, "string"),
             }
             return;

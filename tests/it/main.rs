@@ -15,3 +15,4 @@ mod repeated;
 mod s3;
 mod storage_s3;
 mod synth;
+mod table_files;

@@ -207,6 +207,7 @@ impl Audit<'_, '_> {
         match level {
             Level::Exact => high > low,
             Level::Interval(width) => high.abs_diff(low) >= width,
+            Level::Percent(_) => high > low,
             Level::Full => high >= minimum && high - low >= minimum - 1,
         }
     }
@@ -218,7 +219,7 @@ impl Audit<'_, '_> {
         let high = match self.wanted.get(&figure) {
             Some(Level::Interval(width)) => low + i64::try_from(*width).unwrap_or(i64::MAX / 4),
             Some(Level::Full) => minimum.max(low + minimum - 1),
-            Some(Level::Exact) | None => low + 1,
+            Some(Level::Exact | Level::Percent(_)) | None => low + 1,
         };
         high - room.base[figure]
     }

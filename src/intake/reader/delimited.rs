@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 
 /// How a delimited file is written. All encodings that are read keep ASCII bytes as they are, so that delimiter, quote
 /// and line ends can be found before decoding.
-pub(super) struct Delimited {
+pub(crate) struct Delimited {
     delimiter: u8,
     quote: Option<u8>,
     trailing: bool,
@@ -14,7 +14,7 @@ pub(super) struct Delimited {
 }
 
 impl Delimited {
-    pub(super) fn new(delimiter: char, quote: Option<char>, trailing: bool) -> Result<Self> {
+    pub(crate) fn new(delimiter: char, quote: Option<char>, trailing: bool) -> Result<Self> {
         let ascii = |character: char| {
             u8::try_from(character).ok().filter(|byte| byte.is_ascii() && !b"\r\n".contains(byte)).ok_or_else(|| {
                 Error::config(
@@ -33,7 +33,7 @@ impl Delimited {
     }
 
     /// Takes the next record apart; none where its end is not in `bytes` yet. Lines end with LF, CRLF or CR.
-    pub(super) fn next(&self, bytes: &[u8], end: bool, spans: &mut Vec<Span>) -> Option<Extent> {
+    pub(crate) fn next(&self, bytes: &[u8], end: bool, spans: &mut Vec<Span>) -> Option<Extent> {
         if bytes.is_empty() {
             return None;
         }

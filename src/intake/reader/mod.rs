@@ -7,9 +7,9 @@ mod fixed_width;
 mod header;
 mod unpack;
 
+pub(crate) use self::delimited::Delimited;
 pub(super) use header::{Columns, column_name};
 
-use self::delimited::Delimited;
 use self::encoding::Characters;
 use self::fixed_width::FixedWidth;
 use self::unpack::Unpack;
@@ -21,18 +21,18 @@ pub(super) const LONGEST_RECORD: usize = 1 << 20;
 
 /// Where a field's text stands in a record's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: u32,
-    pub(super) end: u32,
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
     /// Quotes within it are doubled.
-    pub(super) escaped: bool,
+    pub(crate) escaped: bool,
 }
 
 /// Why a record can't be taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) rule: &'static str,
-    pub(super) reason: String,
+pub(crate) struct Fault {
+    pub(crate) rule: &'static str,
+    pub(crate) reason: String,
 }
 
 /// A record.
@@ -51,14 +51,14 @@ pub(super) struct Record<'a> {
 }
 
 /// How far a piece of the buffer reaches.
-struct Extent {
+pub(crate) struct Extent {
     /// Bytes of the record without its line end.
-    content: usize,
+    pub(crate) content: usize,
     /// Bytes with it.
-    whole: usize,
+    pub(crate) whole: usize,
     /// Physical lines.
-    lines: u64,
-    fault: Option<Fault>,
+    pub(crate) lines: u64,
+    pub(crate) fault: Option<Fault>,
 }
 
 enum Layout {

@@ -1,0 +1,386 @@
+//! From the files of a table to its dense figures.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::axis::{Axis, AxisBuilder, Chain, Chains};
+use super::csv::Csv;
+use super::layout::{FileLayout, Loaded, Rate, Role};
+use super::parquet;
+use super::pattern::Captures;
+use super::raw::{RawColumn, RawFile};
+use super::spec::{DimensionSpec, FormatSpec, HierarchyFile, Symbols, TableSpec};
+use super::words::{Figure, Words, unwrapped};
+use crate::disclosure::{Measure, MeasureKind};
+use crate::error::{Error, Result};
+use crate::workspace::Ordered;
+
+/// The most cells that a table may have.
+const MOST_CELLS: usize = u32::MAX as usize - 1;
+
+/// A file to read.
+pub(super) struct Source {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// What messages call it.
+    pub(super) name: String,
+    /// What its name says.
+    pub(super) captures: Captures,
+}
+
+/// Reads a file into columns, those of its name included.
+pub(super) fn open(source: &Source, format: &FormatSpec) -> Result<RawFile> {
+    let bytes = std::fs::read(&source.path).map_err(|error| {
+        Error::data("tables.read", format!("{} can't be read", source.name))
+            .with_source(error)
+            .with_hint("paths in a spec are relative to the folder of the spec")
+    })?;
+    let mut file = if parquet::is_parquet(&bytes) {
+        parquet::read(&source.name, &Bytes::from(bytes))?
+    } else {
+        Csv::new(&source.name, &bytes, format)?.read()?
+    };
+    for (name, word) in &source.captures {
+        file.columns.push(RawColumn::constant(name, word, file.rows));
+    }
+    file.check()?;
+    Ok(file)
+}
+
+/// The hierarchies of a dimension that stand in files.
+pub(super) fn chains(spec: &DimensionSpec, folder: &Path) -> Result<Chains> {
+    let files = std::iter::once(spec.hierarchy.as_ref()).chain(spec.also.iter().map(|also| also.file.as_ref()));
+    files.map(|file| file.map(|file| chain(file, folder)).transpose()).collect()
+}
+
+fn chain(spec: &HierarchyFile, folder: &Path) -> Result<Chain> {
+    let name = spec.file.display().to_string();
+    let source = Source { path: folder.join(&spec.file), name: name.clone(), captures: Captures::new() };
+    let file = open(&source, &FormatSpec::default())?;
+    let columns: Vec<&RawColumn> = if spec.columns.is_empty() {
+        file.columns.iter().collect()
+    } else {
+        spec.columns.iter().map(|column| named(&file, column)).collect::<Result<_>>()?
+    };
+    let mut chain = Chain::default();
+    for row in 0..file.rows {
+        let mut words: Vec<String> = columns.iter().map(|column| unwrapped(column.word(row)).to_owned()).collect();
+        words.dedup();
+        words.retain(|word| !word.is_empty());
+        for at in 0..words.len() {
+            let above = words[at + 1..].to_vec();
+            let known = chain.above.entry(words[at].clone()).or_insert_with(|| above.clone());
+            if known.is_empty() {
+                known.clone_from(&above);
+            } else if !above.is_empty() && known[0] != above[0] {
+                let said = format!("{}: `{}` stands in two categories", file.place(row), words[at]);
+                return Err(Error::data("tables.hierarchy", said)
+                    .with_hint("two hierarchies over the same categories go under `also`, each with a file"));
+            }
+            if at > 0 {
+                chain.inner.insert(words[at].clone());
+            }
+        }
+    }
+    // `child,parent` files name one step a line: a category is also within what its parent is within.
+    let steps: HashMap<String, String> =
+        chain.above.iter().filter_map(|(word, above)| Some((word.clone(), above.first()?.clone()))).collect();
+    for (word, above) in &mut chain.above {
+        let up = std::iter::successors(steps.get(word), |at| steps.get(*at)).take(64);
+        *above = up.cloned().collect();
+    }
+    Ok(chain)
+}
+
+fn named<'f>(file: &'f RawFile, name: &str) -> Result<&'f RawColumn> {
+    file.column(name).ok_or_else(|| {
+        let there: Vec<&str> = file.columns.iter().map(|column| column.name.as_str()).collect();
+        Error::data("tables.column", format!("{} has no column `{name}`", file.path))
+            .with_hint(format!("its columns are {}", listed(&there)))
+    })
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A measure or rate, and the columns of its figures.
+struct Column<'s> {
+    /// The column, or category and column where it goes across a dimension.
+    columns: Vec<(Option<&'s str>, &'s str)>,
+    across: Option<&'s str>,
+    decimals: Option<u32>,
+}
+
+fn column<'s>(
+    name: &'s str,
+    column: Option<&'s String>,
+    across: Option<&'s String>,
+    columns: &'s Ordered<String>,
+    decimals: Option<u32>,
+) -> Column<'s> {
+    let columns = match across {
+        Some(_) => columns.iter().map(|(category, column)| (Some(category), column.as_str())).collect(),
+        None => vec![(None, column.map_or(name, String::as_str))],
+    };
+    Column { columns, across: across.map(String::as_str), decimals }
+}
+
+fn columns_of(spec: &TableSpec) -> (Vec<Column<'_>>, Vec<Column<'_>>) {
+    let measures = spec.measures.iter().map(|(name, measure)| match measure {
+        None => Column { columns: vec![(None, name)], across: None, decimals: None },
+        Some(one) => column(name, one.column.as_ref(), one.across.as_ref(), &one.columns, None),
+    });
+    let rates = spec
+        .rates
+        .iter()
+        .map(|(name, one)| column(name, one.column.as_ref(), one.across.as_ref(), &one.columns, Some(one.decimals)));
+    (measures.collect(), rates.collect())
+}
+
+/// Reads a table. Its nodes have no names that hold across tables yet.
+pub(super) fn read(
+    name: &str,
+    spec: &TableSpec,
+    symbols: &Symbols,
+    folder: &Path,
+    sources: &[Source],
+) -> Result<Loaded> {
+    let files: Vec<RawFile> = sources.iter().map(|source| open(source, &spec.format)).collect::<Result<_>>()?;
+    let (measure_columns, rate_columns) = columns_of(spec);
+    let across: BTreeSet<&str> = measure_columns.iter().chain(&rate_columns).filter_map(|one| one.across).collect();
+    let empty = DimensionSpec::default();
+    let mut axes = Vec::new();
+    let mut rows: Vec<Vec<Vec<u32>>> = vec![Vec::new(); files.len()];
+    for (dimension, own) in spec.dimensions.iter() {
+        let own = own.as_ref().unwrap_or(&empty);
+        let chains = chains(own, folder)?;
+        let is_across = across.contains(dimension);
+        let mut builder = AxisBuilder::new(dimension, own, &chains, is_across);
+        for (file, rows) in files.iter().zip(&mut rows) {
+            if is_across {
+                rows.push(Vec::new());
+                continue;
+            }
+            let columns: Vec<&RawColumn> =
+                builder.columns().iter().map(|column| named(file, column)).collect::<Result<_>>()?;
+            let nodes = builder.rows(file, &columns)?;
+            rows.push(nodes);
+        }
+        if is_across {
+            let all = measure_columns.iter().chain(&rate_columns).filter(|one| one.across == Some(dimension));
+            for (category, _) in all.flat_map(|one| &one.columns) {
+                builder.category(category.unwrap_or(""));
+            }
+        }
+        axes.push(builder.finish()?);
+    }
+    let mut loaded = empty_table(name, spec, axes)?;
+    let cells = cells_of_rows(&loaded, &files, &rows);
+    for ((file, cells), source) in files.iter().zip(cells).zip(sources) {
+        let layout =
+            Filler { table: &mut loaded, file, cells: &cells, symbols }.fill(spec, &measure_columns, &rate_columns)?;
+        loaded.files.push(FileLayout {
+            source: source.path.clone(),
+            name: source.name.clone(),
+            columns: layout.len() - source.captures.len(),
+            cells,
+            roles: layout,
+        });
+    }
+    every_column_is_somewhere(&files, &measure_columns, &rate_columns)?;
+    loaded.conflicts.sort_unstable();
+    loaded.conflicts.dedup();
+    Ok(loaded)
+}
+
+fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> {
+    let mut cells: usize = 1;
+    for axis in &axes {
+        cells = cells.checked_mul(axis.nodes.len()).filter(|&cells| cells <= MOST_CELLS).ok_or_else(|| {
+            Error::data("tables.too_large", format!("table `{name}` has more than four billion cells"))
+                .with_hint("its dimensions multiply; leave one out, or take it apart into several tables")
+        })?;
+    }
+    let index = |wanted: &str| spec.measures.keys().position(|name| name == wanted).unwrap_or(usize::MAX);
+    let kind = |measure: &super::spec::MeasureSpec| match (&measure.of, &measure.part_of) {
+        (Some(of), _) => MeasureKind::CountWhere { of: index(of) },
+        (_, Some(of)) => MeasureKind::Part { of: index(of) },
+        _ => MeasureKind::Count,
+    };
+    let measures = spec.measures.iter().map(|(name, measure)| Measure {
+        name: name.to_owned(),
+        kind: measure.as_ref().map_or(MeasureKind::Count, kind),
+    });
+    let rates = spec.rates.iter().map(|(name, rate)| Rate {
+        name: name.to_owned(),
+        numerator: index(&rate.ratio[0]),
+        denominator: index(&rate.ratio[1]),
+        decimals: rate.decimals,
+        unit: rate.unit,
+        values: vec![Figure::ABSENT; cells],
+    });
+    Ok(Loaded {
+        name: name.to_owned(),
+        universe: spec.universe.clone().unwrap_or_default(),
+        edition: None,
+        values: vec![vec![Figure::ABSENT; cells]; spec.measures.len()],
+        measures: measures.collect(),
+        rates: rates.collect(),
+        axes,
+        files: Vec::new(),
+        conflicts: Vec::new(),
+        revealed: Vec::new(),
+        unnamed: Vec::new(),
+    })
+}
+
+fn cells_of_rows(table: &Loaded, files: &[RawFile], rows: &[Vec<Vec<u32>>]) -> Vec<Vec<u32>> {
+    let strides = table.strides();
+    let mut all = Vec::new();
+    for (file, rows) in files.iter().zip(rows) {
+        let mut cells = vec![0_u32; file.rows];
+        for (nodes, &stride) in rows.iter().zip(&strides) {
+            let stride = u32::try_from(stride).unwrap_or(u32::MAX);
+            cells
+                .iter_mut()
+                .zip(nodes)
+                .for_each(|(cell, node)| *cell = cell.saturating_add(node.saturating_mul(stride)));
+        }
+        all.push(cells);
+    }
+    all
+}
+
+fn every_column_is_somewhere(files: &[RawFile], measures: &[Column<'_>], rates: &[Column<'_>]) -> Result<()> {
+    for (_, name) in measures.iter().chain(rates).flat_map(|one| &one.columns) {
+        if !files.iter().any(|file| file.column(name).is_some()) {
+            named(&files[0], name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a file's figures into the table.
+struct Filler<'a> {
+    table: &'a mut Loaded,
+    file: &'a RawFile,
+    cells: &'a [u32],
+    symbols: &'a Symbols,
+}
+
+impl Filler<'_> {
+    fn fill(&mut self, spec: &TableSpec, measures: &[Column<'_>], rates: &[Column<'_>]) -> Result<Vec<Role>> {
+        let mut roles: Vec<Option<Role>> = vec![None; self.file.columns.len()];
+        let position = |name: &str| self.file.columns.iter().position(|column| column.name == name);
+        for (at, axis) in self.table.axes.iter().enumerate() {
+            for (level, column) in axis.columns.iter().enumerate() {
+                if let Some(role) = position(column).and_then(|position| roles.get_mut(position)) {
+                    *role = Some(Role::Dimension(at, level));
+                }
+            }
+        }
+        for name in &spec.keep {
+            if let Some(role) = position(name).and_then(|position| roles.get_mut(position)) {
+                role.get_or_insert(Role::Kept);
+            }
+        }
+        let numbered = measures.iter().enumerate().map(|one| (one, true));
+        for ((index, column), is_measure) in numbered.chain(rates.iter().enumerate().map(|one| (one, false))) {
+            for &(category, name) in &column.columns {
+                let Some(at) = self.file.columns.iter().position(|column| column.name == name) else { continue };
+                let offset = self.offset(column.across, category);
+                roles[at] = Some(if is_measure { Role::Measure(index, offset) } else { Role::Rate(index, offset) });
+                self.column(at, index, is_measure, offset, column.decimals)?;
+            }
+        }
+        if !roles.iter().any(|role| matches!(role, Some(Role::Measure(..) | Role::Rate(..)))) {
+            let there: Vec<&str> = self.file.columns.iter().map(|column| column.name.as_str()).collect();
+            return Err(Error::data("tables.column", format!("{} has no column of figures", self.file.path))
+                .with_hint(format!("its columns are {}", listed(&there))));
+        }
+        let mut done = Vec::new();
+        for (role, column) in roles.into_iter().zip(&self.file.columns) {
+            let holds_nothing = column.words.iter().all(|word| word.trim().is_empty());
+            if role.is_none() && !holds_nothing {
+                self.table.unnamed.push((self.file.path.clone(), column.name.clone()));
+            }
+            done.push(role.unwrap_or(Role::Kept));
+        }
+        Ok(done)
+    }
+
+    /// How far the cell of a category that stands across is from the row's.
+    fn offset(&self, across: Option<&str>, category: Option<&str>) -> usize {
+        let (Some(across), Some(category)) = (across, category) else { return 0 };
+        let strides = self.table.strides();
+        let axis = self.table.axes.iter().position(|axis| axis.name == across);
+        axis.map_or(0, |at| {
+            let node = self.table.axes[at].nodes.iter().position(|node| node.id == category).unwrap_or(0);
+            node * strides[at]
+        })
+    }
+
+    fn column(
+        &mut self,
+        at: usize,
+        index: usize,
+        is_measure: bool,
+        offset: usize,
+        decimals: Option<u32>,
+    ) -> Result<()> {
+        let column = &self.file.columns[at];
+        let words = match decimals {
+            Some(decimals) => Words::rates(self.symbols, decimals),
+            None => Words::counts(self.symbols),
+        };
+        let mut figures = Vec::with_capacity(column.words.len());
+        for (code, word) in column.words.iter().enumerate() {
+            figures.push(words.read(word).map_err(|why| {
+                let row = column.codes.iter().position(|&one| one as usize == code).unwrap_or(0);
+                Error::data("tables.word", format!("{}: column `{}` {why}", self.file.place(row), column.name))
+                    .with_hint("symbols are listed in the spec under `symbols`: `suppressed`, `none` or `missing`")
+            })?);
+        }
+        let mut own: Vec<bool> = vec![false; if self.table.files.is_empty() { 0 } else { self.table.cells() }];
+        let into = if is_measure { &mut self.table.values[index] } else { &mut self.table.rates[index].values };
+        let first = own.is_empty();
+        for (row, (&cell, &code)) in self.cells.iter().zip(&column.codes).enumerate() {
+            let cell = cell as usize + offset;
+            let figure = figures[code as usize];
+            let before = into[cell];
+            if before == figure {
+                if figure != Figure::ABSENT && (first || std::mem::replace(&mut own[cell], true)) {
+                    return Err(twice(self.file, row));
+                }
+                continue;
+            }
+            match (before, figure) {
+                (Figure::ABSENT, _) => into[cell] = figure,
+                (_, Figure::ABSENT) => {}
+                _ if first || own[cell] => return Err(twice(self.file, row)),
+                (Figure::HIDDEN, _) => {
+                    into[cell] = figure;
+                    self.table.revealed.extend(is_measure.then_some((index, cell)));
+                }
+                (_, Figure::HIDDEN) => self.table.revealed.extend(is_measure.then_some((index, cell))),
+                _ if before.count() == figure.count() => {}
+                _ => self.table.conflicts.extend(is_measure.then_some((index, cell))),
+            }
+            if !first {
+                own[cell] = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn twice(file: &RawFile, row: usize) -> Error {
+    Error::data(
+        "tables.row_twice",
+        format!("{} stands for a cell that another row of the file stands for", file.place(row)),
+    )
+    .with_hint("a dimension that tells the rows apart is missing from the spec, or the file repeats a row")
+}

@@ -1,0 +1,333 @@
+//! The audit of table files: what of their hidden figures a reader can compute, and how.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::deduce::{How, Known};
+use super::engine::{self, Audited};
+use super::layout::Loaded;
+use super::load::{Job, Purpose, name_all};
+use super::policy::{not_followed, policy};
+use super::report::{AuditReport, Fall, Progress, Rule, RuleCount, TableBook, Way, WayCount};
+use super::views::{Bound, Group, groups};
+use super::words::Figure;
+use crate::disclosure::{self, Finding, FindingKind, MeasureKind, Policy, Zeros};
+use crate::error::Result;
+
+/// How many of the worst falls a report names.
+const WORST: usize = 10;
+
+/// Audits published tables: those that the spec names, or of them the `named` files.
+///
+/// `progress` hears how far the work is.
+///
+/// # Guarantees
+/// Each fall that is reported is a derivation from printed figures: subtraction step by step, a rate and its counts,
+/// another table, or bounds and several equations as [`crate::disclosure::audit`] finds them. No value is in the report.
+///
+/// # Does not protect against
+/// A reader who has more than the spec names. A cell without a row counts as empty where one beside it has a row: where
+/// rows are left out because they are hidden, say `missing_rows: hidden`, or falls are reported that are none.
+///
+/// # Errors
+/// A spec or files that can't be read. Falls are no error: see [`AuditReport::passed`].
+pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -> Result<AuditReport> {
+    let mut tables = job.tables(named, Purpose::Audit)?;
+    tables.extend(job.also_public()?);
+    name_all(&mut tables);
+    let bound = bound(job);
+    let (zeros, note) = if job.spec.policy.zeros.is_none() { zeros(&tables, &bound) } else { (Zeros::Hide, None) };
+    let policy = policy(&job.spec.policy, zeros);
+    let mut report = look(&tables, &bound, &policy, progress);
+    report.notes.extend(note);
+    report.notes.extend(not_followed(&job.spec));
+    for (file, column) in tables.iter().flat_map(|table| &table.unnamed) {
+        report.notes.push(format!("column `{column}` of {file} is not in the spec, and was not looked at"));
+    }
+    Ok(report)
+}
+
+/// Whether a hidden count is known to be at least 1: whether empty cells are printed, and no hidden one turns out empty.
+fn zeros(tables: &[Loaded], bound: &Bound) -> (Zeros, Option<String>) {
+    let zero = |figure: &Figure| figure.printed() == Some(0);
+    if !tables.iter().flat_map(|table| &table.values).any(|values| values.iter().any(zero)) {
+        return (Zeros::Hide, None);
+    }
+    let empty: usize = groups(tables, bound).iter().map(|group| Known::new(group, tables).hidden_zeros()).sum();
+    if empty == 0 {
+        return (Zeros::Print, None);
+    }
+    let said =
+        format!("empty cells are printed in some places and hidden in others ({empty}), so a hidden one may be empty");
+    (Zeros::Hide, Some(said))
+}
+
+/// The universes that `within` ties together.
+pub(super) fn bound(job: &Job) -> Bound {
+    let mut bound = BTreeMap::new();
+    for public in job.spec.also_public.values() {
+        if let (Some(part), Some(whole)) = (&public.universe, &public.within) {
+            bound.insert(part.clone(), whole.clone());
+        }
+    }
+    bound
+}
+
+/// Audits tables that are read and named.
+pub(super) fn look(
+    tables: &[Loaded],
+    bound: &Bound,
+    policy: &Policy,
+    progress: &mut dyn FnMut(Progress),
+) -> AuditReport {
+    let groups = groups(tables, bound);
+    let mut look = Look::new(tables, policy);
+    for (at, group) in groups.iter().enumerate() {
+        let parts = groups.len();
+        progress(Progress { part: at, parts, inner: None });
+        look.group(group, &mut |inner| progress(Progress { part: at, parts, inner: Some(inner) }));
+    }
+    look.finish()
+}
+
+struct Look<'a> {
+    tables: &'a [Loaded],
+    policy: &'a Policy,
+    report: AuditReport,
+    falls: Vec<(bool, Fall)>,
+    /// Whether a place was counted, since several views share places: by table, figure (measures, then rates), cell.
+    seen: Vec<Vec<Vec<bool>>>,
+    contradictions: BTreeSet<String>,
+}
+
+impl<'a> Look<'a> {
+    fn new(tables: &'a [Loaded], policy: &'a Policy) -> Self {
+        let book = |table: &Loaded| TableBook {
+            table: table.name.clone(),
+            edition: table.edition.clone(),
+            files: table.files.len(),
+            ..TableBook::default()
+        };
+        let report = AuditReport {
+            minimum_cell: policy.minimum_cell,
+            tables: tables.iter().map(book).collect(),
+            ..AuditReport::default()
+        };
+        let unseen = |table: &Loaded| vec![vec![false; table.cells()]; table.measures.len() + table.rates.len()];
+        let seen = tables.iter().map(unseen).collect();
+        let mut look = Self { tables, policy, report, falls: Vec::new(), seen, contradictions: BTreeSet::new() };
+        look.within_tables();
+        look
+    }
+
+    /// What files of one table say differently.
+    fn within_tables(&mut self) {
+        for (at, table) in self.tables.iter().enumerate() {
+            for &(measure, cell) in &table.revealed {
+                if !std::mem::replace(&mut self.seen[at][measure][cell], true) {
+                    self.report.tables[at].hidden += 1;
+                    self.fall(at, &table.measures[measure].name, cell, Way::Elsewhere, 0, false);
+                }
+            }
+            for &(measure, cell) in &table.conflicts {
+                let name = self.place(at, &table.measures[measure].name, cell);
+                self.contradictions.insert(format!("two files print different figures for {name}"));
+            }
+        }
+    }
+
+    fn place(&self, table: usize, figure: &str, cell: usize) -> String {
+        let table = &self.tables[table];
+        let edition = table.edition.as_ref().map(|edition| format!(" ({edition})")).unwrap_or_default();
+        format!("{figure} of {}{edition} at {}", table.name, table.name_of(cell))
+    }
+
+    fn fall(&mut self, table: usize, figure: &str, cell: usize, way: Way, steps: u32, small: bool) {
+        if way.is_rate() {
+            self.report.tables[table].fallen_rates += 1;
+        } else {
+            self.report.tables[table].fallen += 1;
+        }
+        let fall = Fall { cell: self.place(table, figure, cell), way, steps };
+        self.falls.push((small, fall));
+    }
+
+    fn group(&mut self, group: &Group, progress: &mut dyn FnMut(disclosure::Progress)) {
+        let known = Known::new(group, self.tables);
+        for (at, view) in group.views.iter().enumerate() {
+            for (cell, place) in known.cells[at].iter().enumerate() {
+                let Some(place) = *place else { continue };
+                self.counts(&known, group, (at, view.table), cell, place);
+                self.rates(&known, (at, view.table), cell, place);
+            }
+        }
+        for &(view, measure, cell) in known.contradictions.iter().chain(&known.impossible) {
+            if let Some(place) = known.cells[view][cell] {
+                let table = group.views[view].table;
+                let name = self.place(table, &self.tables[table].measures[measure].name, place as usize);
+                self.contradictions.insert(name);
+            }
+        }
+        self.report.impossible += known.impossible.len();
+        self.bounds(group, &known, progress);
+    }
+
+    /// The counts of a cell that a symbol hides.
+    fn counts(&mut self, known: &Known<'_>, group: &Group, (view, table): (usize, usize), cell: usize, place: u32) {
+        let own = &self.tables[table];
+        for (measure, spec) in own.measures.iter().enumerate() {
+            let figure = own.values[measure][place as usize];
+            let seen = &mut self.seen[table][measure][place as usize];
+            if figure == Figure::ABSENT || figure == Figure::NONE || std::mem::replace(seen, true) {
+                continue;
+            }
+            if figure != Figure::HIDDEN {
+                self.report.tables[table].printed += 1;
+                continue;
+            }
+            self.report.tables[table].hidden += 1;
+            if known.impossible.contains(&(view, measure, cell)) {
+                self.fall(table, &spec.name, place as usize, Way::Impossible, 1, false);
+                continue;
+            }
+            let (Some(how), Some(value)) = (known.how(view, measure, cell), known.value(view, measure, cell)) else {
+                continue;
+            };
+            let denominator = spec.kind.of().and_then(|of| known.value(view, of, cell));
+            let small = self.policy.is_small(value)
+                || denominator.is_some_and(|all| self.policy.is_small(all - value))
+                || (value == 0 && denominator.is_some_and(|all| all > 0));
+            if denominator.is_some_and(|all| all > 0 && (value == 0 || value == all)) {
+                self.report.homogeneous += 1;
+            }
+            if self.policy.is_small(value) {
+                self.report.small += 1;
+            }
+            // That nobody is there gives nobody away, unless it says that nobody of a group is counted.
+            if value == 0
+                && !(self.policy.homogeneous && denominator.is_none_or(|all| all > 0) && spec.kind.of().is_some())
+            {
+                self.report.empty += 1;
+            }
+            let way = match how {
+                How::Elsewhere if group.views.iter().any(|one| self.tables[one.table].edition.is_some()) => {
+                    Way::Edition
+                }
+                How::Elsewhere => Way::Elsewhere,
+                How::Total { steps: 1 } => Way::Subtraction,
+                How::Total { .. } => Way::Steps,
+                How::Parts { steps: 1 } => Way::Parts,
+                How::Parts { .. } => Way::Steps,
+                How::Rate { .. } => Way::Rate,
+                How::Nothing { .. } => Way::Bounds,
+            };
+            self.fall(table, &spec.name, place as usize, way, how.steps(), small);
+        }
+    }
+
+    /// The rates of a cell that a symbol hides: each is its two counts.
+    fn rates(&mut self, known: &Known<'_>, (view, table): (usize, usize), cell: usize, place: u32) {
+        let own = &self.tables[table];
+        for (at, rate) in own.rates.iter().enumerate() {
+            let seen = &mut self.seen[table][own.measures.len() + at][place as usize];
+            if rate.values[place as usize] != Figure::HIDDEN || std::mem::replace(seen, true) {
+                continue;
+            }
+            self.report.tables[table].hidden_rates += 1;
+            let count = |measure: usize| known.value(view, measure, cell);
+            let (Some(_), Some(below)) = (count(rate.numerator), count(rate.denominator)) else { continue };
+            if below == 0 {
+                continue;
+            }
+            let printed = |measure: usize| own.values[measure][place as usize].printed().is_some();
+            let beside = printed(rate.numerator) && printed(rate.denominator);
+            let way = if beside { Way::RateBeside } else { Way::RateOfFallen };
+            self.fall(table, &rate.name, place as usize, way, 1, false);
+        }
+    }
+
+    /// What bounds and several equations at once give.
+    fn bounds(&mut self, group: &Group, known: &Known<'_>, progress: &mut dyn FnMut(disclosure::Progress)) {
+        let contradicts = !known.contradictions.is_empty();
+        let findings = if contradicts {
+            Vec::new()
+        } else {
+            let mut policy = self.policy.clone();
+            if known.has_unpublished() {
+                policy.zeros = Zeros::Hide;
+            }
+            match engine::audit(group, self.tables, &policy, progress) {
+                Audited::Findings(findings) => findings,
+                Audited::Contradiction(cell) => {
+                    self.contradictions.insert(cell.to_string());
+                    Vec::new()
+                }
+                Audited::Wrong(error) => {
+                    self.report.notes.push(format!("a part could not be examined: {error}"));
+                    Vec::new()
+                }
+            }
+        };
+        self.report.unexamined += usize::from(contradicts);
+        for finding in findings {
+            self.finding(group, known, &finding);
+        }
+    }
+
+    /// A finding of the audit, unless it is counted already or is about a figure that nothing prints or hides.
+    fn finding(&mut self, group: &Group, known: &Known<'_>, finding: &Finding) {
+        let report = &mut self.report;
+        let Some(place) = engine::locate(group, self.tables, &finding.cell) else { return };
+        let table = &self.tables[group.views[place.view].table];
+        let figure = place.base.map_or(Figure::ABSENT, |cell| table.values[place.measure][cell as usize]);
+        let count = table.measures[place.measure].kind == MeasureKind::Count;
+        match (&finding.kind, place.complement) {
+            (FindingKind::SmallSum { .. }, _) => {
+                report.small_sums += 1;
+                self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::SmallSum, steps: 1 }));
+            }
+            _ if figure == Figure::ABSENT => {}
+            (FindingKind::Published, false) if count => report.printed_small += 1,
+            (FindingKind::Published | FindingKind::Subtraction { .. } | FindingKind::SingleValue, true)
+            | (FindingKind::Published, false) => report.printed_complements += 1,
+            (FindingKind::Subtraction { .. }, false) => {}
+            (FindingKind::SingleValue, false) => {
+                if figure == Figure::HIDDEN && known.value(place.view, place.measure, place.cell).is_none() {
+                    report.bounds += 1;
+                    self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Bounds, steps: 1 }));
+                }
+            }
+            _ => report.undecided += 1,
+        }
+    }
+
+    fn finish(mut self) -> AuditReport {
+        let mut ways: BTreeMap<Way, usize> = BTreeMap::new();
+        for (_, fall) in &self.falls {
+            *ways.entry(fall.way).or_default() += 1;
+        }
+        let mut rules: BTreeMap<Rule, usize> = BTreeMap::new();
+        for (way, count) in &ways {
+            *rules.entry(way.rule()).or_default() += count;
+        }
+        if self.report.printed_small > 0 {
+            *rules.entry(Rule::S1).or_default() += self.report.printed_small;
+        }
+        if self.report.printed_complements > 0 {
+            *rules.entry(Rule::S2).or_default() += self.report.printed_complements;
+        }
+        // Small groups first, then the shortest derivations.
+        self.falls.sort_by(|(a_small, a), (b_small, b)| {
+            let key = |small: bool, fall: &Fall| (fall.way.is_rate(), !small, fall.way == Way::SmallSum, fall.steps);
+            key(*a_small, a).cmp(&key(*b_small, b)).then_with(|| a.cell.cmp(&b.cell))
+        });
+        let report = &mut self.report;
+        report.ways = ways.into_iter().map(|(way, figures)| WayCount { way, figures, rule: way.rule() }).collect();
+        report.rules =
+            rules.into_iter().map(|(rule, figures)| RuleCount { rule, asks: rule.words(), figures }).collect();
+        report.worst = self.falls.into_iter().take(WORST).map(|(_, fall)| fall).collect();
+        report.contradictions = self.contradictions.len();
+        report.contradicting = self.contradictions.into_iter().take(WORST).collect();
+        self.report
+    }
+}

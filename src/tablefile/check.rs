@@ -1,0 +1,188 @@
+//! Mistakes in a spec that its shape does not show, each with its place.
+
+use super::pattern::Pattern;
+use super::spec::{AttackerSpec, DimensionSpec, LevelSpec, Spec, TableSpec};
+use crate::workspace::{Document, Finding, Findings};
+
+/// All mistakes of a spec.
+pub(super) fn check(document: &Document, spec: &Spec) -> Findings {
+    let mut check = Check { document, findings: Findings::default() };
+    if spec.tables.is_empty() {
+        check.at("/tables", "`tables` names no table");
+    }
+    for (name, table) in spec.tables.iter() {
+        let here = format!("/tables/{}", step(name));
+        if table.files.is_empty() && spec.tables.len() > 1 {
+            check.at(&here, "a spec of several tables names the `files` of each");
+        }
+        check.table(&here, table);
+    }
+    check.policy(spec);
+    check.symbols(spec);
+    check.public(spec);
+    check.findings
+}
+
+struct Check<'a> {
+    document: &'a Document,
+    findings: Findings,
+}
+
+/// One step of a JSON pointer.
+fn step(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+impl Check<'_> {
+    fn finding(&self, pointer: &str, message: impl Into<String>) -> Finding {
+        Finding::new(&self.document.source, self.document.locate(pointer), message)
+    }
+
+    fn at(&mut self, pointer: &str, message: impl Into<String>) {
+        let finding = self.finding(pointer, message);
+        self.findings.push(finding);
+    }
+
+    /// A name that must be one of `names`.
+    fn refers(&mut self, pointer: &str, what: &str, name: &str, names: &[&str]) {
+        if !names.contains(&name) {
+            let finding =
+                self.finding(pointer, format!("there is no {what} `{name}`")).nearest(name, names.iter().copied());
+            self.findings.push(finding);
+        }
+    }
+
+    fn table(&mut self, here: &str, table: &TableSpec) {
+        let dimensions: Vec<&str> = table.dimensions.keys().collect();
+        let measures: Vec<&str> = table.measures.keys().collect();
+        if measures.is_empty() {
+            self.at(here, "the table has no `measures`: its columns of counts");
+        }
+        let captured: Vec<Vec<String>> =
+            table.files.iter().map(|file| Pattern::new(file).captures().map(str::to_owned).collect()).collect();
+        if captured.windows(2).any(|pair| pair[0] != pair[1]) {
+            self.at(&format!("{here}/files"), "the patterns of one table capture the same names in the same order");
+        }
+        for (name, dimension) in table.dimensions.iter() {
+            if let Some(dimension) = dimension {
+                self.dimension(&format!("{here}/dimensions/{}", step(name)), dimension);
+            }
+        }
+        for (name, measure) in table.measures.iter() {
+            let Some(measure) = measure else { continue };
+            let here = format!("{here}/measures/{}", step(name));
+            if measure.of.is_some() && measure.part_of.is_some() {
+                self.at(&here, "a measure has `of` or `part_of`, not both");
+            }
+            for (key, of) in [("of", &measure.of), ("part_of", &measure.part_of)] {
+                let Some(of) = of else { continue };
+                let others: Vec<&str> = measures.iter().copied().filter(|other| *other != name).collect();
+                self.refers(&format!("{here}/{key}"), "other measure", of, &others);
+            }
+            self.across(
+                &here,
+                measure.across.as_deref(),
+                measure.columns.is_empty(),
+                measure.column.is_some(),
+                &dimensions,
+            );
+        }
+        for (name, rate) in table.rates.iter() {
+            let here = format!("{here}/rates/{}", step(name));
+            for (at, of) in rate.ratio.iter().enumerate() {
+                self.refers(&format!("{here}/ratio/{at}"), "measure", of, &measures);
+            }
+            if rate.decimals > 9 {
+                self.at(&format!("{here}/decimals"), "a rate has at most 9 decimals");
+            }
+            self.across(&here, rate.across.as_deref(), rate.columns.is_empty(), rate.column.is_some(), &dimensions);
+        }
+    }
+
+    fn across(&mut self, here: &str, across: Option<&str>, no_columns: bool, column: bool, dimensions: &[&str]) {
+        match across {
+            Some(dimension) => {
+                self.refers(&format!("{here}/across"), "dimension", dimension, dimensions);
+                if no_columns || column {
+                    self.at(here, "what goes `across` a dimension has `columns` (category: column) and no `column`");
+                }
+            }
+            None if !no_columns => self.at(here, "`columns` go with `across`: the dimension whose categories they are"),
+            None => {}
+        }
+    }
+
+    fn dimension(&mut self, here: &str, dimension: &DimensionSpec) {
+        if !dimension.within.is_empty() && dimension.hierarchy.is_some() {
+            self.at(here, "a hierarchy stands in columns (`within`) or in a file (`hierarchy`), not in both");
+        }
+        for (at, also) in dimension.also.iter().enumerate() {
+            if also.within.is_empty() == also.file.is_none() {
+                self.at(&format!("{here}/also/{at}"), "a further hierarchy has `within` or `file`, one of both");
+            }
+        }
+    }
+
+    fn policy(&mut self, spec: &Spec) {
+        let policy = &spec.policy;
+        if !(2..=1_000_000).contains(&policy.minimum_cell) {
+            self.at("/policy/minimum_cell", "the minimum cell is at least 2 and at most a million");
+        }
+        match policy.level {
+            LevelSpec::Interval(width) if !(1..=1_000_000).contains(&width) => {
+                self.at("/policy/level", "an interval is at least 1 and at most a million");
+            }
+            LevelSpec::Percent(percent) if !(1..=1000).contains(&percent) => {
+                self.at("/policy/level", "a percentage is at least 1 and at most 1000");
+            }
+            _ => {}
+        }
+        if policy.time_limit.as_deref().is_some_and(|limit| super::policy::duration(limit).is_none()) {
+            self.at("/policy/time_limit", "a time limit is written `90s`, `10m` or `2h`");
+        }
+        if !policy.attackers.contains(&AttackerSpec::Reader) {
+            self.at("/policy/attackers", "the reader is always one of the attackers");
+        }
+        let dimensions: Vec<&str> = spec.tables.values().flat_map(|table| table.dimensions.keys()).collect();
+        for (at, preference) in policy.prefer_keeping.iter().enumerate() {
+            let here = format!("/policy/prefer_keeping/{at}");
+            self.refers(&format!("{here}/dimension"), "dimension", &preference.dimension, &dimensions);
+            if preference.factor == Some(0) {
+                self.at(&format!("{here}/factor"), "a factor is at least 1");
+            }
+        }
+    }
+
+    fn symbols(&mut self, spec: &Spec) {
+        let own = [
+            ("suppressed", &spec.symbols.suppressed),
+            ("none", &spec.symbols.none),
+            ("missing", &spec.symbols.missing),
+        ];
+        for (at, (key, words)) in own.iter().enumerate() {
+            for word in words.iter() {
+                if own[..at].iter().any(|(_, others)| others.contains(word)) {
+                    self.at(&format!("/symbols/{key}"), format!("`{word}` has two meanings"));
+                }
+            }
+        }
+        if spec.symbols.suppressed.is_empty() {
+            self.at("/symbols/suppressed", "there must be a word for hidden figures");
+        }
+    }
+
+    fn public(&mut self, spec: &Spec) {
+        let tables: Vec<&str> = spec.tables.keys().collect();
+        for (name, public) in spec.also_public.iter() {
+            let here = format!("/also_public/{}", step(name));
+            match (&public.like, &public.table) {
+                (Some(like), None) => self.refers(&format!("{here}/like"), "table", like, &tables),
+                (None, Some(table)) => self.table(&format!("{here}/table"), table),
+                _ => self.at(&here, "what is public has the layout of a table (`like`) or one of its own (`table`)"),
+            }
+            if public.within.is_some() && public.universe.is_none() {
+                self.at(&here, "`within` goes with a `universe` of its own: the smaller cohort's name");
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! A spec, read and checked, and the tables that it names.
+
+use std::path::{Path, PathBuf};
+
+use super::assemble::{self, Source};
+use super::axis::{Axis, name_nodes};
+use super::check;
+use super::layout::Loaded;
+use super::margins;
+use super::pattern::Pattern;
+use super::spec::{MissingRows, Spec, Symbols, TableSpec};
+use super::words::Figure;
+use crate::error::{Error, Result};
+use crate::workspace::{self, Findings};
+
+/// A spec and where it stands.
+pub struct Job {
+    /// What its author wrote.
+    pub spec: Spec,
+    /// The folder that its paths are relative to.
+    pub folder: PathBuf,
+}
+
+/// Which figures a cell without a row has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Tables with all their figures, to be protected.
+    Protect,
+    /// Published tables.
+    Audit,
+}
+
+impl Job {
+    /// How long the search for a better pattern may go on, where the spec says so.
+    #[must_use]
+    pub fn time_limit(&self) -> Option<std::time::Duration> {
+        self.spec.policy.time_limit.as_deref().and_then(super::policy::duration)
+    }
+
+    /// Reads a spec.
+    ///
+    /// # Errors
+    /// A spec that can't be read; every mistake in it, each with its line.
+    pub fn read(path: &Path, color: bool) -> Result<Self> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::config("tables.spec", format!("the spec {shown} can't be read"))
+                .with_source(error)
+                .with_hint("`accord audit TABLE --draft-spec` writes a first one")
+        })?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder.to_path_buf();
+        Self::parse(&shown, text, folder, color)
+    }
+
+    /// Reads the text of a spec.
+    ///
+    /// # Errors
+    /// Every mistake in it, each with its line.
+    pub fn parse(name: &str, text: String, folder: PathBuf, color: bool) -> Result<Self> {
+        let wrong = |findings: &Findings| {
+            let count = findings.len();
+            let said = format!("the spec {name} has {count} mistake{}", if count == 1 { "" } else { "s" });
+            Error::config("tables.spec", said).with_report(findings.each(color))
+        };
+        let (document, spec) = workspace::parse::<Spec>(name, text).map_err(|findings| wrong(&findings))?;
+        let findings = check::check(&document, &spec);
+        if !findings.is_empty() {
+            return Err(wrong(&findings));
+        }
+        Ok(Self { spec, folder })
+    }
+
+    /// Reads the tables: those that the spec names, or of them the files named.
+    pub(super) fn tables(&self, named: &[PathBuf], purpose: Purpose) -> Result<Vec<Loaded>> {
+        let mut sources: Vec<Vec<Source>> = Vec::new();
+        let mut left: Vec<&PathBuf> = named.iter().collect();
+        for table in self.spec.tables.values() {
+            let patterns: Vec<Pattern> = table.files.iter().map(|file| Pattern::new(file)).collect();
+            if named.is_empty() {
+                sources.push(found(&patterns, &self.folder)?);
+                continue;
+            }
+            let mut own = Vec::new();
+            left.retain(|path| {
+                let fits = patterns.iter().find_map(|pattern| pattern.fits(path));
+                let captures = if patterns.is_empty() { Some(Vec::new()) } else { fits };
+                let Some(captures) = captures else { return true };
+                own.push(Source { path: (*path).clone(), name: path.display().to_string(), captures });
+                false
+            });
+            sources.push(own);
+        }
+        if let Some(path) = left.first() {
+            return Err(Error::usage(
+                "tables.unknown_file",
+                format!("no table of the spec has files like {}", path.display()),
+            )
+            .with_hint("name files that fit the `files` of a table, or none to read all"));
+        }
+        let mut tables = Vec::new();
+        for ((name, spec), sources) in self.spec.tables.iter().zip(&sources) {
+            if !sources.is_empty() {
+                tables.push(self.table(name, spec, &self.spec.symbols, sources, purpose)?);
+            }
+        }
+        if tables.is_empty() {
+            return Err(Error::usage("tables.none", "no file to read is named")
+                .with_hint("name the files on the command line, or under `files` in the spec"));
+        }
+        Ok(tables)
+    }
+
+    /// Reads what is public besides.
+    pub(super) fn also_public(&self) -> Result<Vec<Loaded>> {
+        let mut tables = Vec::new();
+        for (name, public) in self.spec.also_public.iter() {
+            let like = public.like.as_deref().and_then(|like| self.spec.tables.get(like));
+            let mut layout = public.table.clone().or_else(|| like.cloned()).unwrap_or_default();
+            layout.universe = public.universe.clone().or(layout.universe);
+            let patterns: Vec<Pattern> = public.files.iter().map(|file| Pattern::new(file)).collect();
+            let symbols = public.symbols.as_ref().unwrap_or(&self.spec.symbols);
+            let sources = found(&patterns, &self.folder)?;
+            let mut table = self.table(name, &layout, symbols, &sources, Purpose::Audit)?;
+            table.edition = Some(public.edition.clone());
+            tables.push(table);
+        }
+        Ok(tables)
+    }
+
+    fn table(
+        &self,
+        name: &str,
+        spec: &TableSpec,
+        symbols: &Symbols,
+        sources: &[Source],
+        purpose: Purpose,
+    ) -> Result<Loaded> {
+        let mut table = assemble::read(name, spec, symbols, &self.folder, sources)?;
+        match (purpose, spec.missing_rows) {
+            (Purpose::Audit, MissingRows::Zero) => margins::fill_beside(&mut table),
+            (Purpose::Audit, MissingRows::Hidden) => {}
+            (Purpose::Protect, missing) => whole(&mut table, sources, missing)?,
+        }
+        Ok(table)
+    }
+}
+
+/// The files of some patterns.
+fn found(patterns: &[Pattern], folder: &Path) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for pattern in patterns {
+        for (path, captures) in pattern.files(folder)? {
+            let name = path.display().to_string();
+            sources.push(Source { path: folder.join(path), name, captures });
+        }
+    }
+    Ok(sources)
+}
+
+/// Completes a table that is to be protected: every figure must be there.
+fn whole(table: &mut Loaded, sources: &[Source], missing: MissingRows) -> Result<()> {
+    let incomplete = |what: String| {
+        Err(Error::data("tables.incomplete", what).with_hint(
+            "`accord protect` takes the figures themselves; `accord audit` looks at what is published already",
+        ))
+    };
+    for (measure, values) in table.measures.iter().zip(&table.values) {
+        if let Some(cell) = values.iter().position(|&value| value == Figure::HIDDEN) {
+            let name = table.name_of(cell);
+            return incomplete(format!("`{}` of table `{}` is hidden already at {name}", measure.name, table.name));
+        }
+    }
+    if missing == MissingRows::Hidden {
+        return incomplete(format!("table `{}` has rows that were left out because they are hidden", table.name));
+    }
+    if let Some((measure, cell)) = table.conflicts.first() {
+        let (name, at) = (&table.measures[*measure].name, table.name_of(*cell));
+        return incomplete(format!("two files give different figures for `{name}` of table `{}` at {at}", table.name));
+    }
+    every_slice(table, sources)?;
+    margins::fill_all(table);
+    margins::add_up(table);
+    Ok(())
+}
+
+/// Refuses a table one of whose files is missing: its figures would be taken for zeros.
+fn every_slice(table: &Loaded, sources: &[Source]) -> Result<()> {
+    use super::layout::Role;
+    for source in sources {
+        for (at, measure) in table.measures.iter().enumerate() {
+            let gives = |role: &Role| matches!(role, Role::Measure(measure, _) if *measure == at);
+            let slice = sources.iter().zip(&table.files).filter(|(other, _)| other.captures == source.captures);
+            if !slice.into_iter().any(|(_, file)| file.roles.iter().any(gives)) {
+                let said: Vec<String> = source.captures.iter().map(|(name, word)| format!("{name}={word}")).collect();
+                let said =
+                    format!("no file gives `{}` of table `{}` for {}", measure.name, table.name, said.join(", "));
+                return Err(Error::data("tables.incomplete", said).with_hint("add the file, or leave the slice out"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names the nodes of all tables, each the same in every table that has it.
+pub(super) fn name_all(tables: &mut [Loaded]) {
+    let mut names: Vec<String> = tables.iter().flat_map(|table| &table.axes).map(|axis| axis.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let mut axes: Vec<&mut Axis> =
+            tables.iter_mut().flat_map(|table| &mut table.axes).filter(|axis| axis.name == name).collect();
+        name_nodes(&mut axes);
+    }
+}

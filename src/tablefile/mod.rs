@@ -1,0 +1,55 @@
+//! Tables in files: disclosure control for anybody who has a table, without a workspace.
+//!
+//! A spec says what the columns of some CSV or Parquet files are, and what the rules are. [`audit`] looks at tables as
+//! they are published, [`protect`] writes them again with hidden what must be.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `spec`, `check`, `policy` | what authors write, its mistakes, what becomes of the rules |
+//! | `pattern`, `csv`, `parquet`, `raw`, `words` | files, their columns and what words in them mean |
+//! | `axis`, `assemble`, `layout`, `margins`, `load` | from columns to dense tables with hierarchies and totals |
+//! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
+//! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
+//! | `protect`, `write` | protection, and the files that come of it |
+//! | `draft` | a first spec, guessed from files |
+
+mod assemble;
+mod audit;
+mod axis;
+mod check;
+mod csv;
+mod deduce;
+mod draft;
+mod engine;
+mod layout;
+mod load;
+mod margins;
+mod page;
+mod parquet;
+mod pattern;
+mod policy;
+mod protect;
+mod raw;
+mod report;
+mod spec;
+mod views;
+mod words;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use audit::audit;
+pub use draft::draft;
+pub use load::Job;
+pub use page::page;
+pub use protect::{ProtectReport, ProtectedFiles, protect};
+pub use report::{AuditReport, Fall, Progress, Rule, RuleCount, TableBook, Way, WayCount};
+pub use spec::Spec;
+pub use write::Output;
+
+/// The JSON Schema of a spec: file name and text.
+#[must_use]
+pub fn schema() -> (String, String) {
+    ("tables.schema.json".to_owned(), crate::workspace::schema_text::<Spec>())
+}

@@ -1,0 +1,68 @@
+//! From what a spec says of rules to the policy of disclosure control.
+
+use std::time::Duration;
+
+use super::spec::{AttackerSpec, LevelSpec, PolicySpec, PreferenceSpec, Spec, WeightSpec};
+use crate::disclosure::{Level, Policy, Preference, Weight, Zeros};
+use crate::workspace::{self, Homogeneous};
+
+/// How many times its weight a cell counts that the author prefers to keep.
+const PREFERRED: u32 = 10;
+
+/// The policy; `zeros` is what holds where the spec leaves it open.
+pub(super) fn policy(spec: &PolicySpec, zeros: Zeros) -> Policy {
+    Policy {
+        minimum_cell: spec.minimum_cell,
+        level: match spec.level {
+            LevelSpec::Full => Level::Full,
+            LevelSpec::Exact => Level::Exact,
+            LevelSpec::Interval(width) => Level::Interval(width),
+            LevelSpec::Percent(percent) => Level::Percent(percent),
+        },
+        zeros: match spec.zeros {
+            None => zeros,
+            Some(workspace::Zeros::Hide) => Zeros::Hide,
+            Some(workspace::Zeros::Print) => Zeros::Print,
+        },
+        homogeneous: spec.homogeneous == Homogeneous::Hide,
+        weight: match spec.weight {
+            WeightSpec::Value => Weight::Value,
+            WeightSpec::Cells => Weight::Cells,
+            WeightSpec::Logarithm => Weight::Logarithm,
+        },
+        prefer_keeping: spec.prefer_keeping.iter().map(preference).collect(),
+        insider: spec.attackers.contains(&AttackerSpec::Insider),
+        ..Policy::default()
+    }
+}
+
+/// What a spec asks for that nothing follows yet. A reader of the report must not take it for done.
+pub(super) fn not_followed(spec: &Spec) -> Vec<String> {
+    let contributor = spec.policy.attackers.contains(&AttackerSpec::Contributor);
+    let within = spec.also_public.values().any(|public| public.within.is_some());
+    let notes = [
+        (contributor, "the attacker `contributor` is not followed yet: nothing was tried with one person's knowledge"),
+        (within, "`within` is not followed yet: that one cohort contains the other was not used"),
+    ];
+    notes.into_iter().filter(|(asked, _)| *asked).map(|(_, note)| note.to_owned()).collect()
+}
+
+fn preference(spec: &PreferenceSpec) -> Preference {
+    Preference {
+        dimension: spec.dimension.clone(),
+        nodes: spec.categories.clone(),
+        factor: spec.factor.unwrap_or(PREFERRED),
+    }
+}
+
+/// A duration such as `90s`, `10m` or `2h`.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
+}

@@ -1,0 +1,267 @@
+//! The protection of table files.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::audit::{bound, look};
+use super::engine::{self, Outcome};
+use super::layout::Loaded;
+use super::load::{Job, Purpose, name_all};
+use super::policy::{not_followed, policy};
+use super::report::{AuditReport, Progress, number};
+use super::views::{Group, groups};
+use super::words::Figure;
+use super::write::{self, Output};
+use crate::disclosure::{CellName, Policy, Reason, Status, Zeros};
+use crate::error::{Error, Result};
+
+/// How many cells an error names.
+const NAMED: usize = 10;
+
+/// Protected files, not yet written anywhere.
+pub struct ProtectedFiles {
+    /// A file for each that was read, in their order.
+    pub files: Vec<Output>,
+    /// Why each hidden figure is hidden, as CSV. For stewards only: which figures are small must not be published.
+    pub reasons: Vec<u8>,
+    /// What was done, in numbers.
+    pub report: ProtectReport,
+}
+
+/// What protecting did, in numbers of figures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ProtectReport {
+    /// The smallest count that is shown.
+    pub minimum_cell: u64,
+    /// Figures of all tables.
+    pub figures: usize,
+    /// Of them, those that are hidden.
+    pub hidden: usize,
+    /// For stewards only: hidden because they are small (or say so of others).
+    pub primary: usize,
+    /// For stewards only: empty, hidden so that a mark may stand for nobody.
+    pub zeros: usize,
+    /// For stewards only: hidden so that others can't be computed.
+    pub complementary: usize,
+    /// Rows that were added: totals, and empty cells that must carry a mark.
+    pub added_rows: usize,
+    /// Hidden figures that the audit examined.
+    pub examined: usize,
+    /// What else there is to know.
+    pub notes: Vec<String>,
+}
+
+/// The statuses of a table's figures, by measure and cell.
+pub(super) type Statuses = Vec<Vec<Status>>;
+
+/// Protects tables: those that the spec names, or of them the `named` files. Nothing is written.
+///
+/// `stop` says that the time is up: the best pattern found so far is taken then, never one that does not protect.
+/// `progress` hears how far the work is.
+///
+/// # Guarantees
+/// What [`crate::disclosure::protect`] guarantees, for all tables of the spec together; a rate is shown exactly where
+/// both of its counts are. Where the spec names what is public besides, the result was audited together with it.
+///
+/// # Errors
+/// A spec or files that can't be read, figures that are hidden already or do not add up, columns that the spec says
+/// nothing about; a disclosure error with the cells in the way where no pattern protects them, or where something falls
+/// with what is public besides.
+pub fn protect(
+    job: &Job,
+    named: &[PathBuf],
+    stop: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ProtectedFiles> {
+    let mut tables = job.tables(named, Purpose::Protect)?;
+    refuse_unnamed(&tables)?;
+    name_all(&mut tables);
+    let policy = policy(&job.spec.policy, Zeros::Hide);
+    let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
+    let statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
+    count(&statuses, &mut report);
+    let reasons = write::reasons(&tables, &statuses);
+    let mut files = Vec::new();
+    for (table, statuses) in tables.iter().zip(&statuses) {
+        let symbols = &job.spec.symbols;
+        let format = &job.spec.tables.get(&table.name).cloned().unwrap_or_default().format;
+        let (outputs, added) = write::table(table, statuses, symbols, format, policy.zeros)?;
+        files.extend(outputs);
+        report.added_rows += added;
+    }
+    if !job.spec.also_public.is_empty() {
+        with_public(job, tables, &statuses, &policy, progress)?;
+    }
+    report.notes = not_followed(&job.spec);
+    Ok(ProtectedFiles { files, reasons, report })
+}
+
+fn refuse_unnamed(tables: &[Loaded]) -> Result<()> {
+    let unnamed: BTreeSet<&(String, String)> = tables.iter().flat_map(|table| &table.unnamed).collect();
+    let Some((file, column)) = unnamed.first() else { return Ok(()) };
+    let more =
+        if unnamed.len() > 1 { format!(" ({} more columns likewise)", unnamed.len() - 1) } else { String::new() };
+    Err(Error::config("tables.column", format!("the spec says nothing about column `{column}` of {file}{more}"))
+        .with_hint("it would be published as it is: name it as a dimension, a measure or a rate, or under `keep`"))
+}
+
+fn statuses(
+    tables: &[Loaded],
+    policy: &Policy,
+    report: &mut ProtectReport,
+    stop: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Statuses>> {
+    let mut statuses: Vec<Statuses> =
+        tables.iter().map(|table| vec![vec![Status::Published; table.cells()]; table.measures.len()]).collect();
+    let groups = groups(tables, &super::views::Bound::new());
+    let (mut blocked, mut leaks) = (Vec::new(), Vec::new());
+    for (at, group) in groups.iter().enumerate() {
+        let parts = groups.len();
+        let mut inner = |inner| progress(Progress { part: at, parts, inner: Some(inner) });
+        match engine::protect(group, tables, policy, stop, &mut inner) {
+            Outcome::Protected(protected) => {
+                report.examined += protected.audit.examined;
+                let status = |view, measure, cell| engine::status(&protected, view, measure, cell);
+                enter(group, tables, &mut statuses, status);
+            }
+            Outcome::Blocked(cells) => blocked.extend(cells),
+            Outcome::Leaks(findings) => leaks.extend(findings.into_iter().map(|finding| finding.cell)),
+            Outcome::Wrong(error) => {
+                return Err(Error::data("tables.figures", error.to_string()).with_hint(error.hint()));
+            }
+        }
+    }
+    if blocked.is_empty() && leaks.is_empty() {
+        return Ok(statuses);
+    }
+    Err(unprotectable(&blocked, &leaks))
+}
+
+fn unprotectable(blocked: &[CellName], leaks: &[CellName]) -> Error {
+    let cells: Vec<&CellName> = blocked.iter().chain(leaks).collect();
+    let mut report = String::new();
+    for cell in cells.iter().take(NAMED) {
+        report.push_str(&format!("  {cell}\n"));
+    }
+    if cells.len() > NAMED {
+        report.push_str(&format!("  and {} more\n", number(cells.len() - NAMED)));
+    }
+    let said = if blocked.is_empty() {
+        format!("the audit of the pattern that was found does not pass at {} cells", number(cells.len()))
+    } else {
+        format!("no pattern of hidden cells protects {} cells", number(cells.len()))
+    };
+    Error::disclosure("tables.unprotectable", said).with_report(report).with_hint(
+        "nothing was written. Hide the margin above these cells (leave out the dimension's `total`), merge categories \
+         until they are large enough, or drop the table",
+    )
+}
+
+/// Puts the statuses of a group's views into its tables.
+fn enter(group: &Group, tables: &[Loaded], statuses: &mut [Statuses], status: impl Fn(usize, usize, usize) -> Status) {
+    for (at, view) in group.views.iter().enumerate() {
+        for (cell, place) in view.cells(&tables[view.table]).into_iter().enumerate() {
+            let Some(place) = place else { continue };
+            for (measure, own) in statuses[view.table].iter_mut().enumerate() {
+                own[place as usize] = status(at, measure, cell);
+            }
+        }
+    }
+}
+
+fn count(statuses: &[Statuses], report: &mut ProtectReport) {
+    for status in statuses.iter().flatten().flatten() {
+        report.figures += 1;
+        match status {
+            Status::Published => {}
+            Status::Primary(Reason::Zero) => report.zeros += 1,
+            Status::Primary(_) => report.primary += 1,
+            Status::Complementary => report.complementary += 1,
+        }
+    }
+    report.hidden = report.zeros + report.primary + report.complementary;
+}
+
+/// Audits the protected tables together with what is public besides.
+fn with_public(
+    job: &Job,
+    mut tables: Vec<Loaded>,
+    statuses: &[Statuses],
+    policy: &Policy,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<()> {
+    for (table, statuses) in tables.iter_mut().zip(statuses) {
+        for (values, statuses) in table.values.iter_mut().zip(statuses) {
+            for (value, status) in values.iter_mut().zip(statuses) {
+                if !status.is_published() {
+                    *value = Figure::HIDDEN;
+                }
+            }
+        }
+        for rate in &mut table.rates {
+            rate.values.fill(Figure::ABSENT);
+        }
+    }
+    tables.extend(job.also_public()?);
+    name_all(&mut tables);
+    let report = look(&tables, &bound(job), policy, progress);
+    let at_hand = |report: &AuditReport| report.tables.iter().any(|table| table.edition.is_none() && table.fallen > 0);
+    if !at_hand(&report) && report.bounds + report.small_sums + report.undecided + report.contradictions == 0 {
+        return Ok(());
+    }
+    let lines = report.lines(&|_, text| text.to_owned()).join("\n");
+    Err(Error::disclosure("tables.also_public", "with what is public besides, hidden figures fall")
+        .with_report(format!("{lines}\n"))
+        .with_hint("nothing was written. Merge categories, drop a margin, or publish later"))
+}
+
+impl ProtectReport {
+    /// The report for people.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "{} of {} figures are hidden: {} small, {} to protect others, {} empty (these three numbers are for stewards only).",
+                number(self.hidden),
+                number(self.figures),
+                number(self.primary),
+                number(self.complementary),
+                number(self.zeros)
+            ),
+            format!("The audit passed: {} figures examined, each keeps its interval.", number(self.examined)),
+        ];
+        if self.added_rows > 0 {
+            lines.push(format!(
+                "{} rows were added: totals, and empty cells that carry a mark.",
+                number(self.added_rows)
+            ));
+        }
+        lines.extend(self.notes.iter().map(|note| format!("Note: {note}.")));
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_protected_is_named_with_the_choices_and_without_a_number() {
+        let cell = |node: &str| CellName {
+            table: "t".to_owned(),
+            measure: "n".to_owned(),
+            coordinates: vec![("school".to_owned(), node.to_owned())],
+        };
+        let cells: Vec<CellName> = (0..12).map(|at| cell(&format!("S{at}"))).collect();
+        let error = unprotectable(&cells, &[]);
+        let said = "no pattern of hidden cells protects 12 cells";
+        assert_eq!((error.kind(), error.to_string().as_str()), (crate::Kind::Disclosure, said));
+        let report = error.report().unwrap();
+        assert!(report.contains("n of t at school=S9\n  and 2 more") && !report.contains("S10"), "{report}");
+        let hint = error.hint().unwrap();
+        assert!(["Hide the margin", "merge categories", "drop the table"].iter().all(|choice| hint.contains(choice)));
+    }
+}

@@ -1,0 +1,351 @@
+//! What an audit of table files says: numbers of figures, names of cells, and rules. No value of a figure is in it.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+/// How far the work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Independent parts of the tables that are done.
+    pub part: usize,
+    /// Independent parts.
+    pub parts: usize,
+    /// How far the part at hand is.
+    pub inner: Option<crate::disclosure::Progress>,
+}
+
+/// How a hidden figure falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// One subtraction from a total, or one sum.
+    Subtraction,
+    /// One subtraction from a whole that is printed with its parts.
+    Parts,
+    /// Several subtractions, each from what the ones before gave.
+    Steps,
+    /// Bounds, or several equations at once.
+    Bounds,
+    /// A printed rate and one of its counts.
+    Rate,
+    /// Another table or file of the same publication prints it.
+    Elsewhere,
+    /// Another publication gives it.
+    Edition,
+    /// What is printed would leave a negative figure: some of it is wrong.
+    Impossible,
+    /// Hidden figures are shown to add up to a small group.
+    SmallSum,
+    /// A rate whose two counts are printed beside it.
+    RateBeside,
+    /// A rate whose counts fall.
+    RateOfFallen,
+}
+
+/// The rules that would have prevented it, numbered as in the documentation of Accord.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Rule {
+    /// Small groups are hidden.
+    S1,
+    /// Numerators and complements too.
+    S2,
+    /// Complementary suppression.
+    S4,
+    /// Rates and their counts.
+    S6,
+    /// All tables and releases together.
+    S10,
+    /// Totals.
+    S16,
+}
+
+impl Way {
+    /// In a few words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Way::Subtraction => "subtraction from a total",
+            Way::Parts => "subtraction from a whole and its parts",
+            Way::Steps => "several subtractions in a row",
+            Way::Bounds => "bounds, or several equations at once",
+            Way::Rate => "a printed rate and a count",
+            Way::Elsewhere => "another table prints it",
+            Way::Edition => "another publication gives it",
+            Way::Impossible => "subtraction, to an impossible value",
+            Way::SmallSum => "hidden figures that add up to a small group",
+            Way::RateBeside => "a rate whose two counts are printed beside it",
+            Way::RateOfFallen => "a rate whose counts can be computed",
+        }
+    }
+
+    /// The rule that would have prevented it.
+    #[must_use]
+    pub fn rule(self) -> Rule {
+        match self {
+            Way::Subtraction | Way::Steps | Way::Bounds | Way::SmallSum => Rule::S4,
+            Way::Parts => Rule::S2,
+            Way::Rate | Way::RateBeside | Way::RateOfFallen => Rule::S6,
+            Way::Elsewhere | Way::Edition => Rule::S10,
+            Way::Impossible => Rule::S16,
+        }
+    }
+
+    /// Whether what falls is a rate, not a count.
+    #[must_use]
+    pub fn is_rate(self) -> bool {
+        matches!(self, Way::RateBeside | Way::RateOfFallen)
+    }
+}
+
+impl Rule {
+    /// What it asks.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Rule::S1 => "hide every count from 1 to the minimum less one, and its rates",
+            Rule::S2 => "hide small numerators and small complements (whole less part) as small counts",
+            Rule::S4 => "hide further cells, so that no hidden one can be computed from totals",
+            Rule::S6 => "hide a rate exactly where one of its counts is hidden",
+            Rule::S10 => "protect all tables together, with earlier releases and what is public elsewhere",
+            Rule::S16 => "make totals from the same rows as their parts, and test that they add up",
+        }
+    }
+}
+
+/// A figure that falls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fall {
+    /// Where it is, in words.
+    pub cell: String,
+    /// How.
+    pub way: Way,
+    /// Steps of arithmetic.
+    pub steps: u32,
+}
+
+/// How many figures fall a way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct WayCount {
+    /// The way.
+    pub way: Way,
+    /// How many.
+    pub figures: usize,
+    /// The rule that would have prevented it.
+    pub rule: Rule,
+}
+
+/// How many figures a rule would have kept from falling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleCount {
+    /// The rule.
+    pub rule: Rule,
+    /// What it asks.
+    pub asks: &'static str,
+    /// How many.
+    pub figures: usize,
+}
+
+/// The numbers of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TableBook {
+    /// The table.
+    pub table: String,
+    /// Which other publication it is from.
+    pub edition: Option<String>,
+    /// Its files.
+    pub files: usize,
+    /// Counts that are printed.
+    pub printed: usize,
+    /// Counts that a symbol hides.
+    pub hidden: usize,
+    /// Of them, those that fall.
+    pub fallen: usize,
+    /// Rates that a symbol hides.
+    pub hidden_rates: usize,
+    /// Of them, those that fall.
+    pub fallen_rates: usize,
+}
+
+/// The result of an audit of table files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AuditReport {
+    /// The smallest count that the policy allows to be shown.
+    pub minimum_cell: u64,
+    /// By table.
+    pub tables: Vec<TableBook>,
+    /// How hidden figures fall, and how many each way.
+    pub ways: Vec<WayCount>,
+    /// Of the hidden counts that fall, those that are small groups.
+    pub small: usize,
+    /// Of them, those that show that nobody or everybody in a group is counted.
+    pub homogeneous: usize,
+    /// Of the hidden counts that fall, those that are empty and that the policy lets be shown: they harm nobody.
+    pub empty: usize,
+    /// Hidden figures that bounds or several equations give a single value.
+    pub bounds: usize,
+    /// Totals that show hidden figures to add up to a small group.
+    pub small_sums: usize,
+    /// Small counts that are printed.
+    pub printed_small: usize,
+    /// Small numerators, complements, and groups of nobody or everybody that printed counts show.
+    pub printed_complements: usize,
+    /// Hidden figures neither shown to be safe nor to fall.
+    pub undecided: usize,
+    /// Places where printed figures contradict each other.
+    pub contradictions: usize,
+    /// The first of them.
+    pub contradicting: Vec<String>,
+    /// Hidden figures that would have to be negative.
+    pub impossible: usize,
+    /// Independent parts of the tables whose bounds were not looked at, since they contradict themselves.
+    pub unexamined: usize,
+    /// The worst.
+    pub worst: Vec<Fall>,
+    /// The rules that would have prevented it, and how many figures each.
+    pub rules: Vec<RuleCount>,
+    /// What else there is to know.
+    pub notes: Vec<String>,
+}
+
+impl AuditReport {
+    /// Whether nothing falls that could harm anybody, and nothing contradicts itself.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.fallen().saturating_sub(self.empty)
+            + self.fallen_rates()
+            + self.bounds
+            + self.small_sums
+            + self.undecided
+            + self.contradictions
+            == 0
+            && self.printed_small + self.printed_complements == 0
+    }
+
+    /// Counts that a symbol hides.
+    #[must_use]
+    pub fn hidden(&self) -> usize {
+        self.tables.iter().map(|table| table.hidden).sum()
+    }
+
+    /// Hidden counts that fall by arithmetic.
+    #[must_use]
+    pub fn fallen(&self) -> usize {
+        self.tables.iter().map(|table| table.fallen).sum()
+    }
+
+    /// Rates that a symbol hides.
+    #[must_use]
+    pub fn hidden_rates(&self) -> usize {
+        self.tables.iter().map(|table| table.hidden_rates).sum()
+    }
+
+    /// Hidden rates that fall.
+    #[must_use]
+    pub fn fallen_rates(&self) -> usize {
+        self.tables.iter().map(|table| table.fallen_rates).sum()
+    }
+
+    /// The figures that fall a way.
+    #[must_use]
+    pub fn of_way(&self, way: Way) -> usize {
+        self.ways.iter().find(|one| one.way == way).map_or(0, |one| one.figures)
+    }
+
+    /// The finding in a sentence or two.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        if self.passed() {
+            return format!(
+                "Nothing falls: of {} hidden counts and {} hidden rates a reader can compute none{}.",
+                number(self.hidden()),
+                number(self.hidden_rates()),
+                if self.empty > 0 { ", but for some that are empty" } else { "" }
+            );
+        }
+        let counts = self.fallen() + self.bounds;
+        let mut said = format!(
+            "{} of {} hidden counts and {} of {} hidden rates can be computed from what is printed.",
+            number(counts),
+            number(self.hidden()),
+            number(self.fallen_rates()),
+            number(self.hidden_rates())
+        );
+        if self.small > 0 {
+            let _ = write!(said, " {} of them are groups of fewer than {}.", number(self.small), self.minimum_cell);
+        }
+        if self.empty > 0 {
+            let _ = write!(said, " {} are empty, and harm nobody.", number(self.empty));
+        }
+        if self.homogeneous > 0 {
+            let _ = write!(said, " {} show that nobody or everybody of a group is counted.", number(self.homogeneous));
+        }
+        said
+    }
+
+    /// What else was found, and how many of each.
+    pub(super) fn besides(&self) -> Vec<(usize, &'static str)> {
+        let all = [
+            (self.printed_small, "small counts are printed"),
+            (
+                self.printed_complements,
+                "small numerators or complements, or groups of nobody or everybody, can be told",
+            ),
+            (self.undecided, "hidden figures could neither be shown to be safe nor to fall"),
+            (self.contradictions, "places where printed figures contradict each other"),
+            (self.unexamined, "parts contradict themselves, and their bounds were not looked at"),
+        ];
+        all.into_iter().filter(|(count, _)| *count > 0).collect()
+    }
+
+    /// The report for people, a line each; `paint` colours (a terminal code and a text).
+    #[must_use]
+    pub fn lines(&self, paint: &dyn Fn(&str, &str) -> String) -> Vec<String> {
+        let colour = if self.passed() { "1;32" } else { "1;31" };
+        let mut lines = vec![paint(colour, &self.headline())];
+        let mut section = |title: &str, rows: Vec<String>| {
+            if !rows.is_empty() {
+                lines.push(String::new());
+                lines.push(paint("1", title));
+                lines.extend(rows.into_iter().map(|row| format!("  {row}")));
+            }
+        };
+        let counted = |count: usize, words: &str| format!("{:>9}  {words}", number(count));
+        section("How", self.ways.iter().map(|one| counted(one.figures, one.way.words())).collect());
+        section("Besides", self.besides().into_iter().map(|(count, words)| counted(count, words)).collect());
+        section("The worst", self.worst.iter().map(|fall| format!("{}: {}", fall.cell, fall.way.words())).collect());
+        section("Contradictions, the first of them", self.contradicting.clone());
+        let rule = |one: &RuleCount| format!("{:?}  {} ({})", one.rule, one.asks, number(one.figures));
+        section("What would have prevented it", self.rules.iter().map(rule).collect());
+        section("Tables", self.tables.iter().map(table_line).collect());
+        section("Notes", self.notes.clone());
+        lines
+    }
+}
+
+fn table_line(table: &TableBook) -> String {
+    let edition = table.edition.as_ref().map(|edition| format!(" ({edition})")).unwrap_or_default();
+    format!(
+        "{}{edition}: {} printed, {} hidden, {} fall; rates: {} hidden, {} fall ({} files)",
+        table.table,
+        number(table.printed),
+        number(table.hidden),
+        number(table.fallen),
+        number(table.hidden_rates),
+        number(table.fallen_rates),
+        table.files
+    )
+}
+
+/// A whole number with groups of three.
+pub(super) fn number(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,301 @@
+//! The spec of table files: what its author writes. Read strictly; [`super::load`] resolves it.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::workspace::{Encoding, Homogeneous, Ordered, Zeros};
+
+/// Tables of counts in files, and how small groups in them are protected.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The tables by name. Tables of one spec that share dimensions, measures and `universe` are protected as one.
+    pub tables: Ordered<TableSpec>,
+    /// The rules.
+    #[serde(default)]
+    pub policy: PolicySpec,
+    /// What other words than numbers mean in columns of figures.
+    #[serde(default)]
+    pub symbols: Symbols,
+    /// What readers have besides: earlier releases, tables published elsewhere.
+    #[serde(default)]
+    pub also_public: Ordered<PublicSpec>,
+}
+
+/// One table: a file, or several of the same layout or with some of its columns each.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TableSpec {
+    /// Paths relative to the spec; `*` stands for any part of a name, `{year}` too, and is a column of that name then.
+    /// May be left out where the spec has one table and the command line names its files.
+    pub files: Vec<String>,
+    /// The people counted. Cells of one universe that have the same coordinates are the same cell. All tables of the
+    /// spec count the same people where it is left out.
+    pub universe: Option<String>,
+    /// How the files are written.
+    pub format: FormatSpec,
+    /// The dimensions. A dimension that a table lacks is at its total there.
+    pub dimensions: Ordered<Option<DimensionSpec>>,
+    /// The columns of counts.
+    pub measures: Ordered<Option<MeasureSpec>>,
+    /// The columns of rates.
+    pub rates: Ordered<RateSpec>,
+    /// Other columns, carried over as they are. A column that nothing names is an error when tables are protected.
+    pub keep: Vec<String>,
+    /// What a cell is that has no row.
+    pub missing_rows: MissingRows,
+}
+
+/// How a file is written.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FormatSpec {
+    /// The character between columns; guessed from the header where it is left out.
+    pub delimiter: Option<char>,
+    /// Lines above the header: titles, blank lines.
+    pub skip_rows: usize,
+    /// Lines of the header, 1 where it is left out. Two are read as one: `Graduates / Count`, an empty upper cell taking
+    /// the one before it.
+    pub header_rows: Option<usize>,
+    /// How characters are encoded; UTF-8 where it is left out.
+    pub encoding: Option<Encoding>,
+}
+
+/// What a cell is that has no row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingRows {
+    /// Empty. In an audit only a cell beside one that has a row, since whole slices may not be published.
+    #[default]
+    Zero,
+    /// Hidden: rows are left out where figures are suppressed. Tables to be protected can't have them.
+    Hidden,
+}
+
+/// A dimension: one column, or several that are nested.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DimensionSpec {
+    /// The column; the dimension's name where it is left out. None is read where a measure goes `across` the dimension.
+    pub column: Option<String>,
+    /// Columns whose categories contain this one's, the nearest first: `[district, state]`.
+    pub within: Vec<String>,
+    /// The same from a file.
+    pub hierarchy: Option<HierarchyFile>,
+    /// Further hierarchies over the same categories.
+    pub also: Vec<Hierarchy>,
+    /// The label of the total over all categories. Where no row has it, totals are computed and written.
+    pub total: Option<String>,
+    /// The label of totals within one category of `within`; an empty field and `total` are read as such in any case.
+    pub subtotal: Option<String>,
+}
+
+/// A hierarchy: exactly one of both.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hierarchy {
+    /// Columns of the table, the nearest first.
+    pub within: Vec<String>,
+    /// A file.
+    pub file: Option<HierarchyFile>,
+}
+
+/// A delimited file with a header: in each line a category and those that contain it, one after the other.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HierarchyFile {
+    /// Its path, relative to the spec.
+    pub file: PathBuf,
+    /// Its columns, the category first, then the nearest that contains it; all of them in their order where it is left
+    /// out (so a file `child,parent` needs none).
+    #[serde(default)]
+    pub columns: Vec<String>,
+}
+
+/// A measure: a count of all, of those within another measure (`of`), or of one part of several (`part_of`).
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MeasureSpec {
+    /// The column; the measure's name where it is left out.
+    pub column: Option<String>,
+    /// The measure among whose units this one counts: a numerator and its denominator.
+    pub of: Option<String>,
+    /// The measure that all measures with this `part_of` add up to.
+    pub part_of: Option<String>,
+    /// The dimension whose categories stand in columns of their own.
+    pub across: Option<String>,
+    /// Of a measure `across` a dimension: category (or total label) and column.
+    pub columns: Ordered<String>,
+}
+
+/// A rate of two measures.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateSpec {
+    /// The column; the rate's name where it is left out.
+    #[serde(default)]
+    pub column: Option<String>,
+    /// Numerator and denominator.
+    pub ratio: [String; 2],
+    /// Decimals that are printed.
+    #[serde(default)]
+    pub decimals: u32,
+    /// What 1 stands for.
+    #[serde(default)]
+    pub unit: RateUnit,
+    /// The dimension whose categories stand in columns of their own.
+    #[serde(default)]
+    pub across: Option<String>,
+    /// Of a rate `across` a dimension: category (or total label) and column.
+    #[serde(default)]
+    pub columns: Ordered<String>,
+}
+
+/// The unit of a rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RateUnit {
+    /// 0 to 100.
+    #[default]
+    Percent,
+    /// 0 to 1.
+    Fraction,
+}
+
+/// Words in columns of figures. An empty field is the word `""`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Symbols {
+    /// The figure is hidden. The first is what `accord protect` writes.
+    pub suppressed: Vec<String>,
+    /// There is no such group: a known zero, and no rate.
+    pub none: Vec<String>,
+    /// The figure is not published here, which says nothing about it.
+    pub missing: Vec<String>,
+}
+
+impl Default for Symbols {
+    fn default() -> Self {
+        Self { suppressed: vec!["*".to_owned()], none: Vec::new(), missing: Vec::new() }
+    }
+}
+
+/// The rules.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicySpec {
+    /// The smallest count that may be shown: 11 hides 1 to 10.
+    pub minimum_cell: u64,
+    /// How much must stay open about each hidden small figure.
+    pub level: LevelSpec,
+    /// What becomes of empty cells. `accord audit` looks into the files where it is left out; `accord protect` hides them.
+    pub zeros: Option<Zeros>,
+    /// What becomes of groups in which nobody or everybody is counted.
+    pub homogeneous: Homogeneous,
+    /// What to keep where there is a choice.
+    pub weight: WeightSpec,
+    /// Figures to keep before others.
+    pub prefer_keeping: Vec<PreferenceSpec>,
+    /// How long to look for a better pattern, such as `90s` or `10m`.
+    pub time_limit: Option<String>,
+    /// Who must not be able to compute a hidden figure.
+    pub attackers: Vec<AttackerSpec>,
+}
+
+impl Default for PolicySpec {
+    fn default() -> Self {
+        Self {
+            minimum_cell: 11,
+            level: LevelSpec::Full,
+            zeros: None,
+            homogeneous: Homogeneous::Hide,
+            weight: WeightSpec::Value,
+            prefer_keeping: Vec::new(),
+            time_limit: None,
+            attackers: vec![AttackerSpec::Reader, AttackerSpec::Archivist],
+        }
+    }
+}
+
+/// Figures to keep before others: those of some categories.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreferenceSpec {
+    /// The dimension.
+    pub dimension: String,
+    /// Its categories; its total where none is named.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// How many times their weight such figures count; 10 where it is left out.
+    #[serde(default)]
+    pub factor: Option<u32>,
+}
+
+/// How much must stay open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelSpec {
+    /// Not even that it is small can be told.
+    #[default]
+    Full,
+    /// More than one whole number stays possible.
+    Exact,
+    /// At least this many whole numbers beside the true one stay possible.
+    Interval(u64),
+    /// At least this many percent above and below stay possible, as τ-Argus has it.
+    Percent(u64),
+}
+
+/// What to keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightSpec {
+    /// People in figures that are shown.
+    #[default]
+    Value,
+    /// Figures that are shown.
+    Cells,
+    /// Between the two.
+    Logarithm,
+}
+
+/// Who attacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttackerSpec {
+    /// Has every published figure and knows the rules.
+    Reader,
+    /// Also has what `also_public` names.
+    Archivist,
+    /// Also knows that they are counted themselves.
+    Contributor,
+    /// Also knows which hidden figures are small, and which only protect them.
+    Insider,
+}
+
+/// What readers have besides.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublicSpec {
+    /// Its files, as in a table.
+    pub files: Vec<String>,
+    /// What it is, in words, as in `release of 2025`.
+    pub edition: String,
+    /// The table of this spec that has the same layout.
+    #[serde(default)]
+    pub like: Option<String>,
+    /// Its layout, where no table has it. Without `files` of its own.
+    #[serde(default)]
+    pub table: Option<TableSpec>,
+    /// The people it counts; those of the spec where it is left out.
+    #[serde(default)]
+    pub universe: Option<String>,
+    /// The universe that counts everybody whom this one counts: a cohort that has grown since.
+    #[serde(default)]
+    pub within: Option<String>,
+    /// What words mean in it, where it has others.
+    #[serde(default)]
+    pub symbols: Option<Symbols>,
+}

@@ -1,0 +1,193 @@
+//! The files that come of protection: as they were, but with a mark where a figure is hidden.
+
+use bytes::Bytes;
+
+use super::csv::Csv;
+use super::layout::{FileLayout, Loaded, Rate, Role};
+use super::margins;
+use super::parquet;
+use super::protect::Statuses;
+use super::spec::{FormatSpec, Symbols};
+use crate::disclosure::{Reason, Status, Zeros};
+use crate::error::{Error, Result};
+
+/// A file to write.
+pub struct Output {
+    /// The name of the file that it comes of.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The files of a table, and how many rows they have more than before.
+pub(super) fn table(
+    table: &Loaded,
+    statuses: &Statuses,
+    symbols: &Symbols,
+    format: &FormatSpec,
+    zeros: Zeros,
+) -> Result<(Vec<Output>, usize)> {
+    let mark = symbols.suppressed.first().map_or("*", String::as_str);
+    let none = symbols.none.first().map_or("", String::as_str);
+    let printer = Printer { table, statuses, mark, none };
+    let needed = needed(table, zeros);
+    let mut outputs = Vec::new();
+    let mut added = 0;
+    for file in &table.files {
+        let more = printer.more(file, &needed);
+        added += more.len();
+        outputs.push(Output { name: file.name.clone(), bytes: printer.file(file, format, &more)? });
+    }
+    Ok((outputs, added))
+}
+
+/// Cells that need a row: totals, where no row has one; empty cells, where they carry the mark of hidden ones and a
+/// missing row would say that they are empty.
+fn needed(table: &Loaded, zeros: Zeros) -> Vec<bool> {
+    let mut inner = vec![false; table.cells()];
+    margins::each_sum(table, |whole, _| inner[whole] = true);
+    let rows = || table.files.iter().flat_map(|file| offsets(file).into_iter().map(move |offset| (file, offset)));
+    let printed = rows().any(|(file, offset)| file.cells.iter().any(|&cell| inner[cell as usize + offset]));
+    let empty = |cell: usize| table.values.iter().all(|values| values[cell].count() == Some(0));
+    (0..inner.len())
+        .map(|cell| match zeros {
+            Zeros::Hide => !inner[cell] || !printed,
+            Zeros::Print => inner[cell] && !printed && !empty(cell),
+        })
+        .collect()
+}
+
+/// How far the cells of a file's columns are from those of its rows.
+fn offsets(file: &FileLayout) -> Vec<usize> {
+    let mut offsets: Vec<usize> = file
+        .roles
+        .iter()
+        .filter_map(|role| match role {
+            Role::Measure(_, offset) | Role::Rate(_, offset) => Some(*offset),
+            _ => None,
+        })
+        .collect();
+    offsets.sort_unstable();
+    offsets.dedup();
+    offsets
+}
+
+struct Printer<'a> {
+    table: &'a Loaded,
+    statuses: &'a Statuses,
+    mark: &'a str,
+    none: &'a str,
+}
+
+impl Printer<'_> {
+    fn file(&self, file: &FileLayout, format: &FormatSpec, more: &[Vec<String>]) -> Result<Vec<u8>> {
+        let bytes = std::fs::read(&file.source).map_err(|error| {
+            Error::failed("tables.read", format!("{} can't be read again", file.name)).with_source(error)
+        })?;
+        let hidden = |row: usize, column: usize| self.is_hidden(file.roles[column], file.cells[row] as usize);
+        if parquet::is_parquet(&bytes) {
+            let figures = |(at, role): (usize, &Role)| matches!(role, Role::Measure(..) | Role::Rate(..)).then_some(at);
+            let status: Vec<usize> = file.roles.iter().enumerate().filter_map(figures).collect();
+            return parquet::rewritten(&file.name, &Bytes::from(bytes), &status, self.mark, hidden, more);
+        }
+        let change = |row: usize, column: usize| hidden(row, column).then(|| self.mark.to_owned());
+        Csv::new(&file.name, &bytes, format)?.rewritten(change, more.iter().cloned())
+    }
+
+    fn is_hidden(&self, role: Role, cell: usize) -> bool {
+        let hidden = |measure: usize, cell: usize| !self.statuses[measure][cell].is_published();
+        match role {
+            Role::Measure(measure, offset) => hidden(measure, cell + offset),
+            Role::Rate(rate, offset) => {
+                let rate = &self.table.rates[rate];
+                hidden(rate.numerator, cell + offset) || hidden(rate.denominator, cell + offset)
+            }
+            Role::Dimension(..) | Role::Kept => false,
+        }
+    }
+
+    /// The rows that a file lacks.
+    fn more(&self, file: &FileLayout, needed: &[bool]) -> Vec<Vec<String>> {
+        let offsets = offsets(file);
+        let mut there = vec![false; needed.len()];
+        file.cells.iter().for_each(|&cell| there[cell as usize] = true);
+        let own = self.own(file);
+        let lacks = |cell: &usize| {
+            !there[*cell]
+                && own(*cell)
+                && offsets.iter().any(|offset| needed.get(cell + offset).is_some_and(|one| *one))
+        };
+        (0..needed.len()).filter(lacks).map(|cell| self.row(file, cell)).collect()
+    }
+
+    /// Whether a cell could be a row of a file: at the file's node of each dimension that its name says, and at the first
+    /// node of a dimension that goes across.
+    fn own(&self, file: &FileLayout) -> impl Fn(usize) -> bool {
+        let (strides, first) = (self.table.strides(), file.cells.first().copied().unwrap_or(0) as usize);
+        let mut fixed = Vec::new();
+        for (at, axis) in self.table.axes.iter().enumerate() {
+            let length = axis.nodes.len();
+            let in_name = |role: &Role| matches!(role, Role::Dimension(own, _) if *own == at);
+            let read = file.roles[..file.columns].iter().any(in_name);
+            if !read {
+                fixed.push((strides[at], length, first / strides[at] % length));
+            }
+        }
+        move |cell| fixed.iter().all(|&(stride, length, node)| cell / stride % length == node)
+    }
+
+    fn row(&self, file: &FileLayout, cell: usize) -> Vec<String> {
+        let nodes = self.table.nodes(cell);
+        let word = |role: &Role| match *role {
+            Role::Dimension(axis, column) => self.table.axes[axis].nodes[nodes[axis]].words[column].clone(),
+            Role::Kept => String::new(),
+            _ if self.is_hidden(*role, cell) => self.mark.to_owned(),
+            Role::Measure(measure, offset) => {
+                self.table.values[measure][cell + offset].count().map_or_else(String::new, |value| value.to_string())
+            }
+            Role::Rate(rate, offset) => self.rate(&self.table.rates[rate], cell + offset),
+        };
+        file.roles[..file.columns].iter().map(word).collect()
+    }
+
+    /// A rate that is printed, rounded half up in whole numbers, so that every machine gives the same.
+    fn rate(&self, rate: &Rate, cell: usize) -> String {
+        let count = |measure: usize| self.table.values[measure][cell].count();
+        let (Some(above), Some(below)) = (count(rate.numerator), count(rate.denominator)) else { return String::new() };
+        if below == 0 {
+            return self.none.to_owned();
+        }
+        let units = (2 * i128::from(above) * i128::from(rate.scale()) + i128::from(below)) / (2 * i128::from(below));
+        let one = 10_i128.pow(rate.decimals);
+        let width = rate.decimals as usize;
+        if width == 0 { units.to_string() } else { format!("{}.{:0width$}", units / one, units % one) }
+    }
+}
+
+/// Why each hidden figure is hidden, as CSV.
+pub(super) fn reasons(tables: &[Loaded], statuses: &[Statuses]) -> Vec<u8> {
+    let mut out = String::from("stewards_only_table,measure,cell,reason\n");
+    let quoted = |word: &str| format!("\"{}\"", word.replace('"', "\"\""));
+    for (table, statuses) in tables.iter().zip(statuses) {
+        for cell in 0..table.cells() {
+            for (measure, own) in table.measures.iter().zip(statuses) {
+                let Some(reason) = reason(own[cell]) else { continue };
+                let fields = [table.name.as_str(), &measure.name, &table.name_of(cell)].map(quoted).join(",");
+                out.push_str(&format!("{fields},{reason}\n"));
+            }
+        }
+    }
+    out.into_bytes()
+}
+
+fn reason(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Published | Status::Primary(Reason::Zero) => None,
+        Status::Complementary => Some("complementary: protects another figure"),
+        Status::Primary(Reason::MinimumCell) => Some("primary: fewer than the minimum"),
+        Status::Primary(Reason::Numerator) => Some("primary: numerator under the minimum"),
+        Status::Primary(Reason::Complement) => Some("primary: complement under the minimum"),
+        Status::Primary(Reason::Homogeneous) => Some("primary: nobody or everybody in the group"),
+        Status::Primary(Reason::Contributors) => Some("primary: fewer distinct people than the minimum"),
+    }
+}

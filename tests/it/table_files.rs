@@ -1,0 +1,141 @@
+//! `accord protect` and `accord audit`: tables in files, without a workspace.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::{REPOSITORY, Workspace};
+
+const CONNECTICUT: &str = "fixtures/tables/connecticut/graduation.yaml";
+const SCHOOLS: &str = "fixtures/tables/schools/schools.yaml";
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// How many figures fall a way.
+fn of_way(report: &Value, way: &str) -> u64 {
+    let ways = report["ways"].as_array().into_iter().flatten();
+    ways.into_iter().find(|one| one["way"] == way).and_then(|one| one["figures"].as_u64()).unwrap_or(0)
+}
+
+fn sum(report: &Value, column: &str) -> u64 {
+    report["tables"].as_array().into_iter().flatten().filter_map(|table| table[column].as_u64()).sum()
+}
+
+/// The figures of this test were counted by another program, written for it, in another language.
+#[test]
+fn what_is_known_to_leak_in_connecticuts_graduation_rates_is_found() {
+    let workspace = Workspace::bare();
+    let report = json(&workspace.run(&format!("audit --spec {CONNECTICUT} --output json")).expect(6).stdout);
+    assert_eq!((sum(&report, "hidden"), sum(&report, "hidden_rates")), (973, 989));
+    assert_eq!(of_way(&report, "rate_beside"), 91, "hidden rates whose two counts stand beside them");
+    let subtracted = ["subtraction", "parts", "steps", "impossible"].map(|way| of_way(&report, way));
+    assert_eq!(subtracted.iter().sum::<u64>(), 61);
+    assert_eq!(sum(&report, "fallen"), 80, "with those that bounds give");
+    assert_eq!(report["impossible"], 1, "one hidden count would have to be negative");
+    assert_eq!(report["contradictions"], 9, "some districts' parts do not add up to their cohort");
+    assert_eq!(report["passed"], false);
+    assert_eq!(report["worst"].as_array().map(Vec::len), Some(10));
+}
+
+#[test]
+fn the_report_for_people_names_figures_and_shows_no_value() {
+    let workspace = Workspace::bare();
+    let ran = workspace.run(&format!("audit --spec {CONNECTICUT} --html page.html")).expect(6);
+    for said in ["subtraction from a whole and its parts", "The worst", "What would have prevented it", "S6"] {
+        assert!(ran.stdout.contains(said), "{said} is not in\n{}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains('\u{1b}'), "no colour where there is no terminal");
+    assert!(workspace.run(&format!("audit --spec {CONNECTICUT} --color always")).stdout.contains("\u{1b}[1;31m"));
+    let page = workspace.read("page.html");
+    assert!(page.contains("prefers-color-scheme") || page.contains("color-scheme: light dark"));
+    assert!(page.contains("@media print") && !page.contains("<script") && !page.contains("http://"));
+    let again = workspace.run(&format!("audit --spec {CONNECTICUT} --html page.html")).expect(2);
+    assert!(again.stderr.contains("--force"), "{}", again.stderr);
+}
+
+#[test]
+fn a_table_is_protected_written_and_passes_its_audit() {
+    let workspace = Workspace::bare();
+    let ran = workspace.ok(&format!("protect --spec {SCHOOLS} --out protected.csv --steward-out reasons.csv"));
+    assert!(ran.stderr.contains("for stewards only"), "{}", ran.stderr);
+    let (before, after) = (workspace.read("fixtures/tables/schools/schools.csv"), workspace.read("protected.csv"));
+    for line in before.lines().skip(1) {
+        let (cell, value) = line.rsplit_once(',').expect("a value");
+        let small = value.parse::<u64>().expect("a number") < 11;
+        let shown = after.contains(&format!("{line}\n"));
+        assert!(shown || after.contains(&format!("{cell},*\n")), "{cell} has a row");
+        assert!(!(small && shown), "{cell} is small and shown");
+    }
+    assert!(after.contains("All schools,All students,All,"), "totals are written");
+    let reasons = workspace.read("reasons.csv");
+    assert!(reasons.starts_with("stewards_only_") && reasons.contains("complementary"));
+    workspace.write("fixtures/tables/schools/schools.csv", &after);
+    workspace.ok(&format!("audit --spec {SCHOOLS}"));
+    let again = workspace.run(&format!("protect --spec {SCHOOLS} --out protected.csv")).expect(4);
+    assert!(again.stderr.contains("is hidden already"), "{}", again.stderr);
+}
+
+#[test]
+fn files_that_are_there_are_kept_and_equal_tables_give_equal_bytes() {
+    let workspace = Workspace::bare();
+    workspace.ok(&format!("protect --spec {SCHOOLS} --out protected.csv"));
+    let first = workspace.read("protected.csv");
+    let ran = workspace.run(&format!("protect --spec {SCHOOLS} --out protected.csv")).expect(2);
+    assert!(ran.stderr.contains("--force"), "{}", ran.stderr);
+    workspace.ok(&format!("protect --spec {SCHOOLS} --out protected.csv --force"));
+    assert_eq!(workspace.read("protected.csv"), first);
+}
+
+#[test]
+fn what_is_public_already_can_stop_a_protection_and_then_nothing_is_written() {
+    let workspace = Workspace::bare();
+    workspace.write("t.csv", "school,n\nA,5\nB,30\nC,40\nAll,75\n");
+    workspace.write("before.csv", "school,n\nA,*\nB,30\nC,40\nAll,75\n");
+    let spec = "policy: { zeros: print }\ntables:\n  t: { files: [t.csv], dimensions: { school: { total: All } }, measures: { n: } }\n\
+        also_public:\n  before: { files: [before.csv], edition: release of 2024, like: t }\n";
+    workspace.write("spec.yaml", spec);
+    let ran = workspace.run("protect --spec spec.yaml --out out.csv").expect(6);
+    assert!(ran.stderr.contains("release of 2024") && ran.stderr.contains("nothing was written"), "{}", ran.stderr);
+    assert!(!workspace.path("out.csv").exists());
+}
+
+#[test]
+fn a_drafted_spec_says_where_a_person_must_look() {
+    let workspace = Workspace::bare();
+    let file = "fixtures/tables/connecticut/four-year-graduation-rates__2012-13_lunch_grad.csv";
+    let spec = workspace.ok(&format!("audit {file} --draft-spec")).stdout;
+    for said in ["skip_rows: 4", "LOOK", "ratio: [graduation_count, four_year_cohort_count]", "keep: [District Code]"] {
+        assert!(spec.contains(said), "{said} is not in\n{spec}");
+    }
+    workspace.write("fixtures/tables/connecticut/draft.yaml", &spec);
+    let ran = workspace.run("audit --spec fixtures/tables/connecticut/draft.yaml --output json").expect(6);
+    assert!(of_way(&json(&ran.stdout), "rate_beside") > 0);
+}
+
+#[test]
+fn a_mistake_in_a_spec_is_shown_with_its_place() {
+    let workspace = Workspace::bare();
+    workspace.replace(SCHOOLS, "hierarchy:", "hierachy:");
+    let ran = workspace.run(&format!("audit --spec {SCHOOLS}")).expect(3);
+    assert!(ran.stderr.contains("unknown key `hierachy`") && ran.stderr.contains("schools.yaml:"), "{}", ran.stderr);
+}
+
+/// All files of the publication: `ACCORD_CT_GRADUATION` names the folder that holds them.
+#[test]
+#[ignore = "reads data that is not in the repository"]
+fn all_of_connecticuts_graduation_rates_are_audited() {
+    let folder = PathBuf::from(std::env::var_os("ACCORD_CT_GRADUATION").expect("a folder"));
+    let workspace = Workspace::bare();
+    let spec = Path::new(REPOSITORY).join("fixtures/tables/connecticut/all.yaml");
+    std::fs::copy(spec, folder.join("all.yaml")).expect("a spec beside the data");
+    let spec = folder.join("all.yaml").display().to_string();
+    let ran = workspace.run(&format!("audit --spec {spec} --output json")).expect(6);
+    let report = json(&ran.stdout);
+    assert_eq!((sum(&report, "hidden"), sum(&report, "hidden_rates")), (47_756, 45_897));
+    assert_eq!(of_way(&report, "rate_beside"), 4_398);
+    assert_eq!(report["impossible"], 1);
+    let subtracted = ["subtraction", "parts", "steps", "impossible"].map(|way| of_way(&report, way));
+    assert_eq!(subtracted.iter().sum::<u64>(), 965);
+}
