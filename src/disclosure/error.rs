@@ -48,10 +48,32 @@ pub enum DisclosureError {
         /// The cells that stand in the way.
         cells: Vec<CellName>,
     },
+    /// No additive rounding was found that keeps these cells as near as the policy asks.
+    #[error("no rounding keeps {} near enough to the true figures", list(.cells))]
+    Unroundable {
+        /// The cells that stand in the way.
+        cells: Vec<CellName>,
+    },
+    /// Two protections over the same people.
+    #[error("the tables {first} ({}) and {second} ({}) count the same people under different protections", .protections[0], .protections[1])]
+    Mixed {
+        /// One of the tables.
+        first: String,
+        /// The other.
+        second: String,
+        /// How each is protected.
+        protections: [&'static str; 2],
+    },
     /// The figures that are published contradict each other.
     #[error("the published figures contradict each other at {cell}")]
     Contradiction {
         /// The total at which they do.
+        cell: Box<CellName>,
+    },
+    /// The search for a whole table that fits gave up.
+    #[error("no whole table was found that fits the published figures at {cell}")]
+    Unassigned {
+        /// A hidden figure of the part of the release where none was found.
         cell: Box<CellName>,
     },
     /// The audit found something that a reader can compute.
@@ -73,7 +95,14 @@ impl DisclosureError {
             Self::Unprotectable { .. } => {
                 "hide the margin above these cells, merge categories, or drop the table from the release"
             }
+            Self::Unroundable { .. } => {
+                "allow more bases of distance, use another base, or drop a table from the release"
+            }
+            Self::Mixed { .. } => {
+                "give all tables that count the same people one protection with the same parameters, or leave one table out"
+            }
             Self::Contradiction { .. } => "audit the tables of one release together, as they were published",
+            Self::Unassigned { .. } => "split the release into tables that share fewer totals",
             Self::AuditFailed(_) => "do not publish; read the findings, then merge categories or drop a table",
         }
     }
@@ -87,7 +116,10 @@ impl DisclosureError {
             Self::NotAdditive { .. } => "disclosure.not_additive",
             Self::NumeratorTooLarge { .. } => "disclosure.numerator_too_large",
             Self::Unprotectable { .. } => "disclosure.unprotectable",
+            Self::Unroundable { .. } => "disclosure.unroundable",
+            Self::Mixed { .. } => "disclosure.mixed_protections",
             Self::Contradiction { .. } => "disclosure.contradiction",
+            Self::Unassigned { .. } => "disclosure.unassigned",
             Self::AuditFailed(_) => "disclosure.audit_failed",
         }
     }

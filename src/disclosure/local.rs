@@ -71,7 +71,7 @@ pub(super) struct Local<'a> {
     slopes: BTreeMap<usize, f64>,
     simplex: Simplex,
     pub(super) programs: usize,
-    /// Unknowns of all programs, a measure of the time spent that is the same on every machine.
+    /// Squares of the sizes of all programs by 400, a measure of the time spent that is the same on every machine.
     pub(super) work: usize,
 }
 
@@ -131,6 +131,7 @@ impl<'a> Local<'a> {
         &mut self,
         goal: &Goal<'_>,
         sizes: &[usize],
+        seed: &[usize],
         movable: &dyn Fn(usize) -> Movable,
     ) -> Option<Witness> {
         let sum = self.rewritten(goal.sum);
@@ -138,7 +139,9 @@ impl<'a> Local<'a> {
         let (mut best, mut found): (Option<(f64, Witness)>, usize) = (None, 0);
         let enough = if self.system.unknowns.len() <= SMALL { 2 } else { 1 };
         for &size in sizes {
-            let Some(region) = self.region(&sum, size, movable) else { continue };
+            let Some(region) = self.region(&sum, size, if size >= SEEDED { seed } else { &[] }, movable) else {
+                continue;
+            };
             if region.unknowns.len() == before {
                 continue;
             }
@@ -149,7 +152,7 @@ impl<'a> Local<'a> {
                 best = Some((price, witness));
             }
             found += 1;
-            if found == enough || price <= 0.0 {
+            if (found >= enough && price <= CHEAP) || price <= 0.0 {
                 break;
             }
         }
@@ -184,8 +187,14 @@ impl<'a> Local<'a> {
 
     /// The nearest unknowns, cheap ones first, less those that an equation with no other member pins down; `None` when
     /// that leaves nothing of the goal.
-    fn region(&mut self, goal: &[(usize, i64)], size: usize, movable: &dyn Fn(usize) -> Movable) -> Option<Region> {
-        let members = self.nearest(goal, size, movable);
+    fn region(
+        &mut self,
+        goal: &[(usize, i64)],
+        size: usize,
+        seed: &[usize],
+        movable: &dyn Fn(usize) -> Movable,
+    ) -> Option<Region> {
+        let members = self.nearest(goal, size, seed, movable);
         for (position, &unknown) in members.iter().enumerate() {
             self.position[unknown] = position;
         }
@@ -252,11 +261,17 @@ impl<'a> Local<'a> {
         equations.flat_map(|&equation| self.system.equations[equation].iter().map(|&(other, _)| other))
     }
 
-    fn nearest(&mut self, goal: &[(usize, i64)], size: usize, movable: &dyn Fn(usize) -> Movable) -> Vec<usize> {
+    fn nearest(
+        &mut self,
+        goal: &[(usize, i64)],
+        size: usize,
+        seed: &[usize],
+        movable: &dyn Fn(usize) -> Movable,
+    ) -> Vec<usize> {
         self.stamp += 1;
         let stamp = self.stamp;
         let mut queue = BinaryHeap::new();
-        for unknown in goal.iter().map(|&(unknown, _)| unknown) {
+        for unknown in goal.iter().map(|&(unknown, _)| unknown).chain(seed.iter().copied()) {
             if self.given_by[unknown].is_none() && movable(unknown) != Movable::No {
                 self.distance[unknown] = 0;
                 self.stamps[unknown] = stamp;
@@ -340,7 +355,7 @@ impl<'a> Local<'a> {
         whole: bool,
     ) -> Option<Vec<i64>> {
         self.programs += 1;
-        self.work += region.unknowns.len();
+        self.work += region.unknowns.len() * region.unknowns.len() / 400;
         if !whole && region.unknowns.len() <= DENSE {
             return self.small(goal, region, bounded, movable);
         }
@@ -490,6 +505,10 @@ pub(super) fn reach(sum: &[(usize, i64)], witness: &Witness) -> i64 {
     sum.iter().map(|&(unknown, coefficient)| coefficient * change(unknown)).sum()
 }
 
+/// A witness that hides more than this, at the price of the cells, is looked for in larger regions too.
+const CHEAP: f64 = 150.0;
+/// Regions of at least this size hold the unknowns of a witness that is known, so that they hold one.
+const SEEDED: usize = 1000;
 /// Programs of up to so many unknowns are solved on a dense tableau.
 const DENSE: usize = 450;
 /// In systems of up to so many unknowns the better of two regions is taken.

@@ -13,9 +13,15 @@
 //! | `primary` | the primary rules, and what a hidden mark says by itself |
 //! | `condense`, `kernel`, `local`, `simplex`, `exchange`, `optimum`, `search` | the complementary search |
 //! | `public` | what a reader sees |
+//! | `certificate` | the proof for everybody, and its check |
+//! | `primary_rules` | what else must be protected: magnitudes, averages, quantiles, bands |
+//! | `rounding`, `cell_key` | the other protections, each with its own guarantee |
+//! | `protection` | which protection tables are under, never two |
 //! | `audit` | what a reader can compute; shares no code with the search |
 
 mod audit;
+mod cell_key;
+mod certificate;
 mod condense;
 mod error;
 mod exchange;
@@ -24,8 +30,13 @@ mod local;
 mod optimum;
 mod policy;
 mod primary;
+pub mod primary_rules;
 mod protect;
+mod protection;
 mod public;
+mod rounding;
+#[cfg(test)]
+mod samples;
 mod search;
 mod simplex;
 mod system;
@@ -34,12 +45,19 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use audit::{AuditReport, Finding, FindingKind, Narrowest, audit};
+pub use audit::{AuditReport, Finding, FindingKind, Narrowest, Published, View, audit, contributor, insider};
+pub use cell_key::{CellKey, CellKeyReport, Keys, NoiseTable, Perturbed, perturb};
+pub use certificate::{
+    Certificate, CertificateError, CertificateReport, EquationKind, EquationName, Rules, TextError, certify,
+    public_text, verify,
+};
 pub use error::DisclosureError;
 pub use policy::{
     Attacker, Level, Phase, Policy, Preference, Progress, Reason, Requirement, Status, Summary, Weight, Zeros,
 };
 pub use primary::Target;
 pub use protect::{Protected, protect, protect_until, targets};
+pub use protection::{Protection, check_unmixed};
 pub use public::{Change, Evidence, PublicRate, PublicTable, Within, public_view};
+pub use rounding::{Aim, Relaxed, Rounded, Rounding, RoundingReport, promised, round};
 pub use table::{CellName, Dimension, Measure, MeasureKind, Node, Table};

@@ -156,7 +156,7 @@ impl Small<'_> {
         let movable = |index: usize| {
             if hidden[index] || !unknowns[index].printed { Movable::Free } else { Movable::No }
         };
-        self.local.witness(&Goal { sum: &[(figure, sign)], change }, &[usize::MAX], &movable)
+        self.local.witness(&Goal { sum: &[(figure, sign)], change }, &[usize::MAX], &[], &movable)
     }
 
     /// Adds a cut that a pattern violates which leaves the figure unprotected.

@@ -1,5 +1,7 @@
 //! What must be protected, how far, and what came of it.
 
+use super::primary_rules::MagnitudeRule;
+
 /// Whether empty cells are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Zeros {
@@ -71,6 +73,8 @@ pub struct Policy {
     pub zeros: Zeros,
     /// Protect groups in which nobody (0 %) or everybody (100 %) is counted by a measure.
     pub homogeneous: bool,
+    /// What makes the total of a magnitude sensitive, whatever the level.
+    pub magnitudes: Vec<MagnitudeRule>,
     /// What the search tries to keep.
     pub weight: Weight,
     /// Also keep the sums of hidden cells that a published total shows to be small from being computed, to the same
@@ -80,6 +84,8 @@ pub struct Policy {
     pub prefer_keeping: Vec<Preference>,
     /// Neighbourhoods that the search tries to do better in, after it has found a pattern.
     pub neighbourhoods: usize,
+    /// How long the search for a first pattern looks for cheap ways, by the shortest: 20 takes minutes on 20,000 cells.
+    pub effort: usize,
     /// The start of the search's random numbers: the same gives the same pattern on every machine.
     pub seed: u64,
     /// Refuse a pattern from which somebody who knows which cells are primary can compute one. Their view is reported
@@ -94,10 +100,12 @@ impl Default for Policy {
             level: Level::Full,
             zeros: Zeros::Hide,
             homogeneous: true,
+            magnitudes: Vec::new(),
             weight: Weight::Value,
             sums: true,
             prefer_keeping: Vec::new(),
             neighbourhoods: 200,
+            effort: 1,
             seed: 1,
             insider: false,
         }
@@ -105,7 +113,7 @@ impl Default for Policy {
 }
 
 /// What an attacker's interval of a figure must reach, in whole numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Requirement {
     /// The upper end is at least this.
     pub upper: i64,
@@ -115,7 +123,29 @@ pub struct Requirement {
     pub width: i64,
 }
 
+impl std::fmt::Debug for Requirement {
+    /// Shows nothing: the bounds are made of the figure.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Requirement(..)")
+    }
+}
+
 impl Requirement {
+    /// What asks for both.
+    pub fn and(self, other: Requirement) -> Requirement {
+        Requirement {
+            upper: self.upper.max(other.upper),
+            lower: self.lower.min(other.lower),
+            width: self.width.max(other.width),
+        }
+    }
+
+    /// The same in parts of a whole.
+    pub fn times(self, unit: i64) -> Requirement {
+        let times = |bound: i64| bound.saturating_mul(unit);
+        Requirement { upper: times(self.upper), lower: times(self.lower), width: times(self.width) }
+    }
+
     /// Whether an interval will do.
     pub fn is_met(&self, low: i64, high: i64) -> bool {
         high >= self.upper && low <= self.lower && high - low >= self.width
@@ -165,8 +195,16 @@ pub enum Reason {
     Complement,
     /// Nobody or everybody in the group.
     Homogeneous,
-    /// Too few people behind the count.
+    /// Too few people behind the figure.
     Contributors,
+    /// Too few organisations behind the figure.
+    Organisations,
+    /// A few of the largest have too large a share of the figure.
+    Dominance,
+    /// The figure gives an estimate of the largest contribution that is too close (p %).
+    Percent,
+    /// The same for who can estimate the small contributions beforehand (p/q).
+    PriorPosterior,
     /// An empty cell, where empty cells carry the mark of hidden ones.
     Zero,
 }

@@ -4,7 +4,8 @@
 //! A numerator or part is different once 0 % groups are protected: then every empty numerator of a group that is not
 //! empty is hidden as well, so a hidden numerator may be 0. A complement is never printed and may always be 0.
 
-use super::policy::{Policy, Reason, Status, Zeros};
+use super::policy::{Policy, Reason, Requirement, Status, Zeros};
+use super::primary_rules::MagnitudeRule;
 use super::system::{Release, Variable};
 use super::table::{MeasureKind, Table};
 
@@ -16,6 +17,8 @@ pub(super) struct Primary {
     pub(super) hidden: Vec<Option<Reason>>,
     /// The least value that a reader grants a variable that is hidden or never printed.
     pub(super) lower: Vec<i64>,
+    /// What the interval of a protected variable must reach, in the parts of [`Policy::unit`].
+    pub(super) required: Vec<Option<Requirement>>,
 }
 
 /// A figure of which the release knows that a reader must not learn it.
@@ -31,15 +34,24 @@ pub struct Target {
     pub cell: usize,
     /// Why.
     pub reason: Reason,
+    /// What the reader's interval must reach, in the parts of [`Policy::unit`].
+    pub requirement: Requirement,
 }
 
 /// Applies the rules.
 pub(super) fn apply(tables: &[Table], release: &Release, policy: &Policy) -> Primary {
     let count = release.variables.len();
-    let mut primary = Primary { protected: vec![None; count], hidden: vec![None; count], lower: vec![0; count] };
+    let mut primary = Primary {
+        protected: vec![None; count],
+        hidden: vec![None; count],
+        lower: vec![0; count],
+        required: vec![None; count],
+    };
     for (index, variable) in release.variables.iter().enumerate() {
         primary.lower[index] = lower(tables, variable, policy);
-        primary.protected[index] = reason(tables, variable, policy);
+        let found = judge(tables, variable, policy, primary.lower[index]);
+        primary.protected[index] = found.map(|(reason, _)| reason);
+        primary.required[index] = found.map(|(_, requirement)| requirement);
     }
     for (index, variable) in release.variables.iter().enumerate() {
         if variable.is_printed() {
@@ -62,15 +74,16 @@ pub(super) fn apply(tables: &[Table], release: &Release, policy: &Policy) -> Pri
 impl Primary {
     /// The protected figures, one place each.
     pub(super) fn targets(&self, release: &Release) -> Vec<Target> {
-        let with_reason = release.variables.iter().zip(&self.protected);
+        let with_reason = release.variables.iter().zip(&self.protected).zip(&self.required);
         with_reason
-            .filter_map(|(variable, reason)| reason.map(|reason| (variable.places[0], reason)))
-            .map(|(place, reason)| Target {
+            .filter_map(|((variable, &reason), &requirement)| Some((variable.places[0], reason?, requirement?)))
+            .map(|(place, reason, requirement)| Target {
                 table: place.table,
                 measure: place.measure,
                 of: place.of,
                 cell: place.cell,
                 reason,
+                requirement,
             })
             .collect()
     }
@@ -92,6 +105,25 @@ fn lower(tables: &[Table], variable: &Variable, policy: &Policy) -> i64 {
     i64::from(policy.zeros == Zeros::Print && variable.is_printed() && never_empty)
 }
 
+/// Why a variable must be protected and how far, over all its places.
+fn judge(tables: &[Table], variable: &Variable, policy: &Policy, least: i64) -> Option<(Reason, Requirement)> {
+    let place = variable.places[0];
+    if tables[place.table].measures[place.measure].kind == MeasureKind::Magnitude {
+        let cells = variable.places.iter().map(|place| &tables[place.table].contributions[place.measure][place.cell]);
+        let found = cells.filter_map(|cell| MagnitudeRule::judge(&policy.magnitudes, cell));
+        let both = |one: (Reason, Requirement), other: (Reason, Requirement)| (one.0, one.1.and(other.1));
+        return found.map(|found| (found.reason, found.requirement.times(policy.unit()))).reduce(both);
+    }
+    let minimums = variable.places.iter().filter_map(|place| Some(tables[place.table].minimums.as_ref()?[place.cell]));
+    let (value, least) = (variable.value * policy.unit(), least * policy.unit());
+    let Some(minimum_cell) = minimums.max() else {
+        return reason(tables, variable, policy).map(|reason| (reason, policy.requirement(value, least)));
+    };
+    // The minimum at the place itself holds there, be it larger or smaller than the policy's.
+    let own = Policy { minimum_cell, ..policy.clone() };
+    reason(tables, variable, &own).map(|reason| (reason, own.requirement(value, least)))
+}
+
 fn reason(tables: &[Table], variable: &Variable, policy: &Policy) -> Option<Reason> {
     let place = variable.places[0];
     let table = &tables[place.table];
@@ -99,7 +131,7 @@ fn reason(tables: &[Table], variable: &Variable, policy: &Policy) -> Option<Reas
     if policy.is_small(variable.value) {
         return Some(match (place.of, kind) {
             (Some(_), _) => Reason::Complement,
-            (None, MeasureKind::Count) => Reason::MinimumCell,
+            (None, MeasureKind::Count | MeasureKind::Magnitude) => Reason::MinimumCell,
             (None, _) => Reason::Numerator,
         });
     }

@@ -36,12 +36,14 @@ pub(super) struct Pattern {
 }
 
 /// How large a part of the system a linear program looks at, in unknowns: the first that gives a witness ends it.
-const SEARCH_SIZES: [usize; 5] = [120, 400, 1000, 4000, usize::MAX];
+const SEARCH_SIZES: [usize; 5] = [120, 400, 1200, 4000, usize::MAX];
+/// The same where neither these nor exchanges give one.
+const LAST_SIZES: [usize; 1] = [usize::MAX];
 /// The same when publishing again, and between neighbourhoods.
 const RELEASE_SIZES: [usize; 2] = [120, 400];
-/// The work, in unknowns of linear programs, after which exchanges are taken as they come: a bound on the time that is the
-/// same on every machine.
-const SEARCH_WORK: usize = 20_000_000;
+/// The work after which the search looks no further for cheaper witnesses in larger regions: a bound on the time that is
+/// the same on every machine.
+const SEARCH_WORK: usize = 700_000;
 /// Figures that may need a new witness for one cell to be published again.
 const RELEASE_FIGURES: usize = 400;
 /// Cells of a neighbourhood, at most.
@@ -141,7 +143,11 @@ impl Search<'_> {
         let mut unmet = Vec::new();
         for (done, &unknown) in order.iter().enumerate() {
             progress(Progress { phase: Phase::Search, done, total: order.len() });
-            let sizes: &[usize] = if self.local.work < SEARCH_WORK { &SEARCH_SIZES } else { &RELEASE_SIZES };
+            let sizes: &[usize] = match self.local.work / (SEARCH_WORK * self.policy.effort.max(1)) {
+                0 => &SEARCH_SIZES,
+                1 => &SEARCH_SIZES[..3],
+                _ => &RELEASE_SIZES,
+            };
             if !self.protect(unknown, None, sizes) && !self.protect(unknown, None, &SEARCH_SIZES) {
                 unmet.push(unknown);
             }
@@ -208,8 +214,13 @@ impl Search<'_> {
         // An exchange that hides nothing is taken as it is; any other is what is left when no program finds a witness.
         let exchanged = self.exchange.witness(system, goal, &movable).filter(|witness| self.local.holds(goal, witness));
         let free = exchanged.as_ref().is_some_and(|witness| cost(witness, &movable) <= 0.0);
-        let solved = if free { None } else { self.local.witness(goal, sizes, &movable) };
-        let Some(witness) = solved.or(exchanged) else { return false };
+        let seed: Vec<usize> = exchanged.iter().flatten().map(|&(unknown, _)| unknown).collect();
+        let solved = if free { None } else { self.local.witness(goal, sizes, &seed, &movable) };
+        let last = |local: &mut Local<'_>| match without {
+            None if sizes.len() > RELEASE_SIZES.len() => local.witness(goal, &LAST_SIZES, &[], &movable),
+            _ => None,
+        };
+        let Some(witness) = solved.or(exchanged).or_else(|| last(&mut self.local)) else { return false };
         self.keep(witness);
         true
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::DisclosureError;
+use super::primary_rules::Contributions;
 
 /// One category, or one total, of a dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ impl Dimension {
 pub enum MeasureKind {
     /// All units of the cell.
     Count,
+    /// A total of contributions, such as earnings or days, in fixed-point units.
+    Magnitude,
     /// The units of the measure `of` (its index) for which a condition holds; `of` is a count or another such measure.
     CountWhere {
         /// Index of the enclosing measure.
@@ -63,7 +66,7 @@ impl MeasureKind {
     /// Index of the enclosing measure.
     pub fn of(self) -> Option<usize> {
         match self {
-            MeasureKind::Count => None,
+            MeasureKind::Count | MeasureKind::Magnitude => None,
             MeasureKind::CountWhere { of } | MeasureKind::Part { of } => Some(of),
         }
     }
@@ -96,6 +99,11 @@ pub struct Table {
     pub values: Vec<Vec<i64>>,
     /// Distinct people behind each cell's count, by cell, where they can differ from the count.
     pub contributors: Option<Vec<u64>>,
+    /// By measure and cell, what stands behind each magnitude; empty for the other measures, or altogether where there is
+    /// no magnitude.
+    pub contributions: Vec<Vec<Contributions>>,
+    /// The minimum count by cell, where it is not the policy's everywhere.
+    pub minimums: Option<Vec<u64>>,
 }
 
 impl fmt::Debug for Table {
@@ -203,12 +211,41 @@ impl Table {
         if self.contributors.as_ref().is_some_and(|contributors| contributors.len() != cells) {
             return fault(format!("contributors need {cells} values"));
         }
+        if self.minimums.as_ref().is_some_and(|minimums| minimums.len() != cells) {
+            return fault(format!("minimums need {cells} values"));
+        }
+        if let Some(what) = self.contribution_fault() {
+            return fault(what);
+        }
         for (measure, values) in self.values.iter().enumerate() {
             if let Some(cell) = values.iter().position(|&value| !(0..=MAXIMUM_COUNT).contains(&value)) {
                 return fault(format!("{} is negative or too large", self.cell_name(measure, None, cell)));
             }
         }
         Ok(())
+    }
+}
+
+impl Table {
+    /// Each magnitude has the contributions of every cell, and they add up to its values.
+    fn contribution_fault(&self) -> Option<String> {
+        for (index, measure) in self.measures.iter().enumerate() {
+            let own = self.contributions.get(index).map_or(&[][..], Vec::as_slice);
+            if measure.kind != MeasureKind::Magnitude {
+                if own.is_empty() {
+                    continue;
+                }
+                return Some(format!("{} has contributions and is not a magnitude", measure.name));
+            }
+            if own.len() != self.values[index].len() {
+                return Some(format!("{} needs the contributions of every cell", measure.name));
+            }
+            let differs = own.iter().zip(&self.values[index]).position(|(own, &value)| own.sum() != value);
+            if let Some(cell) = differs {
+                return Some(format!("the contributions to {} do not add up to it", self.cell_name(index, None, cell)));
+            }
+        }
+        None
     }
 }
 

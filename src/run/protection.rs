@@ -181,6 +181,9 @@ fn reason(status: Status) -> &'static str {
         Status::Primary(Reason::Homogeneous) => "primary: nobody or everybody in the group",
         Status::Primary(Reason::Contributors) => "primary: fewer distinct people than the minimum",
         Status::Primary(Reason::Zero) => "primary: zero, hidden by policy",
+        Status::Primary(Reason::Organisations) => "primary: too few organisations",
+        Status::Primary(Reason::Dominance) => "primary: a few of the largest dominate",
+        Status::Primary(Reason::Percent | Reason::PriorPosterior) => "primary: too close to one contribution",
     }
 }
 

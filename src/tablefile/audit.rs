@@ -288,10 +288,10 @@ impl<'a> Look<'a> {
             }
             _ if figure == Figure::ABSENT => {}
             (FindingKind::Published, false) if count => report.printed_small += 1,
-            (FindingKind::Published | FindingKind::Subtraction { .. } | FindingKind::SingleValue, true)
-            | (FindingKind::Published, false) => report.printed_complements += 1,
+            (FindingKind::Published, false) => report.printed_complements += 1,
+            (kind, true) if kind.is_exact() => report.printed_complements += 1,
             (FindingKind::Subtraction { .. }, false) => {}
-            (FindingKind::SingleValue, false) => {
+            (kind, false) if kind.is_exact() => {
                 if figure == Figure::HIDDEN && known.value(place.view, place.measure, place.cell).is_none() {
                     report.bounds += 1;
                     self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Bounds, steps: 1 }));

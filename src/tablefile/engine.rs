@@ -52,7 +52,7 @@ pub(super) fn audit(group: &Group, tables: &[Loaded], policy: &Policy, progress:
     let own: Vec<PublicTable> =
         group.views.iter().enumerate().map(|(at, view)| public(at, view, group, tables)).collect();
     let none: Option<Evidence<'_>> = None;
-    match disclosure::audit(&own, policy, None, none, progress) {
+    match disclosure::audit(own[..].into(), policy, None, none, progress) {
         Ok(report) => Audited::Findings(report.findings),
         Err(DisclosureError::Contradiction { cell }) => Audited::Contradiction(*cell),
         Err(error) => Audited::Wrong(error),
@@ -115,6 +115,8 @@ fn whole(at: usize, view: &View, group: &Group, tables: &[Loaded]) -> Table {
         measures: table.measures.clone(),
         values: table.values.iter().map(|values| cells.iter().map(|cell| value(values, cell)).collect()).collect(),
         contributors: None,
+        contributions: Vec::new(),
+        minimums: None,
     }
 }
 

@@ -189,5 +189,8 @@ fn reason(status: Status) -> Option<&'static str> {
         Status::Primary(Reason::Complement) => Some("primary: complement under the minimum"),
         Status::Primary(Reason::Homogeneous) => Some("primary: nobody or everybody in the group"),
         Status::Primary(Reason::Contributors) => Some("primary: fewer distinct people than the minimum"),
+        Status::Primary(Reason::Organisations) => Some("primary: too few organisations"),
+        Status::Primary(Reason::Dominance) => Some("primary: a few of the largest dominate"),
+        Status::Primary(Reason::Percent | Reason::PriorPosterior) => Some("primary: too close to one contribution"),
     }
 }

@@ -57,6 +57,8 @@ async fn tabulate_inner(context: &SessionContext, spec: &TableSpec) -> Result<Ta
         measures: measures(&spec)?,
         values,
         contributors,
+        contributions: Vec::new(),
+        minimums: None,
     };
     let rows = groups.iter().map(|group| group.rows.unsigned_abs()).sum();
     Ok(Tabulation { spec, axes, table, rows })

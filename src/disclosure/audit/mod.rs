@@ -1,14 +1,31 @@
-//! The audit: what a reader of the published figures can compute.
-//!
-//! It shares no code with the search. It builds its own system from the public tables, puts in what is published,
-//! subtracts until nothing more falls, and bounds what is left by linear programs. Protection is believed only on
-//! whole-number solutions that are checked exactly against every equation; where neither a solution nor a bound
-//! decides, the figure counts as not protected.
-
+mod assign;
+mod attackers;
+mod bounds;
+mod chain;
+mod examine;
+mod figures;
+mod judge;
+mod open;
 mod program;
+mod prove;
 mod reader;
 mod report;
-mod unknowns;
+mod room;
+mod system;
+mod witness;
 
-pub use reader::audit;
-pub use report::{AuditReport, Finding, FindingKind, Narrowest};
+pub use attackers::{contributor, insider};
+pub use reader::{Published, audit};
+pub use report::{AuditReport, Finding, FindingKind, Narrowest, View};
+
+/// The parts of the machinery that make and check certificates.
+pub(in crate::disclosure) mod parts {
+    pub(in crate::disclosure) use super::assign::assign;
+    pub(in crate::disclosure) use super::bounds::{Bounds, Broken};
+    pub(in crate::disclosure) use super::examine::{EFFORT, contradiction};
+    pub(in crate::disclosure) use super::figures::{Extra, NONE, UNBOUNDED};
+    pub(in crate::disclosure) use super::open::Open;
+    pub(in crate::disclosure) use super::room::{Room, Shown};
+    pub(in crate::disclosure) use super::system::{Columns, Rule, System};
+    pub(in crate::disclosure) use super::witness::{Wants, search};
+}

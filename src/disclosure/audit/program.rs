@@ -1,264 +1,283 @@
-//! Linear programs over a part of the reader's system, and the exact check of what they propose.
+//! Linear programs over a part of the open system. What they propose is checked elsewhere, exactly.
 
-use std::collections::BTreeMap;
+use microlp::{ComparisonOp, Error, LinearExpr, OptimizationDirection, Problem, SolveOptions, Variable};
 
-use microlp::{ComparisonOp, Error, LinearExpr, OptimizationDirection, Problem, SolveOptions};
+use super::open::Open;
+use super::room::Move;
 
-use super::unknowns::Reader;
-use crate::disclosure::public::Change;
+/// Nodes of a whole-number program, so that it ends after the same work on every machine.
+const NODE_LIMIT: u64 = 2000;
 
-/// A reader's assignment for the unknowns, and what has been seen of each.
-pub(super) struct Room<'r, 'a> {
-    pub(super) reader: &'r Reader<'a>,
-    /// A whole-number assignment that fits everything published, by figure.
-    pub(super) base: Vec<i64>,
-    /// The least and the greatest value of each figure in any checked assignment.
-    pub(super) seen: Vec<(i64, i64)>,
-    pub(super) programs: usize,
-    /// Scratch: position in the region at hand.
-    position: Vec<usize>,
+/// Equations up to this width are taken into a ball whole.
+const NARROW: usize = 16;
+
+/// Variables near to one, and whether they are its whole component.
+pub(in crate::disclosure) struct Ball {
+    pub(in crate::disclosure) variables: Vec<u32>,
+    pub(in crate::disclosure) complete: bool,
+}
+
+/// Scratch of one thread.
+pub(in crate::disclosure) struct Balls {
+    stamp: u32,
+    mark: Vec<u32>,
+    position: Vec<u32>,
+    row_mark: Vec<u32>,
+    row_count: Vec<u32>,
 }
 
 /// What a program said.
-pub(super) enum Answer {
-    /// The objective's bound, with rounding on the safe side. A proven one only.
-    Bound(i64),
-    Infeasible,
-    /// The program was given up.
-    Unknown,
-}
-
-/// Unknowns that may change, and whether they are a whole component.
-pub(super) struct Part {
-    pub(super) figures: Vec<usize>,
-    pub(super) complete: bool,
-}
-
-const OUTSIDE: usize = usize::MAX;
-/// Nodes of a whole-number program, so that it ends after the same work on every machine.
-const NODE_LIMIT: u64 = 2000;
-/// How far an optimum in floating point is pushed out before it is rounded, against the reader.
-const SLACK: f64 = 1e-5;
-
-impl<'r, 'a> Room<'r, 'a> {
-    pub(super) fn new(reader: &'r Reader<'a>) -> Self {
-        let count = reader.figures.len();
-        let known = |figure: &super::unknowns::Figure| figure.known.unwrap_or(0);
-        let base: Vec<i64> = reader.figures.iter().map(known).collect();
-        let seen = base.iter().map(|&value| (value, value)).collect();
-        Room { reader, base, seen, programs: 0, position: vec![OUTSIDE; count] }
-    }
-
-    /// Takes a proposed assignment of a component as its base, if it fits exactly.
-    pub(super) fn adopt(&mut self, component: &[usize], value: impl Fn(usize) -> i64) -> bool {
-        let before: Vec<i64> = component.iter().map(|&figure| self.base[figure]).collect();
-        for &figure in component {
-            self.base[figure] = value(figure);
-        }
-        if self.fits(component, |_| 0) {
-            for &figure in component {
-                self.seen[figure] = (self.base[figure], self.base[figure]);
-            }
-            return true;
-        }
-        for (&figure, before) in component.iter().zip(before) {
-            self.base[figure] = before;
-        }
-        false
-    }
-
-    /// Whether base plus change keeps every sum and every lower bound, in whole numbers.
-    fn fits(&self, figures: &[usize], change: impl Fn(usize) -> i64) -> bool {
-        let reader = self.reader;
-        figures.iter().all(|&figure| {
-            let bound = self.base[figure] + change(figure) >= reader.figures[figure].lower;
-            bound
-                && reader.figures[figure].sums.iter().all(|&sum| {
-                    let (terms, rest) = reader.open_terms(sum);
-                    terms.iter().map(|&(other, sign)| sign * (self.base[other] + change(other))).sum::<i64>() == rest
-                })
-        })
-    }
-
-    /// The unknowns nearest to one, by shared sums.
-    pub(super) fn part(&self, centre: usize, size: usize) -> Part {
-        let mut seen = vec![false; self.reader.figures.len()];
-        seen[centre] = true;
-        let mut figures = vec![centre];
-        let mut next = 0;
-        while next < figures.len() && figures.len() < size {
-            for &sum in &self.reader.figures[figures[next]].sums {
-                for (other, _) in self.reader.open_terms(sum).0 {
-                    if !std::mem::replace(&mut seen[other], true) {
-                        figures.push(other);
-                    }
-                }
-            }
-            next += 1;
-        }
-        let complete = next == figures.len();
-        figures.sort_unstable();
-        Part { figures, complete }
-    }
-
-    /// The sums among some unknowns: the changes of their terms come to the right-hand side.
-    fn rows(&mut self, figures: &[usize], from_base: bool) -> Vec<(Vec<(usize, i64)>, i64)> {
-        for (position, &figure) in figures.iter().enumerate() {
-            self.position[figure] = position;
-        }
-        let mut sums: Vec<usize> =
-            figures.iter().flat_map(|&figure| self.reader.figures[figure].sums.iter().copied()).collect();
-        sums.sort_unstable();
-        sums.dedup();
-        let rows = sums
-            .into_iter()
-            .map(|sum| {
-                let (terms, rest) = self.reader.open_terms(sum);
-                let inside = terms.into_iter().map(|(figure, sign)| (self.position[figure], sign));
-                (inside.filter(|&(position, _)| position != OUTSIDE).collect(), if from_base { 0 } else { rest })
-            })
-            .collect();
-        for &figure in figures {
-            self.position[figure] = OUTSIDE;
-        }
-        rows
-    }
-
-    /// Finds any whole-number assignment of a component and makes it the base.
-    pub(super) fn found(&mut self, component: &[usize]) -> Answer {
-        let rows = self.rows(component, false);
-        let lower = |&figure: &usize| self.reader.figures[figure].lower as f64;
-        let bounds: Vec<(f64, f64)> = component.iter().map(|figure| (lower(figure), f64::INFINITY)).collect();
-        for whole in [false, true] {
-            self.programs += 1;
-            match run(&rows, &bounds, &[], whole) {
-                Outcome::Solved { values, .. } => {
-                    let place = |figure: usize| component.binary_search(&figure).map_or(0, |position| values[position]);
-                    if self.adopt(component, place) {
-                        return Answer::Bound(0);
-                    }
-                }
-                Outcome::Infeasible => return Answer::Infeasible,
-                Outcome::Failed => {}
-            }
-        }
-        Answer::Unknown
-    }
-
-    /// Moves figures as far in the wanted directions as the part allows: each goal is a figure and the change that
-    /// would do. Whatever comes out in whole numbers and fits is kept for every figure. The bound is that of the
-    /// goals' sum.
-    pub(super) fn stretch(&mut self, part: &Part, goals: &[(usize, i64)], whole: bool) -> Answer {
-        let figures = &part.figures;
-        let rows = self.rows(figures, true);
-        let mut bounds: Vec<(f64, f64)> = figures
-            .iter()
-            .map(|&figure| ((self.reader.figures[figure].lower - self.base[figure]) as f64, f64::INFINITY))
-            .collect();
-        let mut objective = Vec::new();
-        for &(figure, change) in goals {
-            let Ok(position) = figures.binary_search(&figure) else { continue };
-            objective.push((position, change.signum() as f64));
-            if change > 0 {
-                bounds[position].1 = change as f64;
-            }
-        }
-        self.programs += 1;
-        match run(&rows, &bounds, &objective, whole) {
-            Outcome::Solved { values, objective, proven } => {
-                self.learn(figures, &values);
-                if proven { Answer::Bound((objective + SLACK).floor() as i64) } else { Answer::Unknown }
-            }
-            Outcome::Infeasible => Answer::Infeasible,
-            Outcome::Failed => Answer::Unknown,
-        }
-    }
-
-    /// Looks at proposed changes of a component's base; those that fit exactly count.
-    pub(super) fn consider(&mut self, component: &[usize], proposals: &[Vec<Change>]) {
-        let reader = self.reader;
-        for proposal in proposals {
-            let mut printed: BTreeMap<usize, i64> = BTreeMap::new();
-            for change in proposal {
-                let figures = reader.at.get(change.table).and_then(|at| at.get(&(change.measure, None)));
-                if let Some(&figure) = figures.and_then(|figures| figures.get(change.cell)) {
-                    printed.insert(figure, change.by);
-                }
-            }
-            // What is not printed follows: whole = measure + complement.
-            let mut all = printed.clone();
-            for sum in printed.keys().flat_map(|&figure| &reader.figures[figure].sums) {
-                let sum = &reader.sums[*sum];
-                if let Some(&complement) = sum.pieces.iter().find(|&&piece| reader.figures[piece].place.2.is_some()) {
-                    let by = |figure: &usize| printed.get(figure).copied().unwrap_or(0);
-                    all.insert(complement, by(&sum.whole) - sum.pieces.iter().map(by).sum::<i64>());
-                }
-            }
-            all.retain(|figure, by| *by != 0 && component.binary_search(figure).is_ok());
-            let (figures, values): (Vec<usize>, Vec<i64>) = all.into_iter().unzip();
-            self.learn(&figures, &values);
-        }
-    }
-
-    /// Keeps what a proposed change shows, if it fits exactly.
-    fn learn(&mut self, figures: &[usize], values: &[i64]) {
-        let moved: Vec<(usize, i64)> =
-            figures.iter().copied().zip(values.iter().copied()).filter(|&(_, change)| change != 0).collect();
-        let change = |figure: usize| moved.binary_search_by_key(&figure, |&(f, _)| f).map_or(0, |at| moved[at].1);
-        let touched: Vec<usize> = moved.iter().map(|&(figure, _)| figure).collect();
-        if self.fits(&touched, change) {
-            for &(figure, change) in &moved {
-                let value = self.base[figure] + change;
-                let (low, high) = self.seen[figure];
-                self.seen[figure] = (low.min(value), high.max(value));
-            }
-        }
-    }
-}
-
-enum Outcome {
-    /// Rounded values, the objective, and whether it is the proven optimum.
+#[derive(Debug)]
+pub(in crate::disclosure) enum Answer {
+    /// The change of each variable, rounded, and the objective.
     Solved {
-        values: Vec<i64>,
+        change: Move,
         objective: f64,
         proven: bool,
     },
     Infeasible,
+    /// The program was given up.
     Failed,
 }
 
-/// Maximises the objective.
-fn run(rows: &[(Vec<(usize, i64)>, i64)], bounds: &[(f64, f64)], objective: &[(usize, f64)], whole: bool) -> Outcome {
-    let mut problem = Problem::new(OptimizationDirection::Maximize);
-    let mut costs = vec![0.0; bounds.len()];
-    for &(position, cost) in objective {
-        costs[position] = cost;
-    }
-    let columns: Vec<_> = (costs.iter().zip(bounds))
-        .map(|(&cost, &(low, high))| match whole {
-            // Casts saturate; larger moves than that decide nothing.
-            true => problem.add_integer_var(cost, (low as i32, high as i32)),
-            false => problem.add_var(cost, (low, high)),
-        })
-        .collect();
-    for (terms, rest) in rows {
-        let mut sum = LinearExpr::empty();
-        for &(position, sign) in terms {
-            sum.add(columns[position], sign as f64);
+/// A row of a program: terms by position, and what they come to.
+type Row = (Vec<(u32, i64)>, i64);
+
+impl Balls {
+    pub(in crate::disclosure) fn new(open: &Open) -> Self {
+        let (variables, rows) = (open.len(), open.equations.len());
+        Balls {
+            stamp: 0,
+            mark: vec![0; variables],
+            position: vec![0; variables],
+            row_mark: vec![0; rows],
+            row_count: vec![0; rows],
         }
-        problem.add_constraint(sum, ComparisonOp::Eq, *rest as f64);
+    }
+
+    /// The variables nearest to some, by shared equations; of a wide equation those with the largest values first.
+    pub(in crate::disclosure) fn around(
+        &mut self,
+        open: &Open,
+        values: &[i64],
+        centres: &[u32],
+        (size, fan): (usize, usize),
+    ) -> Ball {
+        self.stamp += 1;
+        let mut variables = Vec::with_capacity(size.min(open.len()));
+        for &centre in centres {
+            self.mark[centre as usize] = self.stamp;
+            variables.push(centre);
+        }
+        let (mut next, mut cut) = (0, false);
+        while next < variables.len() {
+            let mut rows: Vec<usize> = open.columns.of(variables[next] as usize).map(|(row, _)| row).collect();
+            rows.sort_by_key(|&row| (open.equations.width(row), row));
+            for row in rows {
+                if self.row_mark[row] == self.stamp {
+                    continue;
+                }
+                let fresh = |balls: &Balls, variable: u32| balls.mark[variable as usize] != balls.stamp;
+                let terms = open.equations.row_terms(row);
+                let mut near: Vec<u32> = terms.iter().copied().filter(|&term| fresh(self, term)).collect();
+                let room = size.saturating_sub(variables.len());
+                let fan = if terms.len() <= NARROW { NARROW } else { fan };
+                let take = if size == usize::MAX { near.len() } else { room.min(fan) };
+                if near.len() > take {
+                    let slack = |variable: u32| values[variable as usize] - open.lower[variable as usize];
+                    near.sort_by_key(|&variable| (std::cmp::Reverse(slack(variable)), variable));
+                    near.truncate(take);
+                    cut = true;
+                } else {
+                    self.row_mark[row] = self.stamp;
+                }
+                for variable in near {
+                    self.mark[variable as usize] = self.stamp;
+                    variables.push(variable);
+                }
+            }
+            next += 1;
+            if variables.len() >= size {
+                cut |= next < variables.len();
+                break;
+            }
+        }
+        variables.sort_unstable();
+        let complete = !cut && variables.len() < size;
+        Ball { variables, complete }
+    }
+
+    /// Leaves out variables that are alone in an equation: the others stay as they are, so these must.
+    fn peel(&mut self, open: &Open, variables: &mut Vec<u32>, may_lack: &dyn Fn(usize) -> bool) {
+        self.stamp += 1;
+        for &variable in variables.iter() {
+            for (row, _) in open.columns.of(variable as usize) {
+                if self.row_mark[row] != self.stamp {
+                    self.row_mark[row] = self.stamp;
+                    self.row_count[row] = 0;
+                }
+                self.row_count[row] += 1;
+            }
+        }
+        let alone = |balls: &Balls, variable: u32| {
+            open.columns.of(variable as usize).any(|(row, _)| balls.row_count[row] == 1 && !may_lack(row))
+        };
+        loop {
+            let before = variables.len();
+            let mut kept = Vec::with_capacity(before);
+            for &variable in variables.iter() {
+                if alone(self, variable) {
+                    for (row, _) in open.columns.of(variable as usize) {
+                        self.row_count[row] -= 1;
+                    }
+                } else {
+                    kept.push(variable);
+                }
+            }
+            *variables = kept;
+            if variables.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// The equations that touch some variables, in positions.
+    fn rows(&mut self, open: &Open, variables: &[u32], lack: &dyn Fn(usize) -> i64) -> (Vec<Row>, Vec<u32>) {
+        self.stamp += 1;
+        for (position, &variable) in variables.iter().enumerate() {
+            self.mark[variable as usize] = self.stamp;
+            self.position[variable as usize] = position as u32;
+        }
+        let mut touched = Vec::new();
+        for &variable in variables {
+            for (row, _) in open.columns.of(variable as usize) {
+                if self.row_mark[row] != self.stamp {
+                    self.row_mark[row] = self.stamp;
+                    self.row_count[row] = touched.len() as u32;
+                    touched.push(row as u32);
+                }
+            }
+        }
+        let mut rows: Vec<Row> = touched.iter().map(|&row| (Vec::new(), lack(row as usize))).collect();
+        for (position, &variable) in variables.iter().enumerate() {
+            for (row, c) in open.columns.of(variable as usize) {
+                rows[self.row_count[row] as usize].0.push((position as u32, c));
+            }
+        }
+        (rows, touched)
+    }
+
+    /// Moves some variables of a ball as far in the wanted directions as it allows, each no further than wanted.
+    pub(in crate::disclosure) fn stretch(
+        &mut self,
+        open: &Open,
+        values: &[i64],
+        ball: &Ball,
+        goals: &[(u32, i64)],
+        whole: bool,
+    ) -> Answer {
+        let mut variables = ball.variables.clone();
+        self.peel(open, &mut variables, &|_| false);
+        let bounds = |variable: u32| {
+            let variable = variable as usize;
+            (open.lower[variable] - values[variable], open.upper[variable] - values[variable])
+        };
+        let mut columns: Vec<(i64, i64, f64)> =
+            variables.iter().map(|&variable| (bounds(variable).0, bounds(variable).1, 0.0)).collect();
+        let mut any = false;
+        for &(variable, by) in goals {
+            let Ok(position) = variables.binary_search(&variable) else { continue };
+            any = true;
+            let column = &mut columns[position];
+            match by > 0 {
+                true => *column = (column.0, column.1.min(by), 1.0),
+                false => *column = (column.0.max(by), column.1, -1.0),
+            }
+        }
+        if !any {
+            return Answer::Solved { change: Vec::new(), objective: 0.0, proven: ball.complete };
+        }
+        let (rows, _) = self.rows(open, &variables, &|_| 0);
+        run(&rows, &columns, &[], &variables, whole)
+    }
+
+    /// Changes that leave a ball's equations lacking nothing.
+    pub(in crate::disclosure) fn fit(
+        &mut self,
+        open: &Open,
+        values: &[i64],
+        ball: &Ball,
+        lack: &dyn Fn(usize) -> i64,
+    ) -> Answer {
+        let bounds = |&variable: &u32| {
+            let variable = variable as usize;
+            (open.lower[variable] - values[variable], open.upper[variable] - values[variable], 0.0)
+        };
+        let columns: Vec<(i64, i64, f64)> = ball.variables.iter().map(bounds).collect();
+        let (rows, _) = self.rows(open, &ball.variables, lack);
+        run(&rows, &columns, &[], &ball.variables, true)
+    }
+
+    /// Changes within a ball that leave its equations lacking least, none more than before.
+    pub(in crate::disclosure) fn mend(
+        &mut self,
+        open: &Open,
+        values: &[i64],
+        ball: &Ball,
+        lack: &dyn Fn(usize) -> i64,
+        whole: bool,
+    ) -> Answer {
+        let mut variables = ball.variables.clone();
+        self.peel(open, &mut variables, &|row| lack(row) != 0);
+        let columns: Vec<(i64, i64, f64)> = (variables.iter())
+            .map(|&variable| {
+                let variable = variable as usize;
+                (open.lower[variable] - values[variable], open.upper[variable] - values[variable], 0.0)
+            })
+            .collect();
+        let (rows, touched) = self.rows(open, &variables, lack);
+        let lacking: Vec<(usize, i64)> =
+            touched.iter().enumerate().map(|(at, &row)| (at, lack(row as usize))).filter(|&(_, l)| l != 0).collect();
+        run(&rows, &columns, &lacking, &variables, whole)
+    }
+}
+
+/// Maximises the columns' costs; each row in `lacking` may keep a part of what it lacks, at a price.
+fn run(rows: &[Row], columns: &[(i64, i64, f64)], lacking: &[(usize, i64)], variables: &[u32], whole: bool) -> Answer {
+    let mut problem = Problem::new(OptimizationDirection::Maximize);
+    let finite = |bound: i64| if bound.abs() >= 1 << 50 { f64::INFINITY.copysign(bound as f64) } else { bound as f64 };
+    let mut add = |low: i64, high: i64, cost: f64| match whole {
+        // Casts saturate; larger moves than that decide nothing.
+        true => problem.add_integer_var(cost, (low.max(-1_000_000_000) as i32, high.min(1_000_000_000) as i32)),
+        false => problem.add_var(cost, (finite(low), finite(high))),
+    };
+    let placed: Vec<Variable> = columns.iter().map(|&(low, high, cost)| add(low, high, cost)).collect();
+    let mut slacks: Vec<Option<Variable>> = vec![None; rows.len()];
+    for &(row, lack) in lacking {
+        // Terms plus slack come to the lack, the slack between it and nothing.
+        slacks[row] = Some(add(lack.min(0), lack.max(0), -(lack.signum() as f64)));
+    }
+    for ((terms, lack), slack) in rows.iter().zip(&slacks) {
+        let mut sum = LinearExpr::empty();
+        for &(position, c) in terms {
+            sum.add(placed[position as usize], c as f64);
+        }
+        if let Some(slack) = slack {
+            sum.add(*slack, 1.0);
+        }
+        problem.add_constraint(sum, ComparisonOp::Eq, *lack as f64);
     }
     let mut options = SolveOptions::default();
     options.node_limit = Some(NODE_LIMIT);
     match problem.solve_with(options) {
-        Err(Error::Infeasible) => Outcome::Infeasible,
-        Err(_) => Outcome::Failed,
+        Err(Error::Infeasible) => Answer::Infeasible,
+        Err(_) => Answer::Failed,
         Ok(outcome) => {
             let proven = outcome.is_optimal();
-            outcome.into_solution().map_or(Outcome::Failed, |solution| Outcome::Solved {
-                values: columns.iter().map(|&column| solution.var_value(column).round() as i64).collect(),
-                objective: solution.objective(),
-                proven,
+            outcome.into_solution().map_or(Answer::Failed, |solution| {
+                let values = placed.iter().map(|&column| solution.var_value(column).round() as i64);
+                let change = variables.iter().copied().zip(values).filter(|&(_, by)| by != 0).collect();
+                Answer::Solved { change, objective: solution.objective(), proven }
             })
         }
     }

@@ -1,36 +1,59 @@
-//! The audit itself: each figure that must be protected, seen by the reader.
+//! The audit itself: each figure that must be protected, seen by each attacker.
 
-use std::collections::BTreeMap;
-
-use super::program::{Answer, Part, Room};
-use super::report::{AuditReport, Finding, FindingKind, Narrowest};
-use super::unknowns::Reader;
+use super::examine::{Outcome, Question, examine};
+use super::report::{AuditReport, Finding, FindingKind, Narrowest, View};
+use super::system::System;
 use crate::disclosure::error::DisclosureError;
-use crate::disclosure::policy::{Level, Phase, Policy, Progress};
+use crate::disclosure::policy::{Attacker, Phase, Policy, Progress};
 use crate::disclosure::primary::Target;
-use crate::disclosure::public::{Evidence, PublicTable};
-use crate::disclosure::table::{MeasureKind, Table};
+use crate::disclosure::public::{Evidence, PublicTable, Within};
+use crate::disclosure::table::Table;
 
-/// Sizes of the parts of the system that are tried before the whole, in unknowns.
-const SIZES: [usize; 3] = [60, 250, 1000];
+/// What would be public.
+#[derive(Clone, Copy, Debug)]
+pub struct Published<'a> {
+    /// The tables of the release.
+    pub tables: &'a [PublicTable],
+    /// Earlier releases of the population, and tables that are public elsewhere.
+    pub others: &'a [PublicTable],
+    /// Which universes contain which.
+    pub links: &'a [Within],
+}
 
-/// Takes the reader's view of published tables and says what it gives away.
+impl<'a> From<&'a [PublicTable]> for Published<'a> {
+    fn from(tables: &'a [PublicTable]) -> Self {
+        Published { tables, others: &[], links: &[] }
+    }
+}
+
+/// Takes an attacker's view of published tables and says what they give away.
 ///
-/// `targets` are the figures that must be protected, which the release knows; each must meet the policy's level.
-/// Without them every hidden figure is examined, and one is reported when it can only be one small value, or only be
-/// nobody or everybody of a group. In both cases every figure that can be subtracted is checked, and every sum of hidden
-/// figures that a published total shows. `evidence` proposes tables that fit the published figures: each is checked
+/// `published` is all that would be public. `targets` are the figures that must be protected, which the release knows;
+/// each must meet the policy's level. Without them every hidden figure is examined, and one is a finding when its interval
+/// is narrower than the level asks and holds small counts only, or only nobody or everybody of a group; where it depends on
+/// the true value whether anybody is given away, the figure counts as [`AuditReport::doubtful`]. In both cases every
+/// figure that can be subtracted, bounded or read elsewhere is checked, and every sum of hidden figures that a published
+/// total shows, with what is settled put in. `evidence` proposes tables that fit the published figures: each is checked
 /// exactly, none is believed, and what they do not show is searched for as if there were none.
 ///
+/// With other publications the attacker is the archivist; what already falls to the reader of the release alone says so.
+///
+/// # Method
+/// Subtraction and bounds to a fixed point, in integers; a whole-number table that fits, found from the public figures;
+/// other such tables that lean one way or the other, and small changes of them, until each figure has been seen to move
+/// as far as the level asks; for what is left, bounds that combinations of totals prove, then integer programs.
+///
 /// # Guarantees
-/// When the report has passed: for each target there are whole tables, not negative, at least 1 where the policy's
-/// zeros say so, each agreeing with every published figure and every total, that move the target over the range that
-/// the policy asks. Rates of two published counts add nothing, and no other rate may be published.
+/// When the report has passed: for each target there are whole tables, not negative, at least 1 where the policy's zeros
+/// say so, each agreeing with every published figure, rate and total, and with the other publications, that move the
+/// target over the range that the policy asks.
 ///
 /// # Does not protect against
-/// A reader who knows more than the tables: other releases, a contributor's own value, which hidden cells are primary,
-/// or the way the search chooses among patterns. Sums are examined one equation at a time; at the level `full` no
-/// combination of equations can show a small sum, since each of its terms would be bounded by it.
+/// A reader who knows more than what is given here: their own group ([`contributor`](super::contributor)), which hidden
+/// cells are primary ([`insider`](super::insider)), other publications, or the way the search chooses among patterns. Sums
+/// are examined one equation at a time; at the level `full` no combination of equations can show a small sum, since each
+/// of its terms would be bounded by it. At the level `percent` the figure is that of the evidence's table, or else of the
+/// audit's own, which is not the true one.
 ///
 /// # Reference
 /// M. Fischetti and J. J. Salazar, "Solving the cell suppression problem on tabular data with linear constraints",
@@ -40,296 +63,109 @@ const SIZES: [usize; 3] = [60, 250, 1000];
 /// # Errors
 /// Public tables that are malformed or contradict each other. Findings are no error: see [`AuditReport::passed`].
 pub fn audit(
-    public: &[PublicTable],
+    published: Published<'_>,
     policy: &Policy,
     targets: Option<&[Target]>,
     evidence: Option<Evidence<'_>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AuditReport, DisclosureError> {
-    let mut reader = Reader::new(public, policy)?;
-    let hidden = reader.figures.iter().filter(|figure| figure.known.is_none()).count();
-    reader.subtract()?;
-    let (wanted, findings, every) = (BTreeMap::new(), BTreeMap::new(), targets.is_none());
-    let mut audit = Audit { reader: &reader, policy, wanted, findings, protected: 0, every };
-    let (sums, small_sums) = audit.sums();
-    audit.known(targets);
-    let components = reader.components();
-    let mut room = Room::new(&reader);
-    let total = audit.wanted.len();
-    let mut done = 0;
-    for component in &components {
-        let own: Vec<usize> = component.iter().copied().filter(|figure| audit.wanted.contains_key(figure)).collect();
-        if own.is_empty() {
-            continue;
-        }
-        if !audit.anchor(&mut room, component, evidence)? {
-            audit.findings.extend(own.iter().map(|&figure| (figure, FindingKind::Undecided)));
-            continue;
-        }
-        room.consider(component, evidence.map_or(&[], |evidence| evidence.changes));
-        if component.len() <= SIZES[1] {
-            audit.raise_together(&mut room, component, &own);
-        }
-        for &figure in &own {
-            progress(Progress { phase: Phase::Audit, done, total });
-            done += 1;
-            audit.examine(&mut room, figure);
-        }
+    if policy.unit() > 1 {
+        return in_parts(published, policy, targets, evidence, progress);
     }
-    let mut report = audit.report(small_sums);
-    report.sums = sums;
-    report.hidden = hidden;
-    report.components = components.len();
-    report.linear_programs = room.programs;
+    examined(published, policy, targets, evidence, progress)
+}
+
+/// The same for an attacker who does not know that counts are whole: in parts of a unit, so that a fraction is a whole
+/// number of parts.
+fn in_parts(
+    published: Published<'_>,
+    policy: &Policy,
+    targets: Option<&[Target]>,
+    evidence: Option<Evidence<'_>>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<AuditReport, DisclosureError> {
+    let unit = policy.unit();
+    let divided = |tables: &[PublicTable]| {
+        let mut tables = tables.to_vec();
+        let values = tables.iter_mut().flat_map(|table| table.values.iter_mut().flatten().flatten());
+        values.for_each(|value| *value = value.saturating_mul(unit));
+        tables
+    };
+    let (tables, others) = (divided(published.tables), divided(published.others));
+    let whole: Vec<Table> = evidence.map_or_else(Vec::new, |evidence| {
+        let mut whole = evidence.tables.to_vec();
+        whole.iter_mut().flat_map(|table| table.values.iter_mut().flatten()).for_each(|value| *value *= unit);
+        whole
+    });
+    let evidence = evidence.map(|evidence| Evidence { tables: &whole, changes: evidence.changes });
+    let minimum_cell = policy.minimum_cell.saturating_mul(unit.unsigned_abs());
+    let policy = Policy { minimum_cell, ..policy.clone() };
+    examined(
+        Published { tables: &tables, others: &others, links: published.links },
+        &policy,
+        targets,
+        evidence,
+        progress,
+    )
+}
+
+fn examined(
+    published: Published<'_>,
+    policy: &Policy,
+    targets: Option<&[Target]>,
+    evidence: Option<Evidence<'_>>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<AuditReport, DisclosureError> {
+    let alone = published.others.is_empty() && published.links.is_empty();
+    let attacker = if alone { Attacker::Reader } else { Attacker::Archivist };
+    let mut step = |done, total| progress(Progress { phase: Phase::Audit, done, total });
+    let system = System::new(published.tables, published.others, published.links, policy)?;
+    let question = Question { policy, attacker, targets, evidence };
+    let outcome = examine(&system, system.bounds(policy.unit()), question, &mut step)?;
+    let mut report = report(&system, outcome, attacker);
+    if !alone {
+        let reader = examined(published.tables.into(), policy, targets, evidence, progress)?;
+        for finding in &mut report.findings {
+            // What an archivist can do a reader may do by other means, or more narrowly.
+            if reader.findings.iter().any(|other| other.cell == finding.cell && same_kind(&other.kind, &finding.kind)) {
+                finding.attacker = Attacker::Reader;
+            }
+        }
+        report.attackers.splice(0..0, reader.attackers);
+    }
     Ok(report)
 }
 
-struct Audit<'r, 'a> {
-    reader: &'r Reader<'a>,
-    policy: &'r Policy,
-    /// Unknown figures to examine, with the level that each must meet.
-    wanted: BTreeMap<usize, Level>,
-    findings: BTreeMap<usize, FindingKind>,
-    protected: usize,
-    /// No targets: every hidden figure is examined, and only one that gives somebody away is a finding.
-    every: bool,
+/// Whether both are sums, or neither.
+fn same_kind(one: &FindingKind, other: &FindingKind) -> bool {
+    let is_sum = |kind: &FindingKind| matches!(kind, FindingKind::SmallSum { .. });
+    is_sum(one) == is_sum(other)
 }
 
-impl Audit<'_, '_> {
-    /// Checks the sums that published and subtracted figures imply.
-    fn sums(&self) -> (usize, Vec<Finding>) {
-        let mut count = 0;
-        let mut findings = Vec::new();
-        for (index, sum) in self.reader.sums.iter().enumerate() {
-            let (terms, rest) = self.reader.open_terms(index);
-            let one_sign = terms.iter().all(|&(_, sign)| sign > 0) || terms.iter().all(|&(_, sign)| sign < 0);
-            if terms.len() < 2 || !one_sign {
-                continue;
-            }
-            count += 1;
-            if self.policy.is_small(rest.abs()) {
-                let kind = FindingKind::SmallSum { figures: terms.len() };
-                findings.push(Finding { cell: self.reader.name(sum.whole), kind });
-            }
-        }
-        (count, findings)
-    }
-
-    /// Judges the figures that are published or subtracted, and sorts out those to examine.
-    fn known(&mut self, targets: Option<&[Target]>) {
-        for figure in 0..self.reader.figures.len() {
-            match self.reader.figures[figure].known {
-                Some(value) if self.is_harmful(figure, value, |other| self.reader.figures[other].known) => {
-                    self.fallen(figure);
-                }
-                None if targets.is_none() => {
-                    self.wanted.insert(figure, Level::Exact);
-                }
-                _ => {}
-            }
-        }
-        for target in targets.unwrap_or_default() {
-            let figures = self.reader.at.get(target.table).and_then(|at| at.get(&(target.measure, target.of)));
-            let Some(&figure) = figures.and_then(|figures| figures.get(target.cell)) else { continue };
-            if self.reader.figures[figure].known.is_some() {
-                self.fallen(figure);
-            } else {
-                self.wanted.insert(figure, self.policy.level);
-            }
-        }
-    }
-
-    fn fallen(&mut self, figure: usize) {
-        let kind = match self.reader.figures[figure].from {
-            None => FindingKind::Published,
-            Some(_) => FindingKind::Subtraction { totals: self.reader.derivation(figure) },
-        };
-        self.findings.insert(figure, kind);
-    }
-
-    /// Whether a value, if a reader knows it, is a small group, or nobody or everybody of one.
-    fn is_harmful(&self, figure: usize, value: i64, known: impl Fn(usize) -> Option<i64>) -> bool {
-        if self.policy.is_small(value) {
-            return true;
-        }
-        if !self.policy.homogeneous || value != 0 {
-            return false;
-        }
-        let (table, measure, of, cell) = self.reader.figures[figure].place;
-        let mut wholes = Vec::new();
-        let mut at = measure;
-        let measures = &self.reader.tables[table].measures;
-        while let MeasureKind::CountWhere { of } | MeasureKind::Part { of } = measures[at].kind {
-            wholes.push(of);
-            at = of;
-            if wholes.len() > measures.len() {
-                break;
-            }
-        }
-        let wholes = of.map_or(wholes, |of| vec![of]);
-        wholes.into_iter().any(|whole| {
-            let figure = self.reader.at[table][&(whole, None)][cell];
-            known(figure).unwrap_or(self.reader.figures[figure].lower) > 0
-        })
-    }
-
-    /// Gives a component an assignment that fits: the one proposed, or one that is found.
-    fn anchor(
-        &self,
-        room: &mut Room<'_, '_>,
-        component: &[usize],
-        evidence: Option<Evidence<'_>>,
-    ) -> Result<bool, DisclosureError> {
-        if evidence.is_some_and(|evidence| room.adopt(component, |figure| self.proposed(evidence.tables, figure))) {
-            return Ok(true);
-        }
-        match room.found(component) {
-            Answer::Bound(_) => Ok(true),
-            Answer::Unknown => Ok(false),
-            Answer::Infeasible => {
-                Err(DisclosureError::Contradiction { cell: Box::new(self.reader.name(component[0])) })
-            }
-        }
-    }
-
-    /// A proposed table's value of a figure; a misshapen table gives what the exact check refuses.
-    fn proposed(&self, tables: &[Table], figure: usize) -> i64 {
-        let (table, measure, of, cell) = self.reader.figures[figure].place;
-        let value = |measure: usize| {
-            let values = tables.get(table).and_then(|table| table.values.get(measure));
-            values.and_then(|values| values.get(cell)).copied().unwrap_or(-1)
-        };
-        of.map_or_else(|| value(measure), |of| value(of) - value(measure))
-    }
-
-    fn is_met(&self, level: Level, (low, high): (i64, i64)) -> bool {
-        let minimum = self.policy.minimum();
-        match level {
-            Level::Exact => high > low,
-            Level::Interval(width) => high.abs_diff(low) >= width,
-            Level::Percent(_) => high > low,
-            Level::Full => high >= minimum && high - low >= minimum - 1,
-        }
-    }
-
-    /// The upward change that meets the level by itself.
-    fn enough(&self, room: &Room<'_, '_>, figure: usize) -> i64 {
-        let (low, _) = room.seen[figure];
-        let minimum = self.policy.minimum();
-        let high = match self.wanted.get(&figure) {
-            Some(Level::Interval(width)) => low + i64::try_from(*width).unwrap_or(i64::MAX / 4),
-            Some(Level::Full) => minimum.max(low + minimum - 1),
-            Some(Level::Exact | Level::Percent(_)) | None => low + 1,
-        };
-        high - room.base[figure]
-    }
-
-    /// The figures of a part that are not yet shown to be protected, with the change that would do.
-    fn goals(&self, room: &Room<'_, '_>, part: &Part) -> Vec<(usize, i64)> {
-        let open = |figure: usize| {
-            let level = *self.wanted.get(&figure)?;
-            (!self.is_met(level, room.seen[figure])).then(|| (figure, self.enough(room, figure).max(1)))
-        };
-        part.figures.iter().filter_map(|&figure| open(figure)).collect()
-    }
-
-    fn raise_together(&self, room: &mut Room<'_, '_>, component: &[usize], own: &[usize]) {
-        let part = Part { figures: component.to_vec(), complete: true };
-        let goals = self.goals(room, &part);
-        if goals.is_empty() {
-            return;
-        }
-        room.stretch(&part, &goals, false);
-        let down: Vec<(usize, i64)> = own.iter().map(|&figure| (figure, -1)).collect();
-        room.stretch(&part, &down, false);
-    }
-
-    fn examine(&mut self, room: &mut Room<'_, '_>, figure: usize) {
-        let level = self.wanted[&figure];
-        for size in SIZES {
-            if self.is_met(level, room.seen[figure]) {
-                break;
-            }
-            let part = room.part(figure, size);
-            if part.complete {
-                break;
-            }
-            let goals = self.goals(room, &part);
-            room.stretch(&part, &goals, false);
-        }
-        let kind = if self.is_met(level, room.seen[figure]) { None } else { self.decide(room, figure, level) };
-        match kind {
-            None => self.protected += 1,
-            Some(FindingKind::SingleValue) if self.every && self.is_harmless(room, figure) => {
-                self.protected += 1;
-            }
-            Some(kind) => {
-                self.findings.insert(figure, kind);
-            }
-        }
-    }
-
-    /// Without targets a figure that is known and gives nobody away is no finding.
-    fn is_harmless(&self, room: &Room<'_, '_>, figure: usize) -> bool {
-        let known = |other: usize| Some(room.base[other]);
-        !self.is_harmful(figure, room.base[figure], known)
-    }
-
-    /// Bounds a figure over its whole component: first by linear programs, then in whole numbers.
-    fn decide(&self, room: &mut Room<'_, '_>, figure: usize, level: Level) -> Option<FindingKind> {
-        let part = room.part(figure, usize::MAX);
-        for whole in [false, true] {
-            let base = room.base[figure];
-            let enough = self.enough(room, figure).max(1);
-            let up = bound(room.stretch(&part, &[(figure, enough)], whole));
-            if self.is_met(level, room.seen[figure]) {
-                return None;
-            }
-            let down = bound(room.stretch(&part, &[(figure, -1)], whole));
-            if self.is_met(level, room.seen[figure]) {
-                return None;
-            }
-            if let (Some(up), Some(down)) = (up, down) {
-                let widest = (base - down, base + up);
-                if widest.0 == widest.1 {
-                    return Some(FindingKind::SingleValue);
-                }
-                if !self.is_met(level, widest) {
-                    return Some(FindingKind::TooNarrow);
-                }
-            }
-        }
-        Some(FindingKind::Undecided)
-    }
-
-    fn report(self, small_sums: Vec<Finding>) -> AuditReport {
-        let name = |(figure, kind): (usize, FindingKind)| Finding { cell: self.reader.name(figure), kind };
-        let mut findings: Vec<Finding> = self.findings.into_iter().map(name).collect();
-        let narrowest = findings.iter().map(|finding| match finding.kind {
-            FindingKind::TooNarrow | FindingKind::Undecided | FindingKind::SmallSum { .. } => Narrowest::TooNarrow,
-            _ => Narrowest::SingleValue,
-        });
-        let held = if self.protected > 0 { Narrowest::AsRequired } else { Narrowest::Nothing };
-        let narrowest = narrowest.min().unwrap_or(held);
-        let examined = self.protected + findings.len();
-        findings.extend(small_sums);
-        AuditReport {
-            passed: findings.is_empty(),
-            examined,
-            protected: self.protected,
-            sums: 0,
-            findings,
-            hidden: 0,
-            components: 0,
-            linear_programs: 0,
-            narrowest,
-        }
-    }
-}
-
-fn bound(answer: Answer) -> Option<i64> {
-    match answer {
-        Answer::Bound(bound) => Some(bound),
-        Answer::Infeasible | Answer::Unknown => None,
+fn report(system: &System<'_>, outcome: Outcome, attacker: Attacker) -> AuditReport {
+    let name = |(figure, kind): (u32, FindingKind)| Finding { cell: system.figures.name(figure), kind, attacker };
+    let mut findings: Vec<Finding> = outcome.findings.into_iter().map(name).collect();
+    let narrowest = findings.iter().map(|finding| match finding.kind.is_exact() {
+        true => Narrowest::SingleValue,
+        false => Narrowest::TooNarrow,
+    });
+    let held = if outcome.protected > 0 { Narrowest::AsRequired } else { Narrowest::Nothing };
+    let narrowest = narrowest.min().unwrap_or(held);
+    let computed = findings.iter().filter(|finding| finding.kind.is_exact()).count();
+    let attackers = vec![View { attacker, fallen: findings.len(), computed }];
+    let examined = outcome.protected + outcome.doubtful + findings.len();
+    findings.extend(outcome.small_sums);
+    AuditReport {
+        passed: findings.is_empty(),
+        examined,
+        protected: outcome.protected,
+        sums: outcome.sums,
+        findings,
+        hidden: system.unknowns.len(),
+        components: outcome.components,
+        linear_programs: outcome.programs,
+        narrowest,
+        doubtful: outcome.doubtful,
+        attackers,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::disclosure::{MeasureKind, Policy, PublicTable, Zeros};
+use crate::disclosure::{MeasureKind, Policy, PublicTable, Within, Zeros};
 
 /// Table, measure, enclosing measure of a complement, cell.
 pub(super) type Place = (usize, usize, Option<usize>, usize);
@@ -17,21 +17,29 @@ struct Figures {
     place: BTreeMap<Place, usize>,
     /// Stands on the left of a sum.
     is_whole: Vec<bool>,
+    /// Numerator, denominator, scale, printed rate.
+    rates: Vec<(usize, usize, i64, i64)>,
 }
 
 /// Tries all tables whose innermost figures stay up to `cap`. `None` when there are too many to try.
 pub(super) fn ranges(public: &[PublicTable], policy: &Policy, cap: i64) -> Option<Ranges> {
-    let mut figures = figures(public, policy);
+    linked_ranges(public, &[], policy, cap)
+}
+
+/// The same with universes that contain each other.
+pub(super) fn linked_ranges(public: &[PublicTable], links: &[Within], policy: &Policy, cap: i64) -> Option<Ranges> {
+    let mut figures = figures(public, links, policy);
     let mut ranges = vec![(i64::MAX, i64::MIN); figures.known.len()];
     let mut budget = 150_000;
     enumerate(&mut figures, cap, &mut ranges, &mut budget)?;
     Some(figures.place.iter().map(|(&place, &figure)| (place, ranges[figure])).collect())
 }
 
-fn figures(public: &[PublicTable], policy: &Policy) -> Figures {
+fn figures(public: &[PublicTable], links: &[Within], policy: &Policy) -> Figures {
     let mut ids: BTreeMap<String, usize> = BTreeMap::new();
     let (known, lower, sums_of, is_whole) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut all = Figures { known, lower, sums: sums_of, place: BTreeMap::new(), is_whole };
+    let rates = Vec::new();
+    let mut all = Figures { known, lower, sums: sums_of, place: BTreeMap::new(), is_whole, rates };
     for (t, table) in public.iter().enumerate() {
         for m in 0..table.measures.len() {
             let mut ofs = vec![None];
@@ -60,6 +68,27 @@ fn figures(public: &[PublicTable], policy: &Policy) -> Figures {
     }
     for (t, table) in public.iter().enumerate() {
         sums(t, table, &mut all);
+        for rate in &table.rates {
+            for (cell, printed) in rate.values.iter().enumerate() {
+                if let Some(printed) = *printed {
+                    let at = |measure| all.place[&(t, measure, None, cell)];
+                    all.rates.push((at(rate.numerator), at(rate.denominator), rate.scale, printed));
+                }
+            }
+        }
+    }
+    for link in links {
+        for table in public.iter().filter(|table| table.universe == link.part) {
+            for (m, cell) in (0..table.measures.len()).flat_map(|m| (0..table.values[m].len()).map(move |c| (m, c))) {
+                let whole = PublicTable { universe: link.whole.clone(), ..table.clone() };
+                if let Some(&whole) = ids.get(&key(&whole, m, None, cell)) {
+                    let part = ids[&key(table, m, None, cell)];
+                    all.sums.push((whole, vec![part, all.known.len()]));
+                    all.known.push(None);
+                    all.lower.push(0);
+                }
+            }
+        }
     }
     all.is_whole = (0..all.known.len()).map(|figure| all.sums.iter().any(|(whole, _)| *whole == figure)).collect();
     for (figure, known) in all.known.iter().enumerate() {
@@ -135,6 +164,7 @@ fn enumerate(all: &mut Figures, cap: i64, ranges: &mut [(i64, i64)], budget: &mu
     let fits = force(all, &mut forced);
     if fits {
         match tightest(all) {
+            None if !all.rates.iter().all(|&rate| is_rate(all, rate)) => {}
             None => {
                 for (range, value) in ranges.iter_mut().zip(&all.known) {
                     // A figure in no sum may be anything.
@@ -156,6 +186,14 @@ fn enumerate(all: &mut Figures, cap: i64, ranges: &mut [(i64, i64)], budget: &mu
         all.known[figure] = None;
     }
     Some(())
+}
+
+/// Whether a printed rate is one of these figures, a half rounded either way.
+fn is_rate(all: &Figures, (n, d, scale, printed): (usize, usize, i64, i64)) -> bool {
+    match (all.known[n], all.known[d]) {
+        (Some(n), Some(d)) => d > 0 && (2 * scale * n - 2 * printed * d).abs() <= d,
+        _ => true,
+    }
 }
 
 fn force(all: &mut Figures, forced: &mut Vec<usize>) -> bool {

@@ -43,6 +43,8 @@ pub(super) fn tabulate(
         measures,
         values,
         contributors: None,
+        contributions: Vec::new(),
+        minimums: None,
     };
     let parents: Vec<Vec<bool>> =
         table.dimensions.iter().map(|d| d.children().iter().map(Vec::is_empty).collect()).collect();

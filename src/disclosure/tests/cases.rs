@@ -187,7 +187,7 @@ fn the_audit_names_the_subtraction() {
     let policy = Policy::default();
     let statuses = vec![vec![vec![Status::Published, Status::Published, Status::Published, Status::Complementary]]];
     let public = public_view(std::slice::from_ref(&table), &statuses);
-    let report = audit(&public, &policy, None, None, &mut silent).expect("audit");
+    let report = audit(public[..].into(), &policy, None, None, &mut silent).expect("audit");
     assert!(!report.passed);
     assert_eq!(
         report.findings[0].to_string(),
@@ -210,7 +210,7 @@ fn a_wrong_witness_is_not_believed() {
         [vec![change(2, 20), change(3, 20), change(0, 40)], vec![change(2, 30), change(3, -30)], vec![change(2, 30)]];
     for tables in [&[wrong], std::slice::from_ref(&table)] {
         let evidence = Evidence { tables, changes: &changes };
-        let report = audit(&public, &policy, Some(&targets), Some(evidence), &mut silent).expect("audit");
+        let report = audit(public[..].into(), &policy, Some(&targets), Some(evidence), &mut silent).expect("audit");
         assert_eq!(report.protected, 0);
         assert_eq!(report.findings.len(), 3, "both cells and their sum");
     }
@@ -228,7 +228,11 @@ fn a_narrow_interval_across_the_minimum_is_found() {
     let public = public_view(&tables, &statuses);
     let policy = Policy { zeros: Zeros::Print, ..Policy::default() };
     let targets = targets(&tables, &policy).expect("targets");
-    let report = audit(&public, &policy, Some(&targets), None, &mut silent).expect("audit");
+    let report = audit(public[..].into(), &policy, Some(&targets), None, &mut silent).expect("audit");
     let a = tables[0].cell_name(0, None, 1);
-    assert!(report.findings.contains(&Finding { cell: a, kind: FindingKind::TooNarrow }), "{:?}", report.findings);
+    assert!(
+        report.findings.contains(&Finding { cell: a, kind: FindingKind::TooNarrow, attacker: Attacker::Reader }),
+        "{:?}",
+        report.findings
+    );
 }

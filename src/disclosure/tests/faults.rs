@@ -81,10 +81,10 @@ fn published_figures_that_contradict_each_other_are_refused() {
     let published = vec![vec![vec![Status::Published; 4]]];
     let mut public = public_view(&[table], &published);
     public[0].values[0][0] = Some(121);
-    let error = audit(&public, &Policy::default(), None, None, &mut silent).expect_err("must fail");
+    let error = audit(public[..].into(), &Policy::default(), None, None, &mut silent).expect_err("must fail");
     assert!(matches!(error, DisclosureError::Contradiction { .. }));
     public[0].values[0] = vec![Some(60), Some(30), Some(40), None];
-    assert!(audit(&public, &Policy::default(), None, None, &mut silent).is_err(), "a part above its whole");
+    assert!(audit(public[..].into(), &Policy::default(), None, None, &mut silent).is_err(), "a part above its whole");
 }
 
 #[test]

@@ -3,5 +3,7 @@
 mod brute;
 mod build;
 mod cases;
+mod certificates;
 mod exhaustive;
 mod faults;
+mod linked;

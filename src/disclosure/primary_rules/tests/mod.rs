@@ -1,0 +1,7 @@
+//! The primary rules on the examples of the literature, and against readers who try everything.
+
+mod bands;
+mod lines;
+mod magnitude;
+mod quotients;
+mod wiring;
