@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Checks a certificate of Accord against public tables, by additions alone.
+
+    certificate.py TABLES.public TABLES.certificate
+
+A second implementation, written from the description of the two forms (src/disclosure/certificate/text.rs). It uses the
+standard library only and knows nothing of how the certificate was made. Exit status: 0 every hidden figure is shown to
+be open or not small; 1 some are not; 2 the certificate is wrong.
+"""
+import json
+import sys
+from itertools import product
+
+
+class Wrong(Exception):
+    """The certificate, or a table, does not add up."""
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.strip()]
+
+
+class Tables:
+    """Figures and equations of the public tables. A figure is known by what it counts, wherever it stands."""
+
+    def __init__(self, lines, rules):
+        self.tables = [line for line in lines if "dimensions" in line]
+        self.rules = rules
+        self.known, self.least, self.hidden, self.places = {}, {}, [], {}  # figure -> value, least value; order; names
+        self.equations = {}  # name -> ([(figure, coefficient)], slack figures included)
+        self.derived, self.groups, self.own, self.offsets = {}, {}, set(), []
+        offset = 0
+        for number, table in enumerate(self.tables):
+            self.lay_out(number, table, offset)
+            offset += table["cells"] * len(table["quantities"])
+        self.hidden = [f for f in self.places if f not in self.known and f[2] is None]
+        for number, table in enumerate(self.tables):
+            self.add_equations(number, table)
+        for link in (line for line in lines if "part" in line):
+            self.add_link(link)
+
+    def lay_out(self, number, table, offset):
+        table["sizes"] = [len(d["nodes"]) for d in table["dimensions"]]
+        table["cells"] = 1
+        for size in table["sizes"]:
+            table["cells"] *= size
+        table["nodes"] = list(product(*(range(size) for size in table["sizes"])))
+        measures = table["measures"]
+        chains = []
+        for m in range(len(measures)):
+            of = measures[m]["of"]
+            while of is not None:
+                chains.append((m, of))
+                of = measures[of]["of"]
+        table["quantities"] = [(m, None) for m in range(len(measures))] + chains
+        table["figures"] = {}
+        for q, (m, of) in enumerate(table["quantities"]):
+            never_empty = measures[m]["kind"] == "count" or not self.rules["homogeneous"]
+            least = int(of is None and self.rules["zeros"] == "print" and never_empty)
+            for cell in range(table["cells"]):
+                figure = self.figure(table, m, of, cell)
+                table["figures"][q, cell] = figure
+                self.places.setdefault(figure, (offset + q * table["cells"] + cell, number))
+                self.least[figure] = max(self.least.get(figure, 0), least)
+                value = table["values"][m][cell] if of is None else None
+                if value is not None and self.known.setdefault(figure, value) != value:
+                    raise Wrong(f"two tables differ at {figure}")
+                if table["own"]:
+                    self.own.add(figure)
+                chain = [of] if of is not None else [b for a, b in table["quantities"] if a == m and b is not None]
+                self.groups.setdefault(figure, []).extend((self.figure(table, w, None, cell)) for w in chain)
+
+    @staticmethod
+    def figure(table, m, of, cell):
+        """Universe, measure, enclosing measure and coordinates: the only root of a dimension says nothing."""
+        at = []
+        for dimension, node in zip(table["dimensions"], table["nodes"][cell]):
+            roots = [n for n, parent in enumerate(dimension["parents"]) if parent is None]
+            if roots != [node]:
+                at.append((dimension["name"], dimension["nodes"][node]))
+        name = lambda measure: None if measure is None else table["measures"][measure]["name"]
+        return (table["universe"], name(m), name(of), tuple(sorted(at)))
+
+    def add_equations(self, number, table):
+        figures, cells = table["figures"], range(table["cells"])
+        at = {nodes: cell for cell, nodes in enumerate(table["nodes"])}
+        for axis, dimension in enumerate(table["dimensions"]):
+            children = {}
+            for child, parent in enumerate(dimension["parents"]):
+                children.setdefault(parent, []).append(child)
+            for m, cell in product(range(len(table["measures"])), cells):
+                nodes = table["nodes"][cell]
+                below = [at[nodes[:axis] + (c,) + nodes[axis + 1:]] for c in children.get(nodes[axis], [])]
+                if below:
+                    row = [(figures[m, c], 1) for c in below] + [(figures[m, cell], -1)]
+                    self.equations[0, number, m, cell, axis] = row
+        for q, (m, of) in enumerate(table["quantities"]):
+            for cell in cells if of is not None else ():
+                row = [(figures[m, cell], 1), (figures[q, cell], 1), (figures[of, cell], -1)]
+                self.equations[1, number, q, cell, 0] = row
+                self.derived[figures[q, cell]] = ({figures[of, cell]: 1, figures[m, cell]: -1})
+        for whole in range(len(table["measures"])):
+            parts = [p for p, m in enumerate(table["measures"]) if m["kind"] == "part" and m["of"] == whole]
+            for cell in cells if parts else ():
+                row = [(figures[p, cell], 1) for p in parts] + [(figures[whole, cell], -1)]
+                self.equations[2, number, whole, cell, 0] = row
+        for r, rate in enumerate(table["rates"]):
+            for cell in cells:
+                if rate["values"][cell] is not None:
+                    self.add_rate(number, r, rate, cell, figures)
+
+    def add_rate(self, number, r, rate, cell, figures):
+        n, d, printed = figures[rate["numerator"], cell], figures[rate["denominator"], cell], rate["values"][cell]
+        self.least[d] = max(self.least[d], 1)
+        for kind, of_d, of_n in ((3, 2 * printed + 1, -2 * rate["scale"]), (4, 1 - 2 * printed, 2 * rate["scale"])):
+            slack = ("slack", kind, number, r, cell)
+            self.least[slack] = 0
+            self.derived[slack] = {d: of_d, n: of_n}
+            self.equations[kind, number, r, cell, 0] = [(d, of_d), (n, of_n), (slack, -1)]
+
+    def add_link(self, link):
+        for part in [f for f in self.places if f[0] == link["part"] and f[2] is None]:
+            whole = (link["whole"],) + part[1:]
+            if whole in self.places:
+                since = ("since", whole, part)
+                self.least[since] = 0
+                self.own.add(since)
+                self.derived[since] = {whole: 1, part: -1}
+                place, number = self.places[part]
+                table = self.tables[number]
+                start = self.start(number)
+                m, cell = divmod(place - start, table["cells"])
+                row = [(part, 1), (since, 1), (whole, -1)]
+                self.equations[5, number, m, cell, self.places[whole][0]] = row
+
+    def start(self, number):
+        return sum(t["cells"] * len(t["quantities"]) for t in self.tables[:number])
+
+    def complete(self, values):
+        """Known and hidden values, and what follows from them; all must be at least what is known of them."""
+        full = dict(self.known)
+        full.update(values)
+        for figure, terms in self.derived.items():
+            full[figure] = sum(c * full[f] for f, c in terms.items())
+        return full
+
+    def check(self, full):
+        for figure, value in full.items():
+            if value < (0 if figure in self.known else self.least[figure]):
+                raise Wrong(f"below its least value: {figure}")
+        for name, row in self.equations.items():
+            if sum(c * full[f] for f, c in row):
+                raise Wrong(f"does not add up: {name}")
+
+
+def tighten(row, rest, low, high):
+    """Each term is what the others leave of the rest, in whole numbers."""
+    for figure, c in row.items():
+        others = [(low[f] * k, high[f] * k if high[f] is not None else None, k) for f, k in row.items() if f != figure]
+        least = [b if k < 0 else a for a, b, k in others]
+        most = [a if k < 0 else b for a, b, k in others]
+        bounds = [None if None in most else rest - sum(most), None if None in least else rest - sum(least)]
+        bounds = bounds if c > 0 else bounds[::-1]
+        if bounds[0] is not None:
+            low[figure] = max(low[figure], -(-bounds[0] // c))
+        if bounds[1] is not None:
+            top = bounds[1] // c
+            high[figure] = top if high[figure] is None else min(high[figure], top)
+
+
+def is_open(rules, low, high):
+    if rules["level"] == "full":
+        return high >= rules["minimum"] and high - low >= rules["minimum"] - 1
+    if rules["level"] == "percent":
+        raise Wrong("percentages are not checked here")
+    return high - low >= (1 if rules["level"] == "exact" else rules["extent"])
+
+
+def pairs(numbers, hidden):
+    return {hidden[i]: d for i, d in zip(numbers[::2], numbers[1::2])}
+
+
+def verify(public, certificate):
+    rules, lines = certificate[0], certificate[1:]
+    tables = Tables(public, rules)
+    hidden = tables.hidden
+    base = [line["base"] for line in lines if "base" in line]
+    if len(base) != 1 or len(base[0]) != len(hidden):
+        raise Wrong("it is about other tables")
+    whole = [tables.complete(dict(zip(hidden, base[0])))]
+    unknown = [f for f in whole[0] if f not in tables.known]
+    ranges = {f: (whole[0][f], whole[0][f]) for f in unknown}
+
+    def take(differences, start):
+        full = tables.complete({f: start[f] + differences.get(f, 0) for f in hidden})
+        tables.check(full)
+        for f in unknown:
+            ranges[f] = (min(ranges[f][0], full[f]), max(ranges[f][1], full[f]))
+        return full
+
+    take({}, whole[0])
+    for line in lines:
+        if "table" in line:
+            whole.append(take(pairs(line["table"], hidden), whole[0]))
+    for line in lines:
+        if "move" in line:
+            take(pairs(line["move"][1:], hidden), whole[line["move"][0]])
+    low, high = {f: tables.least[f] for f in unknown}, dict.fromkeys(unknown)
+    for step in (line["step"] for line in lines if "step" in line):
+        row, rest = {}, 0
+        for at in range(0, len(step), 6):
+            *name, multiplier = step[at:at + 6]
+            for figure, c in tables.equations[tuple(name)]:
+                if figure in tables.known:
+                    rest -= multiplier * c * tables.known[figure]
+                else:
+                    row[figure] = row.get(figure, 0) + multiplier * c
+        tighten({f: c for f, c in row.items() if c}, rest, low, high)
+    counts = {"open": 0, "settled": 0, "unproven": 0, "exposed": 0}
+    interval = lambda f: (tables.known[f],) * 2 if f in tables.known else (low[f], high[f])
+    for figure in [*tables.places, *(f for f in unknown if f[0] == "since")]:
+        if figure not in tables.own or figure[0] == "slack":
+            continue
+        group = [interval(w) for w in tables.groups.get(figure, [])] if rules["homogeneous"] else []
+        bottom, top = interval(figure)
+        if bottom == top and (0 < bottom < rules["minimum"] or bottom == 0 and any(a > 0 for a, _ in group)):
+            counts["exposed"] += 1
+        if figure in tables.known:
+            continue
+        if is_open(rules, *ranges[figure]):
+            counts["open"] += 1
+        elif bottom >= rules["minimum"] or top == 0 and all(b == 0 for _, b in group):
+            counts["settled"] += 1
+        else:
+            counts["unproven"] += 1
+    return counts
+
+
+if __name__ == "__main__":
+    try:
+        result = verify(read(sys.argv[1]), read(sys.argv[2]))
+    except (Wrong, KeyError, IndexError, ValueError) as error:
+        sys.exit(print(f"refused: {error}") or 2)
+    print(json.dumps(result))
+    sys.exit(1 if result["unproven"] or result["exposed"] else 0)
