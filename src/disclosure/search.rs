@@ -133,7 +133,10 @@ pub(super) fn search(
         }
         search.improve(stop, progress);
     }
-    let witnesses = search.witnesses.into_iter().filter(|kept| kept.alive).map(|kept| kept.moves).collect();
+    let witnesses = search.alive();
+    if unmet.is_empty() {
+        search.publish_unmoved(&witnesses);
+    }
     Pattern { hidden: search.hidden, unmet, witnesses, programs: search.local.programs }
 }
 
@@ -332,6 +335,15 @@ impl Search<'_> {
         }
         // What is remembered stands by itself; the lists of what moves what are not needed any more.
         (self.hidden, self.witnesses) = (kept.0, kept.1.into_iter().map(|moves| Kept { moves, alive: true }).collect());
+    }
+
+    /// Publishes what is hidden and moved by no witness: every witness stays one.
+    fn publish_unmoved(&mut self, witnesses: &[Witness]) {
+        let mut moved = vec![false; self.hidden.len()];
+        witnesses.iter().flatten().for_each(|&(unknown, _)| moved[unknown] = true);
+        for (unknown, hidden) in self.hidden.iter_mut().enumerate() {
+            *hidden &= moved[unknown] || self.system.unknowns[unknown].primary;
+        }
     }
 
     fn alive(&self) -> Vec<Witness> {

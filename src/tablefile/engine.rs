@@ -3,6 +3,7 @@
 use super::layout::Loaded;
 use super::views::{Group, View};
 use super::words::Figure;
+use crate::disclosure::Zeros;
 use crate::disclosure::{
     self, CellName, DisclosureError, Evidence, Finding, Policy, Progress, Protected, PublicRate, PublicTable, Status,
     Table,
@@ -50,7 +51,7 @@ pub(super) fn protect(
 /// Audits a group: every figure that is not printed.
 pub(super) fn audit(group: &Group, tables: &[Loaded], policy: &Policy, progress: &mut dyn FnMut(Progress)) -> Audited {
     let own: Vec<PublicTable> =
-        group.views.iter().enumerate().map(|(at, view)| public(at, view, group, tables)).collect();
+        group.views.iter().enumerate().map(|(at, view)| public(at, view, group, tables, policy.zeros)).collect();
     let none: Option<Evidence<'_>> = None;
     match disclosure::audit(own[..].into(), policy, None, none, progress) {
         Ok(report) => Audited::Findings(report.findings),
@@ -120,10 +121,12 @@ fn whole(at: usize, view: &View, group: &Group, tables: &[Loaded]) -> Table {
     }
 }
 
-fn public(at: usize, view: &View, group: &Group, tables: &[Loaded]) -> PublicTable {
+fn public(at: usize, view: &View, group: &Group, tables: &[Loaded], zeros: Zeros) -> PublicTable {
     let table = &tables[view.table];
     let cells = view.cells(table);
-    let count = |values: &Vec<Figure>, cell: &Option<u32>| cell.and_then(|cell| values[cell as usize].count());
+    // Where empty cells are printed, one without a row is empty.
+    let absent = (zeros == Zeros::Print).then_some(0);
+    let count = |values: &Vec<Figure>, cell: &Option<u32>| cell.map_or(absent, |cell| values[cell as usize].count());
     let printed = |values: &Vec<Figure>, cell: &Option<u32>| cell.and_then(|cell| values[cell as usize].printed());
     let rate = |rate: &super::layout::Rate| PublicRate {
         name: rate.name.clone(),

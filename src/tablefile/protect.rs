@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::audit::{bound, look};
+use super::deduce::Known;
 use super::engine::{self, Outcome};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
@@ -80,7 +81,8 @@ pub fn protect(
     name_all(&mut tables);
     let policy = policy(&job.spec.policy, Zeros::Hide);
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
-    let statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
+    let mut statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
+    show_what_falls(&mut tables, &mut statuses);
     count(&statuses, &mut report);
     let reasons = write::reasons(&tables, &statuses);
     let mut files = Vec::new();
@@ -172,6 +174,43 @@ fn enter(group: &Group, tables: &[Loaded], statuses: &mut [Statuses], status: im
     }
 }
 
+/// Hides what the statuses hide; gives the figures that were there.
+fn masked(tables: &mut [Loaded], statuses: &[Statuses]) -> Vec<Vec<Vec<Figure>>> {
+    let mask = |values: &[Figure], statuses: &[Status]| {
+        let shown = values.iter().zip(statuses);
+        shown.map(|(&value, status)| if status.is_published() { value } else { Figure::HIDDEN }).collect()
+    };
+    let mut before = Vec::new();
+    for (table, statuses) in tables.iter_mut().zip(statuses) {
+        let hidden = table.values.iter().zip(statuses).map(|(values, statuses)| mask(values, statuses)).collect();
+        before.push(std::mem::replace(&mut table.values, hidden));
+    }
+    before
+}
+
+/// Shows complementary figures that a reader can compute all the same: to hide them loses a figure and protects none,
+/// and to show what can be computed tells nobody anything.
+fn show_what_falls(tables: &mut [Loaded], statuses: &mut [Statuses]) {
+    let before = masked(tables, statuses);
+    for group in groups(tables, &super::views::Bound::new()) {
+        let known = Known::new(&group, tables);
+        for (at, view) in group.views.iter().enumerate() {
+            for (cell, place) in known.cells[at].iter().enumerate() {
+                let Some(place) = *place else { continue };
+                for (measure, own) in statuses[view.table].iter_mut().enumerate() {
+                    let status = &mut own[place as usize];
+                    if *status == Status::Complementary && known.value(at, measure, cell).is_some() {
+                        *status = Status::Published;
+                    }
+                }
+            }
+        }
+    }
+    for (table, values) in tables.iter_mut().zip(before) {
+        table.values = values;
+    }
+}
+
 fn count(statuses: &[Statuses], report: &mut ProtectReport) {
     for status in statuses.iter().flatten().flatten() {
         report.figures += 1;
@@ -193,17 +232,9 @@ fn with_public(
     policy: &Policy,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
-    for (table, statuses) in tables.iter_mut().zip(statuses) {
-        for (values, statuses) in table.values.iter_mut().zip(statuses) {
-            for (value, status) in values.iter_mut().zip(statuses) {
-                if !status.is_published() {
-                    *value = Figure::HIDDEN;
-                }
-            }
-        }
-        for rate in &mut table.rates {
-            rate.values.fill(Figure::ABSENT);
-        }
+    masked(&mut tables, statuses);
+    for rate in tables.iter_mut().flat_map(|table| &mut table.rates) {
+        rate.values.fill(Figure::ABSENT);
     }
     tables.extend(job.also_public()?);
     name_all(&mut tables);
