@@ -126,7 +126,11 @@ fn public(at: usize, view: &View, group: &Group, tables: &[Loaded], zeros: Zeros
     let cells = view.cells(table);
     // Where empty cells are printed, one without a row is empty.
     let absent = (zeros == Zeros::Print).then_some(0);
-    let count = |values: &Vec<Figure>, cell: &Option<u32>| cell.map_or(absent, |cell| values[cell as usize].count());
+    let count = |values: &Vec<Figure>, cell: &Option<u32>| match cell.map(|cell| values[cell as usize]) {
+        None => absent,
+        Some(figure) if figure == Figure::ABSENT => absent,
+        Some(figure) => figure.count(),
+    };
     let printed = |values: &Vec<Figure>, cell: &Option<u32>| cell.and_then(|cell| values[cell as usize].printed());
     let rate = |rate: &super::layout::Rate| PublicRate {
         name: rate.name.clone(),

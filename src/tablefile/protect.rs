@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::audit::{bound, look};
-use super::deduce::Known;
 use super::engine::{self, Outcome};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
@@ -81,8 +80,7 @@ pub fn protect(
     name_all(&mut tables);
     let policy = policy(&job.spec.policy, Zeros::Hide);
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
-    let mut statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
-    show_what_falls(&mut tables, &mut statuses);
+    let statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
     count(&statuses, &mut report);
     let reasons = write::reasons(&tables, &statuses);
     let mut files = Vec::new();
@@ -174,40 +172,16 @@ fn enter(group: &Group, tables: &[Loaded], statuses: &mut [Statuses], status: im
     }
 }
 
-/// Hides what the statuses hide; gives the figures that were there.
-fn masked(tables: &mut [Loaded], statuses: &[Statuses]) -> Vec<Vec<Vec<Figure>>> {
-    let mask = |values: &[Figure], statuses: &[Status]| {
-        let shown = values.iter().zip(statuses);
-        shown.map(|(&value, status)| if status.is_published() { value } else { Figure::HIDDEN }).collect()
-    };
-    let mut before = Vec::new();
+/// Hides what the statuses hide.
+fn mask(tables: &mut [Loaded], statuses: &[Statuses]) {
     for (table, statuses) in tables.iter_mut().zip(statuses) {
-        let hidden = table.values.iter().zip(statuses).map(|(values, statuses)| mask(values, statuses)).collect();
-        before.push(std::mem::replace(&mut table.values, hidden));
-    }
-    before
-}
-
-/// Shows complementary figures that a reader can compute all the same: to hide them loses a figure and protects none,
-/// and to show what can be computed tells nobody anything.
-fn show_what_falls(tables: &mut [Loaded], statuses: &mut [Statuses]) {
-    let before = masked(tables, statuses);
-    for group in groups(tables, &super::views::Bound::new()) {
-        let known = Known::new(&group, tables);
-        for (at, view) in group.views.iter().enumerate() {
-            for (cell, place) in known.cells[at].iter().enumerate() {
-                let Some(place) = *place else { continue };
-                for (measure, own) in statuses[view.table].iter_mut().enumerate() {
-                    let status = &mut own[place as usize];
-                    if *status == Status::Complementary && known.value(at, measure, cell).is_some() {
-                        *status = Status::Published;
-                    }
+        for (values, statuses) in table.values.iter_mut().zip(statuses) {
+            for (value, status) in values.iter_mut().zip(statuses) {
+                if !status.is_published() {
+                    *value = Figure::HIDDEN;
                 }
             }
         }
-    }
-    for (table, values) in tables.iter_mut().zip(before) {
-        table.values = values;
     }
 }
 
@@ -232,7 +206,7 @@ fn with_public(
     policy: &Policy,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
-    masked(&mut tables, statuses);
+    mask(&mut tables, statuses);
     for rate in tables.iter_mut().flat_map(|table| &mut table.rates) {
         rate.values.fill(Figure::ABSENT);
     }

@@ -7,7 +7,7 @@
 //! equations lack carried on to the next cell, and mended: by chains of changes, by small linear programs in growing
 //! balls, by the whole component at last. A change is taken only if it leaves the equations lacking less, in integers.
 
-use super::chain::Chain;
+use super::chain::{ANY, Chain};
 use super::open::Open;
 use super::program::{Answer, Ball, Balls};
 use super::room::{Move, residual};
@@ -18,12 +18,16 @@ const SWEEPS: usize = 1000;
 const LEAST_SWEEPS: usize = 40;
 /// What equations may lack when fitting ends: rounding adds as much.
 const CLOSE: f64 = 0.2;
-/// Rounds of chains; the first make things better at each step, the others may carry on what lacks.
+/// Rounds of chains over everything.
 const ROUNDS: u64 = 100;
-/// Sizes of the balls that are mended, in variables.
-const SIZES: [usize; 5] = [60, 250, 800, 2000, 8000];
-/// Variables of an equation that a ball takes in at a time.
-const FAN: usize = 1;
+/// The same at each depth before.
+const LEVEL_ROUNDS: u64 = 60;
+/// The first round that may carry on what lacks.
+const WANDER: u64 = 3;
+/// Sizes of the balls that are mended, in variables, and how many variables of a wide equation they take in at a time.
+const SIZES: [(usize, usize); 5] = [(150, 1), (500, 1), (1200, 2), (3000, 3), (8000, 4)];
+/// Larger balls than this are tried only for this many equations.
+const LARGE: (usize, usize) = (1200, 200);
 /// Components up to this size are solved whole if the balls fail.
 const WHOLE: usize = 20_000;
 /// Components up to this size are solved in whole numbers at last.
@@ -45,7 +49,7 @@ pub(in crate::disclosure) fn assign(open: &Open, hint: Option<&[Option<i64>]>) -
     let mut mender = Mender::new(open, values);
     mender.chains();
     mender.balls(&SIZES);
-    mender.balls(&[usize::MAX]);
+    mender.balls(&[(usize::MAX, usize::MAX)]);
     mender.components();
     (mender.values, estimate, mender.programs)
 }
@@ -150,44 +154,66 @@ impl<'o> Mender<'o> {
         }
     }
 
-    /// Mends by chains, the narrow equations first, as long as that helps.
+    /// Mends by chains: first what is above, so that what is below has only to fit it; then all together.
     fn chains(&mut self) {
-        let mut order: Vec<u32> = (0..self.open.equations.len() as u32).collect();
-        order.sort_by_key(|&row| (self.open.equations.width(row as usize), row));
-        for salt in 0..ROUNDS {
-            let mut lacking = Vec::new();
-            let wander = salt >= 3;
-            for &row in &order {
-                let mut tries = 0;
-                while self.chain.residuals()[row as usize] != 0 {
-                    let salt = salt + 1000 * tries;
-                    let repaired = self.chain.repair(self.open, &self.values, row as usize, salt, wander);
-                    let Some(change) = repaired.filter(|_| tries == 0 || !wander) else {
-                        break;
-                    };
-                    self.take(&change);
-                    tries += 1;
-                }
+        let mut depths = self.open.depth.clone();
+        depths.sort_unstable();
+        depths.dedup();
+        if depths.len() > 1 && self.open.len() > EXACT {
+            for depth in depths {
+                self.chains_at(depth, LEVEL_ROUNDS);
             }
-            lacking.extend(order.iter().copied().filter(|&row| self.chain.residuals()[row as usize] != 0));
-            if lacking.is_empty() {
+        }
+        self.chains_at(ANY, ROUNDS);
+    }
+
+    /// Mends by chains at a depth, the narrow equations first, as long as that helps.
+    fn chains_at(&mut self, depth: u8, rounds: u64) {
+        self.chain.set_depth(depth);
+        let open = self.open;
+        let mut order: Vec<u32> = (0..open.equations.len() as u32).collect();
+        order.sort_by_key(|&row| (open.equations.width(row as usize), row));
+        for salt in 0..rounds {
+            let counts = |row: u32| depth == ANY || open.row_depth[row as usize] == depth;
+            order.retain(|&row| counts(row) && (salt < WANDER || self.chain.residuals()[row as usize] != 0));
+            for &row in &order {
+                self.mend(row as usize, salt);
+            }
+            if salt + 1 >= WANDER {
+                let lacks = |&row: &u32| counts(row) && self.chain.residuals()[row as usize] != 0;
+                order = (0..open.equations.len() as u32).filter(lacks).collect();
+            }
+            if order.iter().all(|&row| self.chain.residuals()[row as usize] == 0) {
+                break;
+            }
+        }
+        self.chain.set_depth(ANY);
+    }
+
+    /// Chains from an equation: as many as make things better, or one that carries on what it lacks.
+    fn mend(&mut self, row: usize, salt: u64) {
+        let wander = salt >= WANDER;
+        for tries in 0.. {
+            if self.chain.residuals()[row] == 0 {
                 return;
             }
+            let Some(change) = self.chain.repair(self.open, &self.values, row, salt + 1000 * tries, wander) else {
+                return;
+            };
+            self.take(&change);
             if wander {
-                order = (0..self.open.equations.len() as u32)
-                    .filter(|&row| self.chain.residuals()[row as usize] != 0)
-                    .collect();
+                return;
             }
         }
     }
 
     /// Mends by linear programs in growing balls around what lacks.
-    fn balls(&mut self, sizes: &[usize]) {
+    fn balls(&mut self, sizes: &[(usize, usize)]) {
         let mut balls = Balls::new(self.open);
         for &size in sizes {
             let lacking: Vec<usize> =
                 (0..self.open.equations.len()).filter(|&row| self.chain.residuals()[row] != 0).collect();
-            if lacking.is_empty() {
+            if lacking.is_empty() || (size.0 > LARGE.0 && lacking.len() > LARGE.1) {
                 return;
             }
             for row in lacking {
@@ -198,10 +224,14 @@ impl<'o> Mender<'o> {
         }
     }
 
-    fn ball(&mut self, balls: &mut Balls, row: usize, size: usize) {
+    fn ball(&mut self, balls: &mut Balls, row: usize, (size, fan): (usize, usize)) {
         let mut centres: Vec<u32> = self.open.equations.row_terms(row).to_vec();
-        centres.truncate(if size == usize::MAX { usize::MAX } else { size / 3 });
-        let ball = balls.around(self.open, &self.values, &centres, (size, FAN));
+        if size < usize::MAX {
+            let room = |variable: u32| self.values[variable as usize] - self.open.lower[variable as usize];
+            centres.sort_by_key(|&variable| (std::cmp::Reverse(room(variable)), variable));
+            centres.truncate(if self.open.across[row] { fan + 1 } else { size / 3 });
+        }
+        let ball = balls.around(self.open, &self.values, &centres, (size, fan));
         if size == usize::MAX && ball.variables.len() > WHOLE {
             return;
         }
@@ -215,7 +245,7 @@ impl<'o> Mender<'o> {
                 return;
             }
             // A vertex between whole numbers may have one near it that helps; one that changes nothing has none.
-            if change.is_empty() || size > SIZES[2] {
+            if change.is_empty() || size > SIZES[2].0 {
                 return;
             }
         }

@@ -28,7 +28,12 @@ pub(in crate::disclosure) struct Chain {
     before: i64,
     /// What equations lacked before any change, where the base does not fit yet.
     residuals: Vec<i64>,
+    /// Only variables of this depth change, and only equations that go no deeper count; [`ANY`]: all.
+    depth: u8,
 }
+
+/// No depth in particular.
+pub(in crate::disclosure) const ANY: u8 = u8::MAX;
 
 impl Chain {
     pub(in crate::disclosure) fn new(open: &Open) -> Self {
@@ -44,6 +49,7 @@ impl Chain {
             now: 0,
             before: 0,
             residuals: Vec::new(),
+            depth: ANY,
         }
     }
 
@@ -83,6 +89,11 @@ impl Chain {
     /// What equations lack from here on, before any change.
     pub(in crate::disclosure) fn set_residuals(&mut self, residuals: Vec<i64>) {
         self.residuals = residuals;
+    }
+
+    /// Restricts changes to variables of a depth.
+    pub(in crate::disclosure) fn set_depth(&mut self, depth: u8) {
+        self.depth = depth;
     }
 
     /// What equations lack.
@@ -155,6 +166,9 @@ impl Chain {
     fn apply(&mut self, open: &Open, variable: usize, by: i64) {
         self.set(variable, self.changed_by(variable) + by);
         for (row, c) in open.columns.of(variable) {
+            if open.row_depth[row] > self.depth {
+                continue;
+            }
             let before = self.lacks(row);
             if self.row_stamp[row] != self.stamp {
                 self.row_stamp[row] = self.stamp;
@@ -188,7 +202,7 @@ impl Chain {
         let mut best: Option<((i64, u64), usize, i64)> = None;
         let wanted = open.equations.row(row).skip(start).chain(open.equations.row(row).take(start)).take(BREADTH);
         for (variable, c) in wanted {
-            if fresh.contains(&(variable as u32)) {
+            if fresh.contains(&(variable as u32)) || (self.depth != ANY && open.depth[variable] != self.depth) {
                 continue;
             }
             let value = values[variable] + self.changed_by(variable);
@@ -197,6 +211,7 @@ impl Chain {
                 continue;
             }
             let cost: i64 = (open.columns.of(variable))
+                .filter(|&(other, _)| open.row_depth[other] <= self.depth)
                 .map(|(other, c)| {
                     let before = self.lacks(other);
                     (before - c * by).abs() - before.abs()

@@ -2,7 +2,8 @@
 
 use super::bounds::Bounds;
 use super::figures::{Extra, NONE};
-use super::system::{Columns, Equations, System};
+use super::system::{Columns, Equations, Rule, System};
+use crate::disclosure::public::PublicTable;
 
 /// The open system. Its unknowns are called variables: each stands for one or more figures that are equal in every
 /// table that fits, such as a district of one school and that school.
@@ -20,6 +21,12 @@ pub(in crate::disclosure) struct Open {
     pub(in crate::disclosure) upper: Vec<i64>,
     /// Independent sets of variables, each sorted.
     pub(in crate::disclosure) components: Vec<Vec<u32>>,
+    /// How deep in its table's largest dimension a variable stands, and the deepest variable of an equation: what is above
+    /// can be settled before what is below.
+    pub(in crate::disclosure) depth: Vec<u8>,
+    pub(in crate::disclosure) row_depth: Vec<u8>,
+    /// Whether an equation adds up along that dimension.
+    pub(in crate::disclosure) across: Vec<bool>,
 }
 
 impl Open {
@@ -66,13 +73,56 @@ impl Open {
         let (equations, source) = condensed(system, bounds, &rows, &variable);
         let columns = equations.columns(first.len());
         let components = components(&equations, first.len());
-        Open { variable, first, equations, source, columns, lower: low, upper: high, components }
+        let depth = depths(system, &variable, first.len());
+        let deepest = |row: usize| equations.row_terms(row).iter().map(|&term| depth[term as usize]).max().unwrap_or(0);
+        let row_depth = (0..equations.len()).map(deepest).collect();
+        let across = source.iter().map(|&row| is_across(system, row as usize)).collect();
+        let (lower, upper) = (low, high);
+        Open { variable, first, equations, source, columns, lower, upper, components, depth, row_depth, across }
     }
 
     /// How many variables there are.
     pub(in crate::disclosure) fn len(&self) -> usize {
         self.first.len()
     }
+}
+
+/// The dimension with the most nodes.
+fn largest(table: &PublicTable) -> Option<usize> {
+    let axes = table.dimensions.iter().enumerate();
+    axes.max_by_key(|&(axis, dimension)| (dimension.nodes.len(), std::cmp::Reverse(axis))).map(|(axis, _)| axis)
+}
+
+/// Whether an equation adds up along its table's largest dimension.
+fn is_across(system: &System<'_>, equation: usize) -> bool {
+    let label = system.labels[equation];
+    let table = system.figures.tables[system.figures.locate(label.place as usize).0];
+    matches!(label.rule, Rule::Along(axis) if largest(table) == Some(axis as usize))
+}
+
+/// The depth of each variable: the least of its figures'.
+fn depths(system: &System<'_>, variable: &[u32], count: usize) -> Vec<u8> {
+    let figures = &system.figures;
+    // By table: how far apart nodes of the largest dimension are, and the depth of each.
+    let tables: Vec<(usize, Vec<u8>)> = (figures.tables.iter().zip(&figures.layouts))
+        .map(|(table, layout)| {
+            let Some(axis) = largest(table) else { return (1, vec![0]) };
+            let dimension = &table.dimensions[axis];
+            let next = |&node: &usize| dimension.nodes[node].parent;
+            let depth = |node| std::iter::successors(Some(node), next).take(250).count().saturating_sub(1) as u8;
+            (layout.strides[axis], (0..dimension.nodes.len()).map(depth).collect())
+        })
+        .collect();
+    let mut depths = vec![u8::MAX - 1; count];
+    for (unknown, &variable) in variable.iter().enumerate().filter(|&(_, &variable)| variable != NONE) {
+        if let Some(place) = figures.place(system.unknowns[unknown]) {
+            let (table, _, cell) = figures.locate(place);
+            let (stride, own) = &tables[table];
+            let depth = &mut depths[variable as usize];
+            *depth = (*depth).min(own[cell / stride % own.len()]);
+        }
+    }
+    depths
 }
 
 fn is_slack(system: &System<'_>, unknown: usize) -> bool {

@@ -8,8 +8,9 @@ use super::room::Move;
 /// Nodes of a whole-number program, so that it ends after the same work on every machine.
 const NODE_LIMIT: u64 = 2000;
 
-/// Equations up to this width are taken into a ball whole.
-const NARROW: usize = 16;
+/// Equations up to this width are taken into a ball whole, unless they add up along the largest dimension: the cells of
+/// a few schools, and those whole, serve better than a few cells of many.
+const NARROW: usize = 24;
 
 /// Variables near to one, and whether they are its whole component.
 pub(in crate::disclosure) struct Ball {
@@ -81,7 +82,7 @@ impl Balls {
                 let terms = open.equations.row_terms(row);
                 let mut near: Vec<u32> = terms.iter().copied().filter(|&term| fresh(self, term)).collect();
                 let room = size.saturating_sub(variables.len());
-                let fan = if terms.len() <= NARROW { NARROW } else { fan };
+                let fan = if open.across[row] || terms.len() > NARROW { fan } else { NARROW };
                 let take = if size == usize::MAX { near.len() } else { room.min(fan) };
                 if near.len() > take {
                     let slack = |variable: u32| values[variable as usize] - open.lower[variable as usize];

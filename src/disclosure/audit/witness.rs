@@ -14,6 +14,8 @@ const BATCH: usize = 16;
 const CHAIN_BATCH: usize = 256;
 /// Attempts at a chain, each with other choices among equals.
 const SALTS: u64 = 6;
+/// So many pairs in a row that show little end it.
+const STALE: usize = 6;
 /// How strongly a prior leans, first and later on.
 const STRENGTHS: [f64; 5] = [64.0, 1e4, 1e6, 1e8, 1e10];
 /// The least that a prior grants a variable that the estimate leaves next to nothing.
@@ -125,7 +127,6 @@ pub(in crate::disclosure) fn search(
         .flat_map(|(component, _)| component.iter().copied())
         .filter(|&variable| wants[variable as usize].is_some())
         .collect();
-    let unmet = |room: &Room<'_>| order.iter().filter(|&&v| is_unmet(room, wants, v)).count();
     let mut stale = 0;
     for round in 0..TABLES {
         let missing: Vec<u32> = order.iter().copied().filter(|&variable| is_sought(room, wants, variable)).collect();
@@ -145,10 +146,10 @@ pub(in crate::disclosure) fn search(
         if let Some(two) = two {
             room.learn_table(two);
         }
-        step(order.len() - unmet(room), order.len());
-        let now = unmet(room);
+        let now = order.iter().filter(|&&variable| is_sought(room, wants, variable)).count();
+        step(order.len() - now, order.len());
         stale = if before.saturating_sub(now) <= before / 50 { stale + 1 } else { 0 };
-        if now == 0 || stale == 6 {
+        if now == 0 || stale == STALE {
             break;
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use super::brute::{Place, Ranges, linked_ranges, ranges};
 use super::build::*;
@@ -54,12 +56,29 @@ fn made(published: Published<'_>, policy: &Policy) -> (Certificate, CertificateR
     (certificate, report)
 }
 
+/// What only whole numbers make tight may stay unproven; of everything else, next to nothing does.
+#[test]
+fn a_certificate_proves_nearly_all_that_is_true() {
+    let mut runner = TestRunner::deterministic();
+    let cases = (releases(), policies(), prop::collection::vec(prop::bool::weighted(0.5), 40));
+    let (mut hidden, mut missed) = (0, 0);
+    for _ in 0..400 {
+        let (tables, policy, coins) = cases.new_tree(&mut runner).unwrap().current();
+        let public = public_view(&tables, &pattern(&tables, &policy, &coins));
+        let Some(ranges) = ranges(&public, &policy, CAP).filter(|_| tables.len() == 1) else { continue };
+        let (_, report) = made(public[..].into(), &policy);
+        hidden += report.hidden;
+        missed += report.names.len().saturating_sub(hopeless(&public, &policy, &ranges).len());
+    }
+    assert!(hidden > 500 && missed * 50 < hidden, "{missed} of {hidden}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What a certificate proves is true, and on small tables it proves all that is true.
+    /// What a certificate proves is true.
     #[test]
-    fn a_certificate_proves_what_trying_everything_shows(
+    fn a_certificate_proves_only_what_trying_everything_shows(
         tables in releases(),
         policy in policies(),
         coins in prop::collection::vec(prop::bool::weighted(0.5), 40),
@@ -74,9 +93,6 @@ proptest! {
             let first = public.iter().any(|table| table.name == name.table) && names.contains(&name);
             prop_assert!(first || tables.len() > 1, "{name} is proven though it is not so");
         }
-        // Combinations that only whole numbers make tight are not proven, so that a few names may be too many.
-        let most = hopeless(&public, &policy, &ranges).len() + report.hidden / 2;
-        prop_assert!(tables.len() > 1 || names.len() <= most);
     }
 
     /// The same with rates that are printed although their counts are not.
