@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use crate::error::{Context, Error, Result};
 use crate::model::{CheckedModel, plan_models};
 use crate::tabulate::{self, MeasureSource, TableSpec};
-use crate::workspace::{AgreementStatus, LegalBasis, NotBy, ResolvedPipeline, Roles};
+use crate::workspace::{AgreementStatus, Homogeneous, LegalBasis, NotBy, ResolvedPipeline, Roles, Zeros};
 
 /// A pipeline whose SQL and tables are checked against its agreement and contracts.
 pub struct CheckedPipeline<'a> {
@@ -157,8 +157,11 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
     let disclosure = &spec.disclosure;
     writeln!(
         page,
-        "  hidden: counts under {} people, and what would give them away (level {:?}, zeros {:?}, 0 % and 100 % groups {:?})",
-        pipeline.minimum_cell, disclosure.level, disclosure.zeros, disclosure.homogeneous
+        "  hidden: counts under {} people, and what would give them away (level {}, empty cells {}, groups of nobody or everybody {})",
+        pipeline.minimum_cell,
+        disclosure.level,
+        if disclosure.zeros == Zeros::Hide { "hidden" } else { "printed" },
+        if disclosure.homogeneous == Homogeneous::Hide { "hidden" } else { "printed" }
     )?;
     let recipients = spec.release.recipients.iter().map(|id| match roles.recipients.get(id) {
         Some(recipient) => format!("{id} ({})", recipient.title),

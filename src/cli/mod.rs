@@ -16,6 +16,7 @@ mod release;
 mod run;
 mod schema;
 mod synth;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -94,6 +95,8 @@ enum Command {
     Protect(protect::Args),
     /// Say what of the hidden figures of published tables a reader can compute
     Audit(audit::Args),
+    /// Check a certificate: that what is hidden in published tables stays hidden, by additions alone
+    Verify(verify::Args),
     /// Make up a county and its partners' extracts, for demos, tests and benches
     Synth(synth::Args),
 }
@@ -135,6 +138,7 @@ async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
         Command::Keys(args) => keys::run(app, args).await,
         Command::Protect(args) => protect::run(app, &args),
         Command::Audit(args) => audit::run(app, &args),
+        Command::Verify(args) => verify::run(app, &args),
         Command::Synth(args) => synth::run(app, &args),
     }
 }

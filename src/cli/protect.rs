@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::app::App;
 use super::output;
 use crate::error::{Error, Result};
-use crate::tablefile::{self, Job, ProtectedFiles};
+use crate::tablefile::{self, Job, MethodSpec, ProtectedFiles};
 
 /// Hide what must be hidden in tables of counts, and prove that it is enough
 ///
@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Why each hidden figure is hidden, as CSV: for stewards only, since it says which figures are small
     #[arg(long, value_name = "FILE")]
     steward_out: Option<PathBuf>,
+    /// The certificate: a proof for everybody, made from the protected tables alone; `accord verify` checks it
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// Overwrite files that are there
     #[arg(long)]
     force: bool,
@@ -46,6 +49,10 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let job = Job::read(spec, app.color())?;
+    if let (Some(_), MethodSpec::Rounding(_)) = (&args.certificate, &job.spec.policy.method) {
+        return Err(Error::usage("cli.certificate", "a certificate is about hidden figures, and rounding hides none")
+            .with_hint("leave out --certificate"));
+    }
     let mut bar = Progress::new("protecting");
     let started = Instant::now();
     let limit = job.time_limit();
@@ -53,7 +60,7 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
     let done = tablefile::protect(&job, &args.tables, &stop, &mut |progress| bar.step(progress))?;
     bar.finish();
     let places = places(&done, out)?;
-    let all = places.iter().map(PathBuf::as_path).chain(args.steward_out.as_deref());
+    let all = places.iter().map(PathBuf::as_path).chain(args.steward_out.as_deref()).chain(args.certificate.as_deref());
     refuse_existing(all, args.force)?;
     for (file, place) in done.files.iter().zip(&places) {
         write(place, &file.bytes)?;
@@ -62,6 +69,27 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
         write(place, &done.reasons)?;
     }
     say(app, args, &done, &places)?;
+    match &args.certificate {
+        Some(certificate) => prove(&job, &places, certificate),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Makes the certificate of what was written.
+fn prove(job: &Job, places: &[PathBuf], certificate: &Path) -> Result<ExitCode> {
+    let mut bar = Progress::new("proving");
+    let (text, report) = tablefile::certificate(job, places, &mut |progress| bar.step(progress))?;
+    bar.finish();
+    write(certificate, text.as_bytes())?;
+    output::say(format!("wrote {}", certificate.display()));
+    if report.passed {
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::say(format!(
+        "it proves {} of {} hidden figures: `accord verify` names the others. The audit passed for all that must be protected.",
+        report.hidden - report.unproven,
+        report.hidden
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

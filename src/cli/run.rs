@@ -41,12 +41,14 @@ pub(super) async fn run(app: &App, args: &Args) -> Result<ExitCode> {
             .with_hint("give --as one of the ids in config/roles.yaml"));
     }
     let (extracts, state) = (app.extracts(&workspace)?, app.state(&workspace)?);
+    let published = app.published(&workspace)?;
     let keyring = app.keyring(&workspace)?;
     let reporter = progress::reporter();
     let job = Job {
         workspace: &workspace,
         extracts: &extracts,
         state: &state,
+        published: &published,
         keyring: &keyring,
         engine: app.engine(&workspace),
         author: args.author.clone(),

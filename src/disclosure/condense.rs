@@ -77,9 +77,14 @@ pub(super) fn condense(tables: &[Table], release: &Release, primary: &Primary, p
     let mut numbers = vec![None; count];
     let mut unknowns: Vec<Unknown> = Vec::new();
     let mut hopeless = Vec::new();
+    let mut known = vec![false; count];
+    for variable in (0..count).filter(|&variable| primary.known[variable]) {
+        known[classes.find(variable)] = true;
+    }
     for (variable, figure) in release.variables.iter().enumerate() {
         let class = classes.find(variable);
-        if classes.zero[class] {
+        // What is known stands in no equation between changes.
+        if classes.zero[class] || known[class] {
             if primary.protected[variable].is_some() {
                 hopeless.push(variable);
             }

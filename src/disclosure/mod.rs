@@ -13,6 +13,7 @@
 //! | `primary` | the primary rules, and what a hidden mark says by itself |
 //! | `condense`, `kernel`, `local`, `simplex`, `exchange`, `optimum`, `search` | the complementary search |
 //! | `public` | what a reader sees |
+//! | `history` | earlier releases beside the one at hand |
 //! | `certificate` | the proof for everybody, and its check |
 //! | `primary_rules` | what else must be protected: magnitudes, averages, quantiles, bands |
 //! | `rounding`, `cell_key` | the other protections, each with its own guarantee |
@@ -25,6 +26,7 @@ mod certificate;
 mod condense;
 mod error;
 mod exchange;
+mod history;
 mod kernel;
 mod local;
 mod optimum;
@@ -52,11 +54,12 @@ pub use certificate::{
     public_text, verify,
 };
 pub use error::DisclosureError;
+pub use history::{Beside, Linked, link};
 pub use policy::{
     Attacker, Level, Phase, Policy, Preference, Progress, Reason, Requirement, Status, Summary, Weight, Zeros,
 };
 pub use primary::Target;
-pub use protect::{Protected, protect, protect_until, targets};
+pub use protect::{Protected, protect, protect_beside, protect_until, targets};
 pub use protection::{Protection, check_unmixed};
 pub use public::{Change, Evidence, PublicRate, PublicTable, Within, public_view};
 pub use rounding::{Aim, Relaxed, Rounded, Rounding, RoundingReport, promised, round};

@@ -88,6 +88,8 @@ pub struct Policy {
     pub effort: usize,
     /// The start of the search's random numbers: the same gives the same pattern on every machine.
     pub seed: u64,
+    /// Hide so much that somebody who knows that one hidden cell is not empty, such as their own, can compute none.
+    pub contributor: bool,
     /// Refuse a pattern from which somebody who knows which cells are primary can compute one. Their view is reported
     /// in any case.
     pub insider: bool,
@@ -107,6 +109,7 @@ impl Default for Policy {
             neighbourhoods: 200,
             effort: 1,
             seed: 1,
+            contributor: true,
             insider: false,
         }
     }
@@ -271,4 +274,6 @@ pub enum Phase {
     Improve,
     /// Taking the reader's view.
     Audit,
+    /// Making a certificate.
+    Proof,
 }

@@ -19,6 +19,8 @@ pub(super) struct Primary {
     pub(super) lower: Vec<i64>,
     /// What the interval of a protected variable must reach, in the parts of [`Policy::unit`].
     pub(super) required: Vec<Option<Requirement>>,
+    /// Everybody knows the variable from what is public besides: no other table may move it.
+    pub(super) known: Vec<bool>,
 }
 
 /// A figure of which the release knows that a reader must not learn it.
@@ -46,6 +48,7 @@ pub(super) fn apply(tables: &[Table], release: &Release, policy: &Policy) -> Pri
         hidden: vec![None; count],
         lower: vec![0; count],
         required: vec![None; count],
+        known: vec![false; count],
     };
     for (index, variable) in release.variables.iter().enumerate() {
         primary.lower[index] = lower(tables, variable, policy);

@@ -1,12 +1,13 @@
 //! From tables to a protected and audited release.
 
-use super::audit::{AuditReport, audit};
+use super::audit::{AuditReport, Finding, Published, View, audit, computed_by_contributors, computed_by_insiders};
 use super::condense::{System, condense};
 use super::error::DisclosureError;
 use super::exchange::Exchange;
-use super::policy::{Level, Policy, Progress, Reason, Status, Summary};
+use super::history::{self, Beside};
+use super::policy::{Attacker, Level, Policy, Progress, Reason, Status, Summary};
 use super::primary::{self, Primary, Target};
-use super::public::{Change, Evidence, public_view};
+use super::public::{Change, Evidence, PublicTable, public_view};
 use super::search::{Pattern, search};
 use super::system::{self, Release};
 use super::table::{MeasureKind, Table};
@@ -65,27 +66,120 @@ pub fn protect_until(
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Protected, DisclosureError> {
+    protect_beside(tables, policy, &Beside::default(), stop, progress)
+}
+
+/// As [`protect_until`], for readers who have something else besides: earlier releases, tables that are public
+/// elsewhere. What is printed there stays printed here and protects nothing; what would be unmasked there counts as
+/// unmasked here.
+///
+/// # Guarantees
+/// Those of [`audit`] for the archivist, for the figures at hand, and that no figure hidden elsewhere falls that did not
+/// fall before.
+///
+/// # Errors
+/// As [`protect`]; a primary figure that is printed elsewhere is one that no pattern protects.
+pub fn protect_beside(
+    tables: &[Table],
+    policy: &Policy,
+    beside: &Beside,
+    stop: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Protected, DisclosureError> {
     check(policy)?;
     check_counts(tables)?;
     let release = system::build(tables)?;
-    let primary = primary::apply(tables, &release, policy);
-    let system = condense(tables, &release, &primary, policy);
-    let exchange = Exchange::new(tables, &release, &system);
-    let pattern = search(&system, &exchange, policy, stop, progress);
-    let hidden = hidden(&release, &primary, &system, &pattern);
-    if !pattern.unmet.is_empty() || !system.hopeless.is_empty() {
-        return Err(unprotectable(tables, &release, &primary, &system, &pattern));
+    let mut primary = primary::apply(tables, &release, policy);
+    let (known, all_ours) = history::known(tables, &release, beside);
+    primary.known = known;
+    for round in 0.. {
+        let system = condense(tables, &release, &primary, policy);
+        let exchange = Exchange::new(tables, &release, &system);
+        let pattern = search(&system, &exchange, policy, stop, progress);
+        let hidden = hidden(&release, &primary, &system, &pattern);
+        if !pattern.unmet.is_empty() || !system.hopeless.is_empty() {
+            return Err(unprotectable(tables, &release, &primary, &system, &pattern));
+        }
+        let statuses = statuses(&release, &primary, &hidden);
+        let public = public_view(tables, &statuses);
+        let changes = changes(&release, &system, &pattern);
+        let seen = Seen { beside, all_ours, public: &public, targets: &primary.targets(&release) };
+        let evidence = Evidence { tables, changes: &changes };
+        let (report, not_empty) = seen.audit(policy, evidence, progress)?;
+        if report.passed {
+            let summary = summarise(tables, &statuses, &system, &pattern);
+            return Ok(Protected { statuses, audit: report, summary });
+        }
+        if not_empty.is_empty() || round == ROUNDS {
+            return Err(DisclosureError::AuditFailed(Box::new(report)));
+        }
+        // What somebody may know not to be empty is not taken for empty any more; in the last round, nothing that is not.
+        for (table, measure, cell) in not_empty {
+            let lower = &mut primary.lower[release.printed[table][measure][cell]];
+            *lower = (*lower).max(1);
+        }
+        if round + 1 == ROUNDS {
+            for (lower, figure) in primary.lower.iter_mut().zip(&release.variables).filter(|(_, f)| f.is_printed()) {
+                *lower = (*lower).max(figure.value.min(1));
+            }
+        }
     }
-    let statuses = statuses(&release, &primary, &hidden);
-    let public = public_view(tables, &statuses);
-    let changes = changes(&release, &system, &pattern);
-    let evidence = Evidence { tables, changes: &changes };
-    let report = audit(public[..].into(), policy, Some(&primary.targets(&release)), Some(evidence), progress)?;
-    if !report.passed {
-        return Err(DisclosureError::AuditFailed(Box::new(report)));
+    unreachable!("the last round returns")
+}
+
+/// How often a pattern is made anew for contributors.
+const ROUNDS: usize = 2;
+
+/// A release as its attackers see it.
+struct Seen<'s> {
+    beside: &'s Beside,
+    /// Nothing is hidden elsewhere but figures of the release.
+    all_ours: bool,
+    public: &'s [PublicTable],
+    targets: &'s [Target],
+}
+
+/// A cell, as table, measure and cell.
+type At = (usize, usize, usize);
+
+impl Seen<'_> {
+    /// All attackers' views, and the cells with whose help contributors compute something.
+    fn audit(
+        &self,
+        policy: &Policy,
+        evidence: Evidence<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(AuditReport, Vec<At>), DisclosureError> {
+        let published = Published { tables: self.public, others: &self.beside.others, links: &self.beside.links };
+        let mut report = audit(published, policy, Some(self.targets), Some(evidence), progress)?;
+        if !self.all_ours {
+            unmasked(self.public, policy, self.beside, &mut report, progress)?;
+        }
+        let mut not_empty = Vec::new();
+        // Contributors and insiders know of whole people.
+        if report.passed && policy.unit() == 1 {
+            if policy.contributor {
+                let computed = computed_by_contributors(published, policy, Some(self.targets), Some(evidence))?;
+                let (mut found, known): (Vec<Finding>, Vec<At>) = computed.unwrap_or_default().into_iter().unzip();
+                found.dedup();
+                report.attackers.push(View {
+                    attacker: Attacker::Contributor,
+                    fallen: found.len(),
+                    computed: found.len(),
+                });
+                report.findings.extend(found);
+                not_empty = known;
+            }
+            let told = computed_by_insiders(published, policy, self.targets, Some(evidence), policy.insider)?;
+            let computed = told.iter().filter(|finding| finding.kind.is_exact()).count();
+            report.attackers.push(View { attacker: Attacker::Insider, fallen: told.len(), computed });
+            if policy.insider {
+                report.findings.extend(told);
+            }
+            report.passed = report.findings.is_empty();
+        }
+        Ok((report, not_empty))
     }
-    let summary = summarise(tables, &statuses, &system, &pattern);
-    Ok(Protected { statuses, audit: report, summary })
 }
 
 /// The figures that must be protected, for an [`audit`] of tables that were protected elsewhere.
@@ -123,6 +217,22 @@ fn check(policy: &Policy) -> Result<(), DisclosureError> {
         Level::Percent(percent) if !(1..=1000).contains(&percent) => fault("the percentage is below 1 or above 1000"),
         _ => Ok(()),
     }
+}
+
+/// Adds what falls elsewhere once these tables are public, and did not before.
+fn unmasked(
+    public: &[PublicTable],
+    policy: &Policy,
+    beside: &Beside,
+    report: &mut AuditReport,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), DisclosureError> {
+    let before = Published { tables: &beside.others, others: public, links: &beside.links };
+    let found = audit(before, policy, None, None, progress)?;
+    let new = found.findings.into_iter().filter(|finding| finding.attacker == Attacker::Archivist);
+    report.findings.extend(new.filter(|finding| !report.findings.contains(finding)).collect::<Vec<_>>());
+    report.passed = report.findings.is_empty();
+    Ok(())
 }
 
 /// Whether each printed variable is hidden.

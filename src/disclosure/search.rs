@@ -57,6 +57,13 @@ const NEAR: usize = 3000;
 /// Neighbourhoods after which dead witnesses are forgotten.
 const FORGET: usize = 64;
 
+/// Witnesses that a figure takes at most.
+const STRETCHES: usize = 8;
+
+fn goal(sum: &[(usize, i64)], change: i64) -> Goal<'_> {
+    Goal { sum, change: change.abs() }
+}
+
 struct Search<'a> {
     system: &'a System,
     policy: &'a Policy,
@@ -151,7 +158,7 @@ impl Search<'_> {
                 1 => &SEARCH_SIZES[..3],
                 _ => &RELEASE_SIZES,
             };
-            if !self.protect(unknown, None, sizes) && !self.protect(unknown, None, &SEARCH_SIZES) {
+            if !self.protect(unknown, None, sizes) && !self.protect_anyhow(unknown) {
                 unmet.push(unknown);
             }
         }
@@ -166,9 +173,9 @@ impl Search<'_> {
         order
     }
 
-    /// How far the figure must still be moved: a signed change; `None` when it is protected. `without` is a cell that
-    /// witnesses may not move.
-    fn need(&self, unknown: usize, without: Option<usize>) -> Option<i64> {
+    /// How far the figure must still be moved: signed changes, of which one is needed now, the best first; none when it
+    /// is protected. `without` is a cell that witnesses may not move.
+    fn needs(&self, unknown: usize, without: Option<usize>) -> Vec<i64> {
         let value = self.system.unknowns[unknown].value;
         let requirement = self.policy.requirement(value, self.system.unknowns[unknown].least);
         let (mut low, mut high) = (value, value);
@@ -179,25 +186,45 @@ impl Search<'_> {
                 (low, high) = (low.min(there), high.max(there));
             }
         }
-        if requirement.is_met(low, high) {
-            None
-        } else if low > requirement.lower && high >= requirement.upper {
-            Some(requirement.lower - value)
+        let lacking = requirement.width - (high - low);
+        let mut ends = Vec::new();
+        if high < requirement.upper {
+            ends.extend([requirement.upper.max(low + requirement.width), requirement.upper]);
+        } else if low > requirement.lower {
+            ends.extend([requirement.lower.min(high - requirement.width), requirement.lower]);
         } else {
-            Some(requirement.upper.max(low + requirement.width) - value)
+            // The width may be had on either side, or on both together.
+            let parts = std::iter::successors(Some(lacking), |part| Some(part / 2)).take_while(|&part| part > 0);
+            ends.extend(parts.flat_map(|part| [high + part, low - part]));
         }
+        ends.dedup();
+        ends.into_iter().map(|end| end - value).collect()
     }
 
     fn protect(&mut self, unknown: usize, without: Option<usize>, sizes: &[usize]) -> bool {
         // Up, then down where the level asks for both.
         for _ in 0..3 {
-            let Some(change) = self.need(unknown, without) else { return true };
-            let goal = Goal { sum: &[(unknown, change.signum())], change: change.abs() };
-            if !self.find(&goal, without, sizes) {
+            let Some(&change) = self.needs(unknown, without).first() else { return true };
+            if !self.find(&goal(&[(unknown, change.signum())], change), without, sizes) {
                 return false;
             }
         }
-        self.need(unknown, without).is_none()
+        self.needs(unknown, without).is_empty()
+    }
+
+    /// Protects a figure for which one witness does not go far enough: as far as each goes, one after the other.
+    fn protect_anyhow(&mut self, unknown: usize) -> bool {
+        for _ in 0..STRETCHES {
+            let needs = self.needs(unknown, None);
+            if needs.is_empty() {
+                return true;
+            }
+            let mut find = |change: i64| self.find(&goal(&[(unknown, change.signum())], change), None, &SEARCH_SIZES);
+            if !needs.into_iter().any(&mut find) {
+                return false;
+            }
+        }
+        self.needs(unknown, None).is_empty()
     }
 
     /// Finds a witness and hides what it moves. With a cell that must stay still, only hidden cells may move.
@@ -302,7 +329,7 @@ impl Search<'_> {
         let moving = self.moving[cell].iter().copied();
         let alive: Vec<u32> = moving.filter(|&index| self.witnesses[index as usize].alive).collect();
         let mut figures = self.relying(&alive);
-        figures.retain(|&unknown| self.need(unknown, Some(cell)).is_some());
+        figures.retain(|&unknown| !self.needs(unknown, Some(cell)).is_empty());
         figures.len() <= RELEASE_FIGURES
             && figures.iter().all(|&unknown| self.protect(unknown, Some(cell), &RELEASE_SIZES))
     }

@@ -80,6 +80,9 @@ pub struct Manifest {
     pub audit: Value,
     /// The rules of disclosure control.
     pub policy: Value,
+    /// Versions of the pipeline beside which it was audited.
+    #[serde(default)]
+    pub beside: Vec<u32>,
     /// Every file of the candidate but this one.
     pub files: Vec<ManifestFile>,
 }
@@ -289,6 +292,7 @@ fn manifest(input: &CandidateInput, files: &[File]) -> Manifest {
         books: input.books.clone(),
         audit: input.audit.clone(),
         policy: input.policy.clone(),
+        beside: input.beside.clone(),
         files: files.iter().map(file).collect(),
     }
 }

@@ -41,6 +41,10 @@ pub struct CandidateInput {
     pub attribution: Vec<String>,
     /// The tables.
     pub tables: Vec<OutputTable>,
+    /// Versions that were public already when the tables were audited, and beside which they were.
+    pub beside: Vec<u32>,
+    /// The certificate of these tables, as text; it is published with them.
+    pub certificate: Option<String>,
     /// Rows in and out of each step. Stewards only.
     pub books: serde_json::Value,
     /// The disclosure audit's report. Stewards only.
@@ -76,6 +80,8 @@ pub struct OutputTable {
     pub description: Option<String>,
     /// What is counted, such as `person`.
     pub counts: String,
+    /// The people counted: tables of one universe share the cells that have the same coordinates.
+    pub universe: String,
     /// The dimension columns.
     pub dimensions: Vec<DimensionColumn>,
     /// The measure columns.
@@ -99,6 +105,8 @@ pub struct DimensionColumn {
     pub labels: Vec<(String, String)>,
     /// The code of the total over the column.
     pub total: Option<String>,
+    /// The column before this one, where its categories contain this one's.
+    pub within: Option<String>,
 }
 
 /// A measure column.
@@ -112,6 +120,12 @@ pub struct MeasureColumn {
     pub description: Option<String>,
     /// When a figure is hidden, in words for readers of the release.
     pub suppressed_rule: String,
+    /// What a count counts, by its definition: the same in two tables is the same count. Empty for rates.
+    pub counted: String,
+    /// The column among whose units a count's are.
+    pub of: Option<String>,
+    /// Whether a count is one of exclusive parts that add up to `of`.
+    pub is_part: bool,
 }
 
 /// What a measure holds.

@@ -16,6 +16,7 @@
 //! | `approved` | the proof that a candidate may be published |
 //! | `actions`, `withdraw` | approve, return, reject, comment; taking back |
 //! | `publish`, `version` | publishing, and the layout of what is published |
+//! | `public`, `proof` | published tables as disclosure control takes them; the certificate of a release |
 //! | `verify`, `table_checks`, `diff` | checks of a published version; differences between two releases |
 
 mod actions;
@@ -31,6 +32,8 @@ pub mod files;
 mod input;
 mod keys;
 mod ledger;
+mod proof;
+mod public;
 mod publish;
 mod state;
 mod table_checks;
@@ -52,8 +55,13 @@ pub use event::{Entry, Event, Signed, Target};
 pub use input::{CandidateInput, DimensionColumn, MeasureColumn, MeasureKind, MeasureValues, OutputTable, SourceNote};
 pub use keys::{Identity, StewardKey, Stewards};
 pub use ledger::Ledger;
+pub use proof::{Proof, certificate, verify_folder};
+pub(crate) use proof::{check as check_certificate, digest_of};
+pub use public::{public_table, published_tables};
 pub use publish::{Published, publish};
 pub use state::{Standing, State, VoidDecision, known_candidates, standing};
 pub use verify::{Check, VerifyReport, verify};
-pub use version::{Latest, PublicApproval, ReleaseRecord, WithdrawnVersion, folder as version_folder, latest};
+pub use version::{
+    Latest, PublicApproval, ReleaseRecord, WithdrawnVersion, folder as version_folder, latest, not_beside,
+};
 pub use withdraw::withdraw;

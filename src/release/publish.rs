@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use super::actions::known_account;
 use super::approved::ApprovedCandidate;
+use super::candidate::Candidate;
 use super::context::Context;
 use super::digest::sha256_hex;
 use super::event::Event;
 use super::state::State;
-use super::version::{RECORD, ReleaseRecord, find_version, folder, point_latest, versions};
+use super::version::{RECORD, ReleaseRecord, find_version, folder, not_beside, point_latest, versions};
 use crate::error::{Error, Result};
 use crate::storage::{Lock, Store};
 
@@ -61,7 +62,10 @@ async fn publish_locked(
         Some(begun) => {
             ApprovedCandidate::check_at(context, pipeline, id, begun.published_at, begun.published_on).await?
         }
-        None => ApprovedCandidate::check(context, pipeline, id).await?,
+        None => {
+            audited_beside(context, &case.candidate).await?;
+            ApprovedCandidate::check(context, pipeline, id).await?
+        }
     };
     context.published.sweep().await?;
     let publication = Publication::begin(context, approved).await?;
@@ -71,6 +75,20 @@ async fn publish_locked(
     publication.point(context).await?;
     publication.record(context, actor).await?;
     Ok(Published::new(pipeline, &case.candidate.id, publication.record.version, false))
+}
+
+/// Refuses a candidate where a version was published that its audit did not know: readers have both.
+pub(super) async fn audited_beside(context: &Context<'_>, candidate: &Candidate) -> Result<()> {
+    let pipeline = &candidate.manifest.pipeline;
+    let unknown = not_beside(context.published, candidate).await?;
+    match unknown.first() {
+        None => Ok(()),
+        Some(version) => {
+            let message = format!("version {version} was published after candidate {} was audited", candidate.id);
+            Err(Error::disclosure("release.not_audited_beside", message)
+                .with_hint(format!("`accord run {pipeline}` makes a candidate that is audited beside it")))
+        }
+    }
 }
 
 /// The lock that publications and withdrawals of a pipeline take.

@@ -10,6 +10,7 @@ use super::digest::{candidate_digest, sha256_hex};
 use super::event::Signed;
 use super::files::{PublishedTable, SUMS, parse_sums, read_table};
 use super::keys::Stewards;
+use super::proof;
 use super::table_checks::{rates_follow_from_counts, statuses_fit_figures, totals_add_up};
 use super::version::{RECORD, ReleaseRecord, folder, latest, record_of};
 use crate::error::{Error, Result};
@@ -90,7 +91,22 @@ pub async fn verify(
     for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".parquet")) {
         checks.extend(table(name, bytes));
     }
+    checks.extend(certificate(&files));
     Ok(VerifyReport { pipeline: pipeline.to_owned(), version, path, checks })
+}
+
+/// The certificate, where there is one.
+fn certificate(files: &BTreeMap<String, Bytes>) -> Option<Check> {
+    let outcome = match proof::check_files(files) {
+        Ok(None) => return None,
+        Ok(Some(proof)) if proof.report.passed => {
+            let report = proof.report;
+            Ok(format!("{} hidden figures stay hidden, shown by {} whole tables", report.hidden, report.tables))
+        }
+        Ok(Some(proof)) => Err(format!("{} hidden figures are not proven", proof.report.unproven)),
+        Err(error) => Err(error.to_string()),
+    };
+    Some(check("certificate", outcome))
 }
 
 fn check(name: impl Into<String>, outcome: Outcome) -> Check {

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::approved::ApprovedCandidate;
-use super::candidate::ManifestFile;
+use super::candidate::{Candidate, ManifestFile};
 use super::digest::sha256_hex;
 use super::event::{Entry, Event, Target};
 use crate::error::{Error, Result};
@@ -149,6 +149,24 @@ pub(super) async fn record_of(
             .with_hint("restore the file from a backup")
     })?;
     Ok(Some((record, bytes)))
+}
+
+/// Versions of a candidate's pipeline that its audit did not know, other than its own.
+///
+/// # Errors
+/// `release.record` for a version whose record was changed; the storage's.
+pub async fn not_beside(published: &Store, candidate: &Candidate) -> Result<Vec<u32>> {
+    let manifest = &candidate.manifest;
+    let mut unknown = Vec::new();
+    for version in versions(published, &manifest.pipeline).await? {
+        if !manifest.beside.contains(&version)
+            && let Some((record, _)) = record_of(published, &manifest.pipeline, version).await?
+            && record.approved.candidate != candidate.id
+        {
+            unknown.push(version);
+        }
+    }
+    Ok(unknown)
 }
 
 /// The version that publishes exactly `target`, finished or not.

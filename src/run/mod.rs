@@ -2,10 +2,11 @@
 //!
 //! A run leaves nothing behind but quarantine files, ledger entries and candidates, each whole or absent. Staged rows
 //! and spill files of a run that was killed are removed by the next one, which starts over: a candidate is a function
-//! of extracts, config and keys alone, so it ends in the same bytes.
+//! of extracts, config, keys and earlier releases alone, so it ends in the same bytes.
 
 mod books;
 mod fingerprint;
+mod history;
 mod pipeline;
 mod protection;
 mod sources;
@@ -38,6 +39,8 @@ pub struct Job<'a> {
     pub extracts: &'a Store,
     /// Where staging, quarantine, candidates and the ledger are.
     pub state: &'a Store,
+    /// What is published: earlier releases are what readers have besides.
+    pub published: &'a Store,
     /// The keys.
     pub keyring: &'a Keyring,
     /// What the engine may use.

@@ -1,12 +1,13 @@
 //! One pipeline, step by step.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::books::{Books, LinkBook, TableBook};
 use super::fingerprint::fingerprint;
+use super::history::History;
 use super::sources::{Admitted, admit, stage_links};
 use super::{Job, Outcome, PipelineReport, STAGING, protection};
-use crate::disclosure;
+use crate::disclosure::{self, Beside, DisclosureError};
 use crate::error::{Context as _, Error, Result};
 use crate::identity::{self, AgreementKeys, Links};
 use crate::intake::{self, Delivery};
@@ -36,11 +37,11 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     if let Some(unchanged) = unchanged(job, pipeline, earlier.as_ref(), &inputs_digest).await? {
         return Ok(unchanged);
     }
-    let before = earlier.map(|(_, manifest)| manifest);
+    let before = earlier.map(|candidate| candidate.manifest);
     let (books, tabulations) = compute(job, pipeline, &checked, &keys, &deliveries, before.as_ref()).await?;
-    let protected = protect(job, pipeline, &tabulations)?;
-    let audit = protection::audit_report(&protected)?;
-    let input = CandidateInput {
+    let history = History::read(job, name).await?;
+    let protected = protect(job, pipeline, &tabulations, &history)?;
+    let mut input = CandidateInput {
         pipeline: name.to_owned(),
         title: pipeline.spec.title.clone(),
         description: pipeline.spec.description.clone(),
@@ -55,16 +56,23 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
         recipients: pipeline.spec.release.recipients.clone(),
         licence: pipeline.spec.release.licence.clone(),
         attribution: pipeline.spec.release.attribution.clone(),
-        tables: protection::output(pipeline, &tabulations, &protected)?,
+        tables: protection::output(pipeline, &tabulations, &protected.protected)?,
         books: json(&books)?,
-        audit: audit.clone(),
+        audit: Value::Null,
         policy: json!({
             "minimum_cell": pipeline.minimum_cell,
             "disclosure": json(&pipeline.spec.disclosure)?,
             "plan": page,
         }),
+        beside: history.versions(),
+        certificate: None,
         sources: pipeline.sources.iter().map(source_note).collect(),
     };
+    let proof = certify(job, pipeline, &input)?;
+    let audit =
+        protection::audit_report(&protected.protected, &protected.beside, proof.as_ref().map(|(_, report)| report))?;
+    input.audit = audit.clone();
+    input.certificate = proof.map(|(text, _)| text);
     let candidate = lay_down(job, pipeline, &input, &books).await?;
     Ok(PipelineReport {
         pipeline: name.to_owned(),
@@ -93,28 +101,31 @@ async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<
     Ok(all)
 }
 
-/// The newest candidate of a pipeline by the ledger, with its manifest.
-async fn latest(job: &Job<'_>, pipeline: &str) -> Result<Option<(String, Manifest)>> {
+/// The newest candidate of a pipeline by the ledger.
+async fn latest(job: &Job<'_>, pipeline: &str) -> Result<Option<release::Candidate>> {
     let entries = Ledger::open(job.state).entries().await?;
     let newest = entries.iter().rev().find_map(|entry| match &entry.event {
         release::Event::Candidate { pipeline: of, candidate, .. } if of == pipeline => Some(candidate.clone()),
         _ => None,
     });
     let Some(id) = newest else { return Ok(None) };
-    let candidate = release::Candidate::load(job.state, pipeline, &id).await?;
-    Ok(Some((id, candidate.manifest)))
+    release::Candidate::load(job.state, pipeline, &id).await.map(Some)
 }
 
 async fn unchanged(
     job: &Job<'_>,
     pipeline: &ResolvedPipeline,
-    earlier: Option<&(String, Manifest)>,
+    earlier: Option<&release::Candidate>,
     inputs_digest: &str,
 ) -> Result<Option<PipelineReport>> {
-    let Some((id, manifest)) = earlier.filter(|(_, manifest)| manifest.inputs_digest == inputs_digest && !job.again)
-    else {
+    let Some(candidate) = earlier.filter(|one| one.manifest.inputs_digest == inputs_digest && !job.again) else {
         return Ok(None);
     };
+    // A release that its audit did not know makes it another candidate.
+    if !release::not_beside(job.published, candidate).await?.is_empty() {
+        return Ok(None);
+    }
+    let (id, manifest) = (&candidate.id, &candidate.manifest);
     let entries = Ledger::open(job.state).entries().await?;
     let stewards = release::Stewards::resolve(&job.workspace.roles, &job.workspace.root)?;
     let Some(standing) = release::standing(&entries, id, (job.clock)(), &pipeline.agreement, &stewards) else {
@@ -203,21 +214,72 @@ fn link_all(job: &Job<'_>, pipeline: &ResolvedPipeline, admitted: &[Admitted]) -
     Ok(all)
 }
 
-fn protect(job: &Job<'_>, pipeline: &ResolvedPipeline, tabulations: &[Tabulation]) -> Result<disclosure::Protected> {
+/// Protected tables, and beside what.
+struct ProtectedBeside {
+    protected: disclosure::Protected,
+    /// How earlier releases stand to them.
+    beside: Vec<Value>,
+}
+
+fn protect(
+    job: &Job<'_>,
+    pipeline: &ResolvedPipeline,
+    tabulations: &[Tabulation],
+    history: &History,
+) -> Result<ProtectedBeside> {
     let name = &pipeline.spec.name;
     job.reporter.event(&step_started(name, Step::Disclosure, "all tables"));
     let tables: Vec<disclosure::Table> = tabulations.iter().map(|one| one.table.clone()).collect();
-    let mut progress = |at: disclosure::Progress| {
-        job.reporter.event(&Event::Progress {
-            pipeline: name.clone(),
-            step: Step::Disclosure,
-            subject: phase(at.phase).to_owned(),
-            done: at.done as u64,
-            total: Some(at.total as u64),
-            unit: "cells",
-        });
+    let policy = protection::policy(pipeline);
+    let linkage = history.link(&tables);
+    let mut step = |at: disclosure::Progress| progress(job, name, at);
+    let mut beside = linkage.report;
+    let protected = match disclosure::protect_beside(&tables, &policy, &linkage.beside, &|| false, &mut step) {
+        // Hidden figures have changed though all that both print is the same: to a reader the releases contradict.
+        Err(DisclosureError::Contradiction { .. }) if linkage.beside != Beside::default() => {
+            beside.push(json!({ "linked": "hidden figures have changed: earlier releases contradict this one" }));
+            let message =
+                "earlier releases contradict this one, so that nothing can be subtracted from them".to_owned();
+            job.reporter.event(&Event::Note { pipeline: name.clone(), message });
+            disclosure::protect(&tables, &policy, &mut step)
+        }
+        outcome => outcome,
     };
-    disclosure::protect(&tables, &protection::policy(pipeline), &mut progress).map_err(protection::refused)
+    Ok(ProtectedBeside { protected: protected.map_err(protection::refused)?, beside })
+}
+
+/// The certificate of what would be published, where one can be made that leaves nothing unproven.
+fn certify(
+    job: &Job<'_>,
+    pipeline: &ResolvedPipeline,
+    input: &CandidateInput,
+) -> Result<Option<(String, disclosure::CertificateReport)>> {
+    let name = &pipeline.spec.name;
+    let mut step = |at: disclosure::Progress| progress(job, name, at);
+    let made = release::certificate(input, &protection::policy(pipeline), &mut step)?;
+    let message = match &made {
+        Some((_, report)) if report.passed => return Ok(made),
+        Some((_, report)) => format!(
+            "the certificate proves {} of {} hidden figures and is not published; the audit passed for all that must be protected",
+            report.hidden - report.unproven,
+            report.hidden
+        ),
+        None => "no certificate was found; the audit passed".to_owned(),
+    };
+    // What is published proves everything or is not called a certificate.
+    job.reporter.event(&Event::Note { pipeline: name.clone(), message });
+    Ok(None)
+}
+
+fn progress(job: &Job<'_>, pipeline: &str, at: disclosure::Progress) {
+    job.reporter.event(&Event::Progress {
+        pipeline: pipeline.to_owned(),
+        step: Step::Disclosure,
+        subject: phase(at.phase).to_owned(),
+        done: at.done as u64,
+        total: Some(at.total as u64),
+        unit: "cells",
+    });
 }
 
 /// Files first, then the ledger's entry: a candidate that the ledger does not know is no candidate.
@@ -271,5 +333,6 @@ fn phase(phase: disclosure::Phase) -> &'static str {
         disclosure::Phase::Release => "fewer hidden cells",
         disclosure::Phase::Improve => "fewer hidden cells, by neighbourhoods",
         disclosure::Phase::Audit => "audit",
+        disclosure::Phase::Proof => "certificate",
     }
 }

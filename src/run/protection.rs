@@ -2,11 +2,14 @@
 
 use serde_json::json;
 
-use crate::disclosure::{self, DisclosureError, Level, Policy, Protected, Reason, Status};
+use crate::disclosure::{self, Attacker, DisclosureError, Level, Policy, Protected, Reason, Status};
 use crate::error::{Error, Result};
 use crate::release::{DimensionColumn, MeasureColumn, MeasureKind, MeasureValues, OutputTable};
 use crate::tabulate::{Rate, Tabulation};
 use crate::workspace::{self, Homogeneous, ResolvedPipeline};
+
+/// How many findings a refusal names.
+const FINDINGS: usize = 10;
 
 /// The policy of a pipeline. The agreement's floor is already in `minimum_cell`.
 pub(super) fn policy(pipeline: &ResolvedPipeline) -> Policy {
@@ -16,21 +19,49 @@ pub(super) fn policy(pipeline: &ResolvedPipeline) -> Policy {
         level: match spec.level {
             workspace::Level::Full => Level::Full,
             workspace::Level::Exact => Level::Exact,
+            workspace::Level::Interval(width) => Level::Interval(width),
+            workspace::Level::Percent(percent) => Level::Percent(percent),
         },
         zeros: match spec.zeros {
             workspace::Zeros::Hide => disclosure::Zeros::Hide,
             workspace::Zeros::Print => disclosure::Zeros::Print,
         },
         homogeneous: spec.homogeneous == Homogeneous::Hide,
+        insider: spec.insider == workspace::Insider::Refuse,
         ..Policy::default()
     }
 }
 
 /// What a disclosure error is to the run. Its text names cells, never counts.
 pub(super) fn refused(error: DisclosureError) -> Error {
-    Error::disclosure("disclosure.refused", error.to_string()).with_hint(
-        "no candidate was laid down and the last release stays; merge categories, drop a margin, or drop the table",
-    )
+    let refused = |hint| Error::disclosure("disclosure.refused", error.to_string()).with_hint(hint);
+    let DisclosureError::AuditFailed(report) = &error else {
+        return refused(
+            "no candidate was laid down and the last release stays; merge categories, drop a margin, or drop the table",
+        );
+    };
+    let mut text = format!("the audit does not pass: {} finding(s)\n", report.findings.len());
+    for finding in report.findings.iter().take(FINDINGS) {
+        let to = match finding.attacker {
+            Attacker::Archivist => ", to whoever keeps earlier releases",
+            _ => "",
+        };
+        text.push_str(&format!("  {finding}{to}\n"));
+    }
+    if report.findings.len() > FINDINGS {
+        text.push_str(&format!("  and {} more\n", report.findings.len() - FINDINGS));
+    }
+    let archivist = report.findings.iter().any(|finding| finding.attacker == Attacker::Archivist);
+    let hint = match archivist {
+        true => {
+            "no candidate was laid down and the last release stays. Beside it, groups would show that are too small: \
+             merge categories or drop a table, or publish again when more people have come"
+        }
+        false => {
+            "no candidate was laid down and the last release stays; merge categories, drop a margin, or drop the table"
+        }
+    };
+    refused(hint).with_report(text)
 }
 
 /// The tables as they are printed, with the reasons that only stewards see.
@@ -54,6 +85,7 @@ fn output_table(pipeline: &ResolvedPipeline, tabulation: &Tabulation, statuses: 
         title: written.and_then(|one| one.title.clone()).unwrap_or_else(|| pipeline.spec.title.clone()),
         description: None,
         counts: written.map(|one| one.counts.clone()).unwrap_or_default(),
+        universe: tabulation.table.universe.clone(),
         dimensions: dimensions(pipeline, tabulation),
         measures: Vec::new(),
         keys: keys(tabulation),
@@ -62,11 +94,15 @@ fn output_table(pipeline: &ResolvedPipeline, tabulation: &Tabulation, statuses: 
     };
     for name in &spec.order {
         if let Some(at) = spec.measures.iter().position(|measure| &measure.name == name) {
+            let counted = &tabulation.table.measures[at];
             table.measures.push(MeasureColumn {
                 name: name.clone(),
                 kind: MeasureKind::Count,
                 description: spec.measures[at].description.clone(),
                 suppressed_rule: rule_text(pipeline),
+                counted: counted.name.clone(),
+                of: counted.kind.of().map(|of| spec.measures[of].name.clone()),
+                is_part: matches!(counted.kind, disclosure::MeasureKind::Part { .. }),
             });
             table.values.push(MeasureValues::Counts(shown(&tabulation.table.values[at], &statuses[at])));
             table.steward_reasons.push(statuses[at].iter().map(|status| reason(*status)).collect());
@@ -112,6 +148,9 @@ fn push_rate(table: &mut OutputTable, tabulation: &Tabulation, statuses: &[Vec<S
         },
         description: rate.description.clone(),
         suppressed_rule: "hidden where one of its counts is".to_owned(),
+        counted: String::new(),
+        of: None,
+        is_part: false,
     });
     table.values.push(MeasureValues::Rates(values));
     table.steward_reasons.push(reasons);
@@ -149,6 +188,7 @@ fn dimensions(pipeline: &ResolvedPipeline, tabulation: &Tabulation) -> Vec<Dimen
                     .or_else(|| field.and_then(|field| field.description.clone())),
                 labels: labels.unwrap_or_default(),
                 total,
+                within: level.checked_sub(1).map(|above| axis.spec.columns[above].clone()),
             });
         }
     }
@@ -192,7 +232,11 @@ fn rule_text(pipeline: &ResolvedPipeline) -> String {
 }
 
 /// Audit and loss, for the candidate's manifest and the run's report. Numbers of cells, not of people.
-pub(super) fn audit_report(protected: &Protected) -> Result<serde_json::Value> {
+pub(super) fn audit_report(
+    protected: &Protected,
+    beside: &[serde_json::Value],
+    proof: Option<&disclosure::CertificateReport>,
+) -> Result<serde_json::Value> {
     let audit = &protected.audit;
     let loss = &protected.summary;
     Ok(json!({
@@ -203,9 +247,22 @@ pub(super) fn audit_report(protected: &Protected) -> Result<serde_json::Value> {
         "hidden_complementary": loss.complementary,
         "variables": loss.variables,
         "components": loss.components,
+        "attackers": audit.attackers.iter().map(attacker).collect::<Vec<_>>(),
+        "beside": beside,
+        "certificate": proof.map(|proof| json!({ "hidden": proof.hidden, "open": proof.open, "settled": proof.settled, "tables": proof.tables })),
         "audit": serde_json::to_value(AuditNumbers::from(audit))
             .map_err(|_| Error::internal("run.audit", "the audit's report can't be written"))?,
     }))
+}
+
+fn attacker(view: &disclosure::View) -> serde_json::Value {
+    let who = match view.attacker {
+        Attacker::Reader => "a reader of the release",
+        Attacker::Archivist => "a reader who keeps earlier releases",
+        Attacker::Contributor => "somebody who knows that a hidden cell is not empty",
+        Attacker::Insider => "somebody who is told which hidden figures are small",
+    };
+    json!({ "who": who, "computed": view.computed })
 }
 
 #[derive(serde::Serialize)]

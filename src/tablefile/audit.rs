@@ -40,7 +40,7 @@ pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -
     let policy = policy(&job.spec.policy, zeros);
     let mut report = look(&tables, &bound, &policy, progress);
     report.notes.extend(note);
-    report.notes.extend(not_followed(&job.spec));
+    report.notes.extend(not_followed(&job.spec, Purpose::Audit));
     for (file, column) in tables.iter().flat_map(|table| &table.unnamed) {
         report.notes.push(format!("column `{column}` of {file} is not in the spec, and was not looked at"));
     }

@@ -5,8 +5,8 @@ use super::views::{Group, View};
 use super::words::Figure;
 use crate::disclosure::Zeros;
 use crate::disclosure::{
-    self, CellName, DisclosureError, Evidence, Finding, Policy, Progress, Protected, PublicRate, PublicTable, Status,
-    Table,
+    self, CellName, DisclosureError, Evidence, Finding, Policy, Progress, Protected, PublicRate, PublicTable, Rounding,
+    Status, Table,
 };
 
 /// What came of protecting a group.
@@ -48,16 +48,34 @@ pub(super) fn protect(
     }
 }
 
+/// Rounds a group: by view and measure, each cell's rounded figure; and how many are beyond a neighbouring multiple.
+pub(super) fn round(
+    group: &Group,
+    tables: &[Loaded],
+    rounding: &Rounding,
+    policy: &Policy,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Vec<Vec<Vec<i64>>>, usize), DisclosureError> {
+    let own: Vec<Table> = group.views.iter().enumerate().map(|(at, view)| whole(at, view, group, tables)).collect();
+    let rounded = disclosure::round(&own, rounding, policy, progress)?;
+    let relaxed = rounded.report.relaxed.len();
+    Ok((rounded.tables.into_iter().map(|table| table.values).collect(), relaxed))
+}
+
 /// Audits a group: every figure that is not printed.
 pub(super) fn audit(group: &Group, tables: &[Loaded], policy: &Policy, progress: &mut dyn FnMut(Progress)) -> Audited {
-    let own: Vec<PublicTable> =
-        group.views.iter().enumerate().map(|(at, view)| public(at, view, group, tables, policy.zeros)).collect();
+    let own = public_tables(group, tables, policy.zeros);
     let none: Option<Evidence<'_>> = None;
     match disclosure::audit(own[..].into(), policy, None, none, progress) {
         Ok(report) => Audited::Findings(report.findings),
         Err(DisclosureError::Contradiction { cell }) => Audited::Contradiction(*cell),
         Err(error) => Audited::Wrong(error),
     }
+}
+
+/// A group as its readers have it.
+pub(super) fn public_tables(group: &Group, tables: &[Loaded], zeros: Zeros) -> Vec<PublicTable> {
+    group.views.iter().enumerate().map(|(at, view)| public(at, view, group, tables, zeros)).collect()
 }
 
 /// Where a figure of a finding stands.

@@ -11,6 +11,8 @@
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
 //! | `protect`, `write` | protection, and the files that come of it |
+//! | `rounding` | the same by controlled rounding |
+//! | `proof` | the certificate of protected files |
 //! | `draft` | a first spec, guessed from files |
 
 mod assemble;
@@ -28,9 +30,11 @@ mod page;
 mod parquet;
 mod pattern;
 mod policy;
+mod proof;
 mod protect;
 mod raw;
 mod report;
+mod rounding;
 mod spec;
 mod views;
 mod words;
@@ -43,9 +47,10 @@ pub use audit::audit;
 pub use draft::draft;
 pub use load::Job;
 pub use page::page;
+pub use proof::{certificate, verify};
 pub use protect::{ProtectReport, ProtectedFiles, protect};
 pub use report::{AuditReport, Fall, Progress, Rule, RuleCount, TableBook, Way, WayCount};
-pub use spec::Spec;
+pub use spec::{MethodSpec, Spec};
 pub use write::Output;
 
 /// The JSON Schema of a spec: file name and text.

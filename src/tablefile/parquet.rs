@@ -66,9 +66,7 @@ pub(super) fn rewritten(
     more: &[Vec<String>],
 ) -> Result<Vec<u8>> {
     let batch = batch(path, bytes)?;
-    let write = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::failed("tables.parquet_write", format!("{path} can't be written again: {error}"))
-    };
+    let write = |error: Box<dyn std::error::Error + Send + Sync>| unwritable(path, &*error);
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
     for (at, (field, column)) in batch.schema().fields().iter().zip(batch.columns()).enumerate() {
         let added: StringArray = more.iter().map(|row| row.get(at).filter(|word| !word.is_empty())).collect();
@@ -106,6 +104,45 @@ pub(super) fn rewritten(
         fields.push(Field::new(format!("{}_status", field.name()), DataType::Utf8, false));
         arrays.push(Arc::new(StringArray::from_iter_values(marks.iter().map(word))));
     }
+    written(path, fields, arrays)
+}
+
+/// The file with other words in the columns of `figures`, where `word` gives them, by row and column. `more` rows are
+/// added at the end.
+pub(super) fn replaced(
+    path: &str,
+    bytes: &Bytes,
+    figures: &[usize],
+    word: impl Fn(usize, usize) -> Option<String>,
+    more: &[Vec<String>],
+) -> Result<Vec<u8>> {
+    let batch = batch(path, bytes)?;
+    let write = |error: Box<dyn std::error::Error + Send + Sync>| unwritable(path, &*error);
+    let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
+    for (at, (field, column)) in batch.schema().fields().iter().zip(batch.columns()).enumerate() {
+        let added: StringArray = more.iter().map(|row| row.get(at).filter(|word| !word.is_empty())).collect();
+        let added = compute::cast(&added, column.data_type()).map_err(|error| write(error.into()))?;
+        let column = if figures.contains(&at) {
+            let old = texts(path, field.name(), column)?;
+            let words: StringArray =
+                old.iter().enumerate().map(|(row, old)| word(row, at).or_else(|| old.map(str::to_owned))).collect();
+            compute::cast(&words, column.data_type()).map_err(|error| write(error.into()))?
+        } else {
+            Arc::clone(column)
+        };
+        let whole = compute::concat(&[&column, &added]).map_err(|error| write(error.into()))?;
+        fields.push(Field::new(field.name(), whole.data_type().clone(), true));
+        arrays.push(whole);
+    }
+    written(path, fields, arrays)
+}
+
+fn unwritable(path: &str, error: &(dyn std::error::Error + Send + Sync)) -> Error {
+    Error::failed("tables.parquet_write", format!("{path} can't be written again: {error}"))
+}
+
+fn written(path: &str, fields: Vec<Field>, arrays: Vec<ArrayRef>) -> Result<Vec<u8>> {
+    let write = |error: Box<dyn std::error::Error + Send + Sync>| unwritable(path, &*error);
     let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(|error| write(error.into()))?;
     let level = ZstdLevel::try_new(9).map_err(|error| write(error.into()))?;

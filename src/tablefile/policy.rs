@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::load::Purpose;
 use super::spec::{AttackerSpec, LevelSpec, PolicySpec, PreferenceSpec, Spec, WeightSpec};
 use crate::disclosure::{Level, Policy, Preference, Weight, Zeros};
 use crate::workspace::{self, Homogeneous};
@@ -33,6 +34,7 @@ pub(super) fn policy(spec: &PolicySpec, zeros: Zeros) -> Policy {
             WeightSpec::Logarithm => Weight::Logarithm,
         },
         prefer_keeping: spec.prefer_keeping.iter().map(preference).collect(),
+        contributor: spec.attackers.contains(&AttackerSpec::Contributor),
         insider: spec.attackers.contains(&AttackerSpec::Insider),
         effort: EFFORT,
         ..Policy::default()
@@ -40,11 +42,14 @@ pub(super) fn policy(spec: &PolicySpec, zeros: Zeros) -> Policy {
 }
 
 /// What a spec asks for that nothing follows yet. A reader of the report must not take it for done.
-pub(super) fn not_followed(spec: &Spec) -> Vec<String> {
-    let contributor = spec.policy.attackers.contains(&AttackerSpec::Contributor);
+pub(super) fn not_followed(spec: &Spec, purpose: Purpose) -> Vec<String> {
+    let contributor = purpose == Purpose::Audit && spec.policy.attackers.contains(&AttackerSpec::Contributor);
     let within = spec.also_public.values().any(|public| public.within.is_some());
     let notes = [
-        (contributor, "the attacker `contributor` is not followed yet: nothing was tried with one person's knowledge"),
+        (
+            contributor,
+            "the attacker `contributor` is followed when tables are protected, not in an audit of others' tables",
+        ),
         (within, "`within` is not followed yet: that one cohort contains the other was not used"),
     ];
     notes.into_iter().filter(|(asked, _)| *asked).map(|(_, note)| note.to_owned()).collect()

@@ -11,9 +11,11 @@ use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
 use super::policy::{not_followed, policy};
 use super::report::{AuditReport, Progress, number};
+use super::rounding;
+use super::spec::MethodSpec;
 use super::views::{Group, groups};
 use super::words::Figure;
-use super::write::{self, Output};
+use super::write::{self, Output, Shown};
 use crate::disclosure::{CellName, Policy, Reason, Status, Zeros};
 use crate::error::{Error, Result};
 
@@ -49,6 +51,10 @@ pub struct ProtectReport {
     pub added_rows: usize,
     /// Hidden figures that the audit examined.
     pub examined: usize,
+    /// What every figure is a multiple of, where they are rounded.
+    pub base: Option<u64>,
+    /// Of rounded figures, those beyond a neighbouring multiple of the true one.
+    pub relaxed: usize,
     /// What else there is to know.
     pub notes: Vec<String>,
 }
@@ -79,6 +85,9 @@ pub fn protect(
     refuse_unnamed(&tables)?;
     name_all(&mut tables);
     let policy = policy(&job.spec.policy, Zeros::Hide);
+    if let MethodSpec::Rounding(spec) = &job.spec.policy.method {
+        return rounding::protect(job, tables, spec, &policy, progress);
+    }
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
     let statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
     count(&statuses, &mut report);
@@ -87,14 +96,14 @@ pub fn protect(
     for (table, statuses) in tables.iter().zip(&statuses) {
         let symbols = &job.spec.symbols;
         let format = &job.spec.tables.get(&table.name).cloned().unwrap_or_default().format;
-        let (outputs, added) = write::table(table, statuses, symbols, format, policy.zeros)?;
+        let (outputs, added) = write::table(table, Shown::Hidden(statuses), symbols, format, policy.zeros)?;
         files.extend(outputs);
         report.added_rows += added;
     }
     if !job.spec.also_public.is_empty() {
         with_public(job, tables, &statuses, &policy, progress)?;
     }
-    report.notes = not_followed(&job.spec);
+    report.notes = not_followed(&job.spec, Purpose::Protect);
     Ok(ProtectedFiles { files, reasons, report })
 }
 
@@ -224,20 +233,45 @@ fn with_public(
 }
 
 impl ProtectReport {
+    fn rounded(&self, base: u64) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "All {} figures are multiples of {base}, and every total is the sum of its parts.",
+                number(self.figures)
+            ),
+            format!(
+                "A reader must grant each the true value and every value from what is printed to {} more, in tables of one \
+                 measure also to {} less; a printed 0 says less than {base}.",
+                base - 1,
+                base - 1
+            ),
+        ];
+        if self.relaxed > 0 {
+            lines.push(format!(
+                "{} are beyond a neighbouring multiple, as far as `within` allows.",
+                number(self.relaxed)
+            ));
+        }
+        lines
+    }
+
     /// The report for people.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![
-            format!(
-                "{} of {} figures are hidden: {} small, {} to protect others, {} empty (these three numbers are for stewards only).",
-                number(self.hidden),
-                number(self.figures),
-                number(self.primary),
-                number(self.complementary),
-                number(self.zeros)
-            ),
-            format!("The audit passed: {} figures examined, each keeps its interval.", number(self.examined)),
-        ];
+        let hidden = || {
+            vec![
+                format!(
+                    "{} of {} figures are hidden: {} small, {} to protect others, {} empty (these three numbers are for stewards only).",
+                    number(self.hidden),
+                    number(self.figures),
+                    number(self.primary),
+                    number(self.complementary),
+                    number(self.zeros)
+                ),
+                format!("The audit passed: {} figures examined, each keeps its interval.", number(self.examined)),
+            ]
+        };
+        let mut lines = self.base.map_or_else(hidden, |base| self.rounded(base));
         if self.added_rows > 0 {
             lines.push(format!(
                 "{} rows were added: totals, and empty cells that carry a mark.",

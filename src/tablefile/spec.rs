@@ -186,6 +186,8 @@ impl Default for Symbols {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicySpec {
+    /// How figures are protected.
+    pub method: MethodSpec,
     /// The smallest count that may be shown: 11 hides 1 to 10.
     pub minimum_cell: u64,
     /// How much must stay open about each hidden small figure.
@@ -207,6 +209,7 @@ pub struct PolicySpec {
 impl Default for PolicySpec {
     fn default() -> Self {
         Self {
+            method: MethodSpec::Suppression,
             minimum_cell: 11,
             level: LevelSpec::Full,
             zeros: None,
@@ -217,6 +220,34 @@ impl Default for PolicySpec {
             attackers: vec![AttackerSpec::Reader, AttackerSpec::Archivist],
         }
     }
+}
+
+/// How figures are protected. Never two ways over the same people.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MethodSpec {
+    /// Some are hidden.
+    #[default]
+    Suppression,
+    /// All are multiples of a base, and totals are still the sums of their parts.
+    Rounding(RoundingSpec),
+}
+
+/// Controlled rounding.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoundingSpec {
+    /// Every figure becomes a multiple of this, such as 3, 5 or 10. The minimum cell and the level say how large it must
+    /// be: `full` asks for more than the minimum cell.
+    pub base: u64,
+    /// A file of which nobody else knows the content, relative to the spec: figures are rounded up or down at random then,
+    /// the same way each time. Without it each goes to the nearest multiple that keeps the totals, and who knows that can
+    /// rule out some true tables.
+    #[serde(default)]
+    pub secret: Option<PathBuf>,
+    /// Where neighbouring multiples cannot add up: less than this many bases from the true figure; 1 where it is left out.
+    #[serde(default)]
+    pub within: Option<u64>,
 }
 
 /// Figures to keep before others: those of some categories.

@@ -275,6 +275,38 @@ tables:
 }
 
 #[test]
+fn rounded_figures_are_multiples_that_add_up_and_rates_follow_from_them() {
+    let spec = "
+policy: { method: { rounding: { base: 5 } }, level: exact }
+symbols: { none: [''] }
+tables:
+  t:
+    files: [t.csv]
+    dimensions: { school: { total: All } }
+    measures: { all: , passed: { of: all } }
+    rates: { rate: { ratio: [passed, all], decimals: 1 } }
+    keep: [note]
+";
+    let text = "school,all,passed,rate,note\nA,41,37,90.2,x\nB,3,2,66.7,\nC,62,33,53.2,y\nD,0,0,,z\nAll,106,72,67.9,\n";
+    let files = Files::new(&[("t.csv", text)]);
+    let out = files.protected(spec);
+    let rows: Vec<Vec<&str>> = out.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let count = |row: usize, column: usize| rows[row][column].parse::<i64>().unwrap();
+    for column in [1, 2] {
+        assert!((0..5).all(|row| count(row, column) % 5 == 0), "{out}");
+        assert_eq!((0..4).map(|row| count(row, column)).sum::<i64>(), count(4, column), "{out}");
+    }
+    for row in (0..5).filter(|&row| count(row, 1) > 0) {
+        let rate = (2000 * count(row, 2) + count(row, 1)) / (2 * count(row, 1));
+        assert_eq!(rows[row][3], format!("{}.{}", rate / 10, rate % 10), "{out}");
+    }
+    assert_eq!((rows[0][4], rows[3][4], rows[3][1]), ("x", "z", "0"));
+    // The default level asks for more than base 5 gives.
+    let error = files.protect(&spec.replace(", level: exact", "")).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("use at least"), "{error}");
+}
+
+#[test]
 fn a_column_that_the_spec_does_not_name_is_not_published() {
     let files = Files::new(&[("t.csv", "school,race,n,m\nA,X,30,3\nA,Y,20,2\n")]);
     let error = files.protect(SCHOOL).map(|_| ()).unwrap_err();

@@ -19,17 +19,26 @@ pub struct Output {
     pub bytes: Vec<u8>,
 }
 
+/// What is printed of a table.
+#[derive(Clone, Copy)]
+pub(super) enum Shown<'a> {
+    /// Its figures, but for those that are hidden.
+    Hidden(&'a Statuses),
+    /// Its figures, which are not those of its files.
+    Rounded,
+}
+
 /// The files of a table, and how many rows they have more than before.
 pub(super) fn table(
     table: &Loaded,
-    statuses: &Statuses,
+    shown: Shown<'_>,
     symbols: &Symbols,
     format: &FormatSpec,
     zeros: Zeros,
 ) -> Result<(Vec<Output>, usize)> {
     let mark = symbols.suppressed.first().map_or("*", String::as_str);
     let none = symbols.none.first().map_or("", String::as_str);
-    let printer = Printer { table, statuses, mark, none };
+    let printer = Printer { table, shown, mark, none };
     let needed = needed(table, zeros);
     let mut outputs = Vec::new();
     let mut added = 0;
@@ -74,7 +83,7 @@ fn offsets(file: &FileLayout) -> Vec<usize> {
 
 struct Printer<'a> {
     table: &'a Loaded,
-    statuses: &'a Statuses,
+    shown: Shown<'a>,
     mark: &'a str,
     none: &'a str,
 }
@@ -88,14 +97,39 @@ impl Printer<'_> {
         if parquet::is_parquet(&bytes) {
             let figures = |(at, role): (usize, &Role)| matches!(role, Role::Measure(..) | Role::Rate(..)).then_some(at);
             let status: Vec<usize> = file.roles.iter().enumerate().filter_map(figures).collect();
-            return parquet::rewritten(&file.name, &Bytes::from(bytes), &status, self.mark, hidden, more);
+            let bytes = Bytes::from(bytes);
+            return match self.shown {
+                Shown::Hidden(_) => parquet::rewritten(&file.name, &bytes, &status, self.mark, hidden, more),
+                Shown::Rounded => {
+                    let word = |row: usize, column: usize| self.rounded(file.roles[column], file.cells[row] as usize);
+                    parquet::replaced(&file.name, &bytes, &status, word, more)
+                }
+            };
         }
-        let change = |row: usize, column: usize| hidden(row, column).then(|| self.mark.to_owned());
+        let change = |row: usize, column: usize| match self.shown {
+            Shown::Hidden(_) => hidden(row, column).then(|| self.mark.to_owned()),
+            Shown::Rounded => self.rounded(file.roles[column], file.cells[row] as usize),
+        };
         Csv::new(&file.name, &bytes, format)?.rewritten(change, more.iter().cloned())
     }
 
+    /// What stands in place of a figure of the file; `None` for a word that is none.
+    fn rounded(&self, role: Role, cell: usize) -> Option<String> {
+        match role {
+            Role::Measure(measure, offset) => {
+                self.table.values[measure][cell + offset].printed().map(|value| value.to_string())
+            }
+            Role::Rate(rate, offset) => {
+                let rate = &self.table.rates[rate];
+                rate.values[cell + offset].printed().map(|_| self.rate(rate, cell + offset))
+            }
+            Role::Dimension(..) | Role::Kept => None,
+        }
+    }
+
     fn is_hidden(&self, role: Role, cell: usize) -> bool {
-        let hidden = |measure: usize, cell: usize| !self.statuses[measure][cell].is_published();
+        let Shown::Hidden(statuses) = self.shown else { return false };
+        let hidden = |measure: usize, cell: usize| !statuses[measure][cell].is_published();
         match role {
             Role::Measure(measure, offset) => hidden(measure, cell + offset),
             Role::Rate(rate, offset) => {

@@ -28,8 +28,8 @@ pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;
 pub use load::{load, parse, read};
 pub use pipeline::{
-    Assignment, Dimension, Disclosure, Homogeneous, Identity, Level, Link, LinkRule, Measure, Pick, Pipeline, Release,
-    Source, Table, Zeros,
+    Assignment, Dimension, Disclosure, Homogeneous, Identity, Insider, Level, Link, LinkRule, Measure, Pick, Pipeline,
+    Release, Source, Table, Zeros,
 };
 pub use resolved::{Model, ResolvedPipeline, ResolvedSource, Workspace, find_root};
 pub use roles::{Operator, PublicKeyRef, Recipient, Roles, Steward};

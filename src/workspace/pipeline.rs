@@ -173,6 +173,21 @@ pub struct Disclosure {
     pub zeros: Zeros,
     /// Whether groups in which nobody or everybody is counted are shown.
     pub homogeneous: Homogeneous,
+    /// Refuse a release from which somebody who is told which hidden cells are small can compute one. What they can do
+    /// is reported in any case. Readers, those who keep earlier releases, and people who know that they are counted
+    /// themselves are always defeated.
+    pub insider: Insider,
+}
+
+/// What becomes of a release that an insider of the rule can undo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Insider {
+    /// Stewards are told.
+    #[default]
+    Report,
+    /// It is refused.
+    Refuse,
 }
 
 /// What an attacker may find out about a hidden cell.
@@ -184,6 +199,21 @@ pub enum Level {
     Full,
     /// Anything but its exact value.
     Exact,
+    /// No more than that it is one of a range of values, at least this many beside the true one.
+    Interval(u64),
+    /// No more than this many percent above and below, as other tools have it.
+    Percent(u64),
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Level::Full => f.write_str("full"),
+            Level::Exact => f.write_str("exact"),
+            Level::Interval(width) => write!(f, "interval of {width}"),
+            Level::Percent(percent) => write!(f, "{percent} percent"),
+        }
+    }
 }
 
 /// What becomes of counts of zero.

@@ -34,6 +34,34 @@ fn published_tables_open_with_the_right_types_in_every_reader() {
 }
 
 #[test]
+fn certificates_prove_what_is_hidden_and_so_does_a_second_implementation() {
+    let workspace = Workspace::with_full_releases();
+    for (pipeline, _) in PIPELINES {
+        let folder = format!("var/published/{pipeline}/v0001");
+        let proof = workspace.ok(&format!("verify {folder} --output json")).json();
+        assert_eq!((&proof["passed"], &proof["unproven"]), (&Value::Bool(true), &Value::from(0)));
+        python("certificate.py", &[workspace.path(&folder).as_ref()]).expect(0);
+    }
+}
+
+#[test]
+fn a_certificate_that_was_changed_or_is_about_other_tables_is_refused() {
+    let workspace = Workspace::with_full_releases();
+    let folder = "var/published/oulad/v0001";
+    workspace.ok(&format!("verify {folder}")).golden("verify");
+    let certificate = format!("{folder}/certificate.jsonl");
+    let text = workspace.read(&certificate);
+    let changed = text.replacen("{\"base\":[", "{\"base\":[1", 1);
+    workspace.write(&certificate, &changed);
+    workspace.run(&format!("verify {folder}")).expect(6).says("does not fit the published figures");
+    python("certificate.py", &[workspace.path(folder).as_ref()]).expect(2);
+    std::fs::remove_file(workspace.path(&format!("{folder}/by_region.parquet"))).unwrap();
+    workspace.write(&certificate, &text);
+    workspace.run(&format!("verify {folder}")).expect(6).says("other tables");
+    workspace.run("verify var/state").expect(2).says("certificate.jsonl");
+}
+
+#[test]
 fn nothing_of_a_person_is_on_disk_outside_the_extracts() {
     let workspace = Workspace::with_full_releases();
     workspace.ok("release show college_going");

@@ -66,6 +66,18 @@ fn a_second_release_stands_beside_the_first() {
 }
 
 #[test]
+fn a_release_is_audited_beside_those_before_it() {
+    let workspace = Workspace::with_releases();
+    let title = "title: ";
+    workspace.replace("pipelines/college_going/pipeline.yaml", title, "title: Again, ");
+    let report = workspace.ok("run college_going --output json").json();
+    let beside = &report["pipelines"][0]["disclosure"]["beside"];
+    assert_eq!(beside[0]["linked"], "the same figures", "{beside}");
+    // The same figures under a rule that hides fewer: what was hidden would show what the first release hid.
+    workspace.ok("release show college_going").says("release 1");
+}
+
+#[test]
 fn a_run_again_is_a_new_round_of_the_same_candidate() {
     let workspace = Workspace::with_candidates();
     let before = workspace.files("var/state/candidates");

@@ -2,14 +2,17 @@
 """Checks a certificate of Accord against public tables, by additions alone.
 
     certificate.py TABLES.public TABLES.certificate
+    certificate.py FOLDER
 
-A second implementation, written from the description of the two forms (src/disclosure/certificate/text.rs). It uses the
-standard library only and knows nothing of how the certificate was made. Exit status: 0 every hidden figure is shown to
-be open or not small; 1 some are not; 2 the certificate is wrong.
+FOLDER is that of a published version: its Parquet tables, read with pyarrow, and its certificate. A second implementation,
+written from the description of the two forms (src/disclosure/certificate/text.rs) and of the codebook in the Parquet
+footer. It knows nothing of how the certificate was made. Exit status: 0 every hidden figure is shown to be open or not
+small; 1 some are not; 2 the certificate is wrong.
 """
 import json
 import sys
 from itertools import product
+from pathlib import Path
 
 
 class Wrong(Exception):
@@ -19,6 +22,66 @@ class Wrong(Exception):
 def read(path):
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file if line.strip()]
+
+
+def published(folder):
+    """The public tables of a release, in the form of the text, from the Parquet files alone."""
+    import pyarrow.parquet
+
+    tables = [pyarrow.parquet.read_table(path) for path in folder.glob("*.parquet")]
+    books = [json.loads(table.schema.metadata[b"accord"])["table"] for table in tables]
+    both = sorted(zip(books, tables), key=lambda pair: pair[0]["name"])
+    return [public(book, table.to_pydict()) for book, table in both]
+
+
+def public(book, rows):
+    axes = []
+    for column in (c for c in book["columns"] if c["role"] == "dimension"):
+        if axes and column.get("within") == axes[-1][-1]["name"]:
+            axes[-1].append(column)
+        else:
+            axes.append([column])
+    dimensions, places = [], []
+    for axis in axes:
+        paths = []
+        for values in zip(*(rows[column["name"]] for column in axis)):
+            path = ()
+            for value, column in zip(values, axis):
+                if value == column.get("total"):
+                    break
+                path += (value,)
+            paths.append(path)
+        nodes = list(dict.fromkeys(paths))
+        parents = [nodes.index(path[:-1]) if path and path[:-1] in nodes else None for path in nodes]
+        names = [" / ".join(path) or "*" for path in nodes]
+        dimensions.append({"name": axis[0]["name"], "nodes": names, "parents": parents})
+        number = {path: at for at, path in enumerate(nodes)}
+        places.append([number[path] for path in paths])
+    cells = []
+    for at in zip(*places):
+        cell = 0
+        for node, dimension in zip(at, dimensions):
+            cell = cell * len(dimension["nodes"]) + node
+        cells.append(cell)
+    counts = [c for c in book["columns"] if c["role"] == "count"]
+    names = [c["name"] for c in counts]
+    measures, values = [], []
+    for column in counts:
+        of = names.index(column["of"]) if "of" in column else None
+        kind = "count" if of is None else "part" if column.get("is_part") else "where"
+        measures.append({"name": column.get("counted", column["name"]), "kind": kind, "of": of})
+        figures = [None] * len(cells)
+        for cell, value in zip(cells, rows[column["name"]]):
+            figures[cell] = value
+        values.append(figures)
+    # A rate is printed only beside both of its counts, and says nothing more.
+    for rate in (c for c in book["columns"] if isinstance(c["role"], dict) and "rate" in c["role"]):
+        of = rows[rate["role"]["rate"]["numerator"]], rows[rate["role"]["rate"]["denominator"]]
+        for shown, n, d in zip(rows[rate["name"]], *of):
+            if shown is not None and None in (n, d):
+                raise Wrong("a rate is printed beside a hidden count")
+    return {"own": True, "universe": book.get("universe") or book["name"], "dimensions": dimensions,
+            "measures": measures, "values": values, "rates": []}
 
 
 class Tables:
@@ -239,7 +302,9 @@ def verify(public, certificate):
 
 if __name__ == "__main__":
     try:
-        result = verify(read(sys.argv[1]), read(sys.argv[2]))
+        first = Path(sys.argv[1])
+        tables = published(first) if first.is_dir() else read(first)
+        result = verify(tables, read(first / "certificate.jsonl" if first.is_dir() else sys.argv[2]))
     except (Wrong, KeyError, IndexError, ValueError) as error:
         sys.exit(print(f"refused: {error}") or 2)
     print(json.dumps(result))

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use super::{Desk, words};
 use crate::cli::{output, run};
 use crate::error::{Error, Result};
@@ -130,6 +132,7 @@ fn foot(candidate: &Candidate) {
     let manifest = &candidate.manifest;
     output::line("Protection");
     output::line(format!("  minimum cell {}; {}", manifest.policy["minimum_cell"], run::audit_line(&manifest.audit)));
+    protection(&manifest.audit).iter().for_each(|line| output::line(format!("  {line}")));
     output::line("");
     output::line("What your signature covers");
     for (name, digest) in
@@ -138,6 +141,33 @@ fn foot(candidate: &Candidate) {
         output::line(format!("  {name:<10} {digest}"));
     }
     output::line("");
+}
+
+/// What was tried beside the reader's view, and what proof goes with the release.
+fn protection(audit: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for view in audit["attackers"].as_array().into_iter().flatten() {
+        let count = view["computed"].as_u64().unwrap_or(0);
+        let who = view["who"].as_str().unwrap_or_default();
+        lines.push(format!("{} protected figures can be computed by {who}", output::number(count)));
+    }
+    for earlier in audit["beside"].as_array().into_iter().flatten() {
+        let linked = earlier["linked"].as_str().unwrap_or_default();
+        match (earlier["version"].as_u64(), earlier["table"].as_str()) {
+            (Some(version), Some(table)) => lines.push(format!("beside release {version}, table {table}: {linked}")),
+            _ => lines.push(linked.to_owned()),
+        }
+    }
+    let proof = &audit["certificate"];
+    lines.push(match (proof["hidden"].as_u64(), proof["tables"].as_u64()) {
+        (Some(hidden), Some(tables)) => format!(
+            "certificate: {} hidden figures stay hidden, shown by {} whole tables (`accord verify`)",
+            output::number(hidden),
+            output::number(tables)
+        ),
+        _ => "no certificate".to_owned(),
+    });
+    lines
 }
 
 async fn changes(desk: &Desk<'_>, pipeline: &str, candidate: &Candidate) -> Result<()> {

@@ -1,13 +1,15 @@
 //! Attackers who know something that no table shows.
 
+use std::collections::BTreeSet;
+
 use super::assign::assign;
 use super::bounds::{Bounds, Broken};
 use super::chain::Chain;
-use super::examine::{EFFORT, Question, contradiction, examine, hint};
+use super::examine::{EFFORT, Question, contradiction, examine, hint, proposals};
 use super::figures::NONE;
 use super::open::Open;
 use super::reader::Published;
-use super::report::View;
+use super::report::{Finding, FindingKind, View};
 use super::room::Room;
 use super::system::System;
 use super::witness::{Wants, is_unmet, pushed, search};
@@ -27,6 +29,22 @@ const PAIRS: usize = 400_000_000;
 /// # Errors
 /// As [`audit`](super::audit()).
 pub fn insider(published: Published<'_>, policy: &Policy, targets: &[Target]) -> Result<View, DisclosureError> {
+    let findings = computed_by_insiders(published, policy, targets, None, true)?;
+    let computed = findings.iter().filter(|finding| finding.kind.is_exact()).count();
+    Ok(View { attacker: Attacker::Insider, fallen: findings.len(), computed })
+}
+
+/// The same figures by name. Where it need not be `thorough`, only what subtraction and bounds give is looked at.
+///
+/// # Errors
+/// As [`audit`](super::audit()).
+pub(in crate::disclosure) fn computed_by_insiders(
+    published: Published<'_>,
+    policy: &Policy,
+    targets: &[Target],
+    evidence: Option<Evidence<'_>>,
+    thorough: bool,
+) -> Result<Vec<Finding>, DisclosureError> {
     let system = System::new(published.tables, published.others, published.links, policy)?;
     let (mut lower, mut upper) = system.bounds(1);
     for (unknown, lower) in lower.iter_mut().enumerate() {
@@ -48,15 +66,26 @@ pub fn insider(published: Published<'_>, policy: &Policy, targets: &[Target]) ->
             Reason::Organisations | Reason::Dominance | Reason::Percent | Reason::PriorPosterior => continue,
         };
     }
-    let exact = Policy { level: Level::Exact, ..policy.clone() };
-    let question = Question { policy: &exact, attacker: Attacker::Insider, targets: Some(&told), evidence: None };
-    let outcome = examine(&system, (lower, upper), question, &mut |_, _| {})?;
-    let named: Vec<u32> = (told.iter())
+    let named: BTreeSet<u32> = (told.iter())
         .filter_map(|target| system.figures.find(target.table, (target.measure, target.of), target.cell))
         .collect();
-    let fallen: Vec<_> = outcome.findings.iter().filter(|(figure, _)| named.contains(figure)).collect();
-    let computed = fallen.iter().filter(|(_, kind)| kind.is_exact()).count();
-    Ok(View { attacker: Attacker::Insider, fallen: fallen.len(), computed })
+    let finding = |(figure, kind)| Finding { cell: system.figures.name(figure), kind, attacker: Attacker::Insider };
+    if !thorough {
+        let columns = system.equations.columns(system.unknowns.len());
+        let mut bounds = Bounds::new((lower, upper));
+        let settled = bounds.settle(&system.equations, &columns);
+        settled.map_err(|Broken(equation)| contradiction(&system, equation))?;
+        let is_fixed = |&figure: &u32| bounds.is_fixed(system.index[figure as usize] as usize);
+        return Ok(named
+            .into_iter()
+            .filter(is_fixed)
+            .map(|figure| finding((figure, FindingKind::SingleValue)))
+            .collect());
+    }
+    let exact = Policy { level: Level::Exact, ..policy.clone() };
+    let question = Question { policy: &exact, attacker: Attacker::Insider, targets: Some(&told), evidence };
+    let outcome = examine(&system, (lower, upper), question, &mut |_, _| {})?;
+    Ok(outcome.findings.into_iter().filter(|(figure, _)| named.contains(figure)).map(finding).collect())
 }
 
 fn unknown_is_count(system: &System<'_>, unknown: usize) -> bool {
@@ -79,6 +108,63 @@ pub fn contributor(
     targets: Option<&[Target]>,
     evidence: Option<Evidence<'_>>,
 ) -> Result<Option<View>, DisclosureError> {
+    let see = |open: &Open, room: &Room<'_>, wants: &Wants, figures: &[u32], known: &[u32]| {
+        let narrow = fallen(open, room, wants, figures, known);
+        let mut figures: Vec<u32> = narrow.iter().map(|&(figure, _)| figure).collect();
+        figures.dedup();
+        // Of these, the figures of which no second value is left.
+        let computed = fallen(open, room, &second_values(wants), &figures, known);
+        let computed: BTreeSet<u32> = computed.into_iter().map(|(figure, _)| figure).collect();
+        View { attacker: Attacker::Contributor, fallen: figures.len(), computed: computed.len() }
+    };
+    with_tables(published, policy, targets, evidence, |_, open, room, wants, figures, known| {
+        see(open, room, wants, figures, known)
+    })
+}
+
+/// What somebody who knows that a hidden cell is not empty can compute: figures with a single value left, each with every
+/// cell that they may know of, as table, measure and cell. As [`contributor`] otherwise.
+///
+/// # Errors
+/// As [`audit`](super::audit()).
+pub(in crate::disclosure) fn computed_by_contributors(
+    published: Published<'_>,
+    policy: &Policy,
+    targets: Option<&[Target]>,
+    evidence: Option<Evidence<'_>>,
+) -> Result<Option<Vec<(Finding, (usize, usize, usize))>>, DisclosureError> {
+    with_tables(published, policy, targets, evidence, |system, open, room, wants, figures, known| {
+        let unknown = |variable: u32| open.first[variable as usize];
+        let place = |variable: u32| {
+            let place = system.figures.place(system.unknowns[unknown(variable) as usize])?;
+            let (table, (measure, _), cell) = system.figures.locate(place);
+            Some((table, measure, cell))
+        };
+        let finding = |figure: u32| Finding {
+            cell: system.name(unknown(figure) as usize),
+            kind: FindingKind::SingleValue,
+            attacker: Attacker::Contributor,
+        };
+        let computed = fallen(open, room, &second_values(wants), figures, known);
+        computed.into_iter().filter_map(|(figure, known)| Some((finding(figure), place(known)?))).collect()
+    })
+}
+
+/// A second value is all that is asked.
+fn second_values(wants: &Wants) -> Wants {
+    let second = Requirement { upper: i64::MIN, lower: i64::MAX, width: 1 };
+    wants.iter().map(|want| want.map(|_| second)).collect()
+}
+
+/// Finds whole tables that show the wanted figures to be open, and gives them to `see` with these figures and with the
+/// cells that somebody may know not to be empty. `None`: too many pairs.
+fn with_tables<T>(
+    published: Published<'_>,
+    policy: &Policy,
+    targets: Option<&[Target]>,
+    evidence: Option<Evidence<'_>>,
+    see: impl FnOnce(&System<'_>, &Open, &Room<'_>, &Wants, &[u32], &[u32]) -> T,
+) -> Result<Option<T>, DisclosureError> {
     let system = System::new(published.tables, published.others, published.links, policy)?;
     let columns = system.equations.columns(system.unknowns.len());
     let mut bounds = Bounds::new(system.bounds(1));
@@ -89,6 +175,11 @@ pub fn contributor(
     let hint = evidence.map(|evidence| hint(&system, &open, evidence));
     let (base, estimate, _) = assign(&open, hint.as_deref());
     let mut room = Room::new(&open, base);
+    if let Some(evidence) = evidence {
+        for change in proposals(&system, &open, evidence) {
+            room.learn(0, change);
+        }
+    }
     let asked = |v: usize| wanted[v].then(|| policy.requirement(room.base()[v], open.lower[v]));
     let wants: Wants = (0..open.len()).map(asked).collect();
     search(&mut room, &wants, &estimate, EFFORT, &mut |_, _| {});
@@ -100,8 +191,7 @@ pub fn contributor(
     if figures.len().saturating_mul(known.len()) > PAIRS {
         return Ok(None);
     }
-    let fallen = fallen(&open, &room, &wants, &figures, &known);
-    Ok(Some(View { attacker: Attacker::Contributor, fallen, computed: 0 }))
+    Ok(Some(see(&system, &open, &room, &wants, &figures, &known)))
 }
 
 fn wanted(system: &System<'_>, open: &Open, targets: Option<&[Target]>) -> Vec<bool> {
@@ -121,8 +211,8 @@ fn is_printed(system: &System<'_>, open: &Open, variable: u32) -> bool {
     unknown_is_count(system, open.first[variable as usize] as usize)
 }
 
-/// The figures that some knowledge makes too narrow.
-fn fallen(open: &Open, room: &Room<'_>, wants: &Wants, figures: &[u32], known: &[u32]) -> usize {
+/// The figures that some knowledge makes too narrow, each with each such knowledge.
+fn fallen(open: &Open, room: &Room<'_>, wants: &Wants, figures: &[u32], known: &[u32]) -> Vec<(u32, u32)> {
     let assignments = assignments(room);
     let words = assignments.len().div_ceil(64);
     // By variable: the assignments in which it is at least 1.
@@ -139,7 +229,7 @@ fn fallen(open: &Open, room: &Room<'_>, wants: &Wants, figures: &[u32], known: &
     }
     let mut restricted = open.clone();
     let mut chain = Chain::new(open);
-    let mut fallen = 0;
+    let mut fallen = Vec::new();
     for &figure in figures {
         let Some(need) = wants[figure as usize] else { continue };
         let values: Vec<i64> = assignments.iter().map(|one| value(room, one, figure)).collect();
@@ -155,10 +245,9 @@ fn fallen(open: &Open, room: &Room<'_>, wants: &Wants, figures: &[u32], known: &
             restricted.lower[variable as usize] = before;
             reached
         };
-        let narrow = groups.iter().any(|(mask, members)| {
-            !met(mask) && members.iter().any(|&variable| !open_to(variable, &mut restricted, &mut chain))
-        });
-        fallen += usize::from(narrow);
+        let unmet = groups.iter().filter(|(mask, _)| !met(mask)).flat_map(|(_, members)| members);
+        let narrow = unmet.filter(|&&variable| !open_to(variable, &mut restricted, &mut chain));
+        fallen.extend(narrow.map(|&variable| (figure, variable)).collect::<Vec<_>>());
     }
     fallen
 }
@@ -173,7 +262,8 @@ fn reaches(open: &Open, room: &Room<'_>, chain: &mut Chain, figure: u32, known: 
     }
     for values in allowed {
         let value = values[figure as usize];
-        for goal in [need.upper.max(low.saturating_add(need.width)), high.saturating_sub(need.width), need.lower] {
+        let goals = [need.upper.max(low.saturating_add(need.width)), high.saturating_sub(need.width), need.lower];
+        for goal in goals {
             if goal < open.lower[figure as usize] || goal > open.upper[figure as usize] || goal == value {
                 continue;
             }

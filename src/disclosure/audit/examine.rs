@@ -158,7 +158,7 @@ fn complete(open: &Open, values: &mut [Option<i64>], whole: bool) {
 }
 
 /// Proposed changes, by variable. What no column prints follows from the equations.
-fn proposals(system: &System<'_>, open: &Open, evidence: Evidence<'_>) -> Vec<Move> {
+pub(in crate::disclosure) fn proposals(system: &System<'_>, open: &Open, evidence: Evidence<'_>) -> Vec<Move> {
     let printed: Vec<bool> = (open.first.iter())
         .map(|&unknown| {
             let place = system.figures.place(system.unknowns[unknown as usize]);

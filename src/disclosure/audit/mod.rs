@@ -14,6 +14,7 @@ mod room;
 mod system;
 mod witness;
 
+pub(in crate::disclosure) use attackers::{computed_by_contributors, computed_by_insiders};
 pub use attackers::{contributor, insider};
 pub use reader::{Published, audit};
 pub use report::{AuditReport, Finding, FindingKind, Narrowest, View};

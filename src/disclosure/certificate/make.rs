@@ -27,7 +27,7 @@ pub fn certify(
     about: &str,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Certificate, DisclosureError> {
-    let mut step = |done, total| progress(Progress { phase: Phase::Audit, done, total });
+    let mut step = |done, total| progress(Progress { phase: Phase::Proof, done, total });
     let system = System::new(published.tables, published.others, published.links, policy)?;
     let columns = system.equations.columns(system.unknowns.len());
     let mut bounds = Bounds::new(system.bounds(1));

@@ -55,6 +55,23 @@ pub struct Rules {
     pub homogeneous: bool,
 }
 
+impl std::fmt::Display for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let level = match self.level {
+            Level::Exact => "more than one value stays possible".to_owned(),
+            Level::Interval(width) => format!("{} values stay possible", width.saturating_add(1)),
+            Level::Percent(percent) => format!("{percent} percent above and below stay possible"),
+            Level::Full => "not even that a figure is small can be told".to_owned(),
+        };
+        let zeros = if self.zeros == Zeros::Print { "empty cells are printed" } else { "a hidden cell may be empty" };
+        write!(f, "minimum cell {}; {level}; {zeros}", self.minimum_cell)?;
+        if self.homogeneous {
+            f.write_str("; groups of nobody or everybody are hidden")?;
+        }
+        Ok(())
+    }
+}
+
 impl Rules {
     /// The rules of a policy.
     pub fn of(policy: &Policy) -> Self {

@@ -35,6 +35,17 @@ pub(super) fn linked_ranges(public: &[PublicTable], links: &[Within], policy: &P
     Some(figures.place.iter().map(|(&place, &figure)| (place, ranges[figure])).collect())
 }
 
+/// The same for somebody who knows that a figure is not empty.
+pub(super) fn ranges_knowing(public: &[PublicTable], policy: &Policy, cap: i64, known: Place) -> Option<Ranges> {
+    let mut figures = figures(public, &[], policy);
+    let at = figures.place[&known];
+    figures.lower[at] = figures.lower[at].max(1);
+    let mut ranges = vec![(i64::MAX, i64::MIN); figures.known.len()];
+    let mut budget = 150_000;
+    enumerate(&mut figures, cap, &mut ranges, &mut budget)?;
+    Some(figures.place.iter().map(|(&place, &figure)| (place, ranges[figure])).collect())
+}
+
 fn figures(public: &[PublicTable], links: &[Within], policy: &Policy) -> Figures {
     let mut ids: BTreeMap<String, usize> = BTreeMap::new();
     let (known, lower, sums_of, is_whole) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -4,6 +4,8 @@ mod brute;
 mod build;
 mod cases;
 mod certificates;
+mod contributors;
 mod exhaustive;
 mod faults;
+mod history;
 mod linked;

@@ -48,6 +48,9 @@ pub struct TableBook {
     pub description: Option<String>,
     /// What is counted.
     pub counts: String,
+    /// The people counted: tables of one universe share the cells that have the same coordinates.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub universe: String,
     /// Its columns, in order.
     pub columns: Vec<ColumnBook>,
 }
@@ -73,6 +76,18 @@ pub struct ColumnBook {
     /// When a figure is hidden.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_when: Option<String>,
+    /// Of a dimension: the column whose categories contain this one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+    /// Of a count: what is counted, by its definition. The same in two tables of a universe is the same count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<String>,
+    /// Of a count: the column among whose units these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Of a count: whether it is one of exclusive parts that add up to `of`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_part: bool,
 }
 
 /// What a column is for.
@@ -106,6 +121,24 @@ pub struct Label {
     pub code: String,
     /// What it means.
     pub meaning: String,
+}
+
+impl ColumnBook {
+    fn new(name: String, role: Role) -> Self {
+        Self {
+            name,
+            role,
+            description: String::new(),
+            unit: None,
+            labels: Vec::new(),
+            total: None,
+            hidden_when: None,
+            within: None,
+            counted: None,
+            of: None,
+            is_part: false,
+        }
+    }
 }
 
 impl Role {
@@ -157,6 +190,7 @@ impl Codebook {
                 title: table.title.clone(),
                 description: table.description.clone(),
                 counts: table.counts.clone(),
+                universe: table.universe.clone(),
                 columns: dimensions.chain(measures).collect(),
             },
         }
@@ -178,13 +212,11 @@ impl TableBook {
 fn dimension(column: &DimensionColumn) -> ColumnBook {
     let label = |(code, meaning): &(String, String)| Label { code: code.clone(), meaning: meaning.clone() };
     ColumnBook {
-        name: column.name.clone(),
-        role: Role::Dimension,
         description: column.description.clone().unwrap_or_else(|| column.name.replace('_', " ")),
-        unit: None,
         labels: column.labels.iter().map(label).collect(),
         total: column.total.clone(),
-        hidden_when: None,
+        within: column.within.clone(),
+        ..ColumnBook::new(column.name.clone(), Role::Dimension)
     }
 }
 
@@ -197,13 +229,13 @@ fn measure(column: &MeasureColumn, counts: &str) -> ColumnBook {
         }
     };
     ColumnBook {
-        name: column.name.clone(),
-        role,
         description: column.description.clone().unwrap_or_else(|| column.name.replace('_', " ")),
         unit: Some(unit),
-        labels: Vec::new(),
-        total: None,
         hidden_when: Some(column.suppressed_rule.clone()),
+        counted: Some(column.counted.clone()).filter(|counted| !counted.is_empty()),
+        of: column.of.clone(),
+        is_part: column.is_part,
+        ..ColumnBook::new(column.name.clone(), role)
     }
 }
 
@@ -217,12 +249,8 @@ fn status(column: &MeasureColumn) -> ColumnBook {
         labels.push(label(NOT_APPLICABLE, "nobody is in the group, so that there is no rate"));
     }
     ColumnBook {
-        name: status_column(&column.name),
-        role: Role::Status { of: column.name.clone() },
         description: format!("whether the figure in {} is shown", column.name),
-        unit: None,
         labels,
-        total: None,
-        hidden_when: None,
+        ..ColumnBook::new(status_column(&column.name), Role::Status { of: column.name.clone() })
     }
 }

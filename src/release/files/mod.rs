@@ -24,6 +24,9 @@ pub const SUPPRESSED: &str = "suppressed";
 /// Status of a rate whose denominator is a published zero.
 pub const NOT_APPLICABLE: &str = "not_applicable";
 
+/// The proof for everybody that what is hidden stays hidden.
+pub(super) const CERTIFICATE: &str = "certificate.jsonl";
+
 /// A file of a candidate: its name in its folder and its bytes.
 pub(super) struct File {
     pub(super) name: String,
@@ -49,9 +52,23 @@ pub(super) fn release_files(input: &CandidateInput) -> Result<Vec<File>> {
     files.push(File { name: "codebook.csv".to_owned(), bytes: codebook_csv::codebook_csv(&books) });
     files.push(File { name: "codebook.html".to_owned(), bytes: codebook_html::codebook_html(&books, &input.sources)? });
     files.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(certificate) = &input.certificate {
+        files.push(File { name: CERTIFICATE.to_owned(), bytes: Bytes::from(certificate.clone()) });
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let sums = sums::write_sums(&files);
     files.push(File { name: SUMS.to_owned(), bytes: sums });
     Ok(files)
+}
+
+/// The tables of a release as their readers have them, by file name.
+pub(super) fn as_published(input: &CandidateInput) -> Result<Vec<PublishedTable>> {
+    let mut tables = Vec::new();
+    for table in &input.tables {
+        tables.push(read_table(parquet_write::table(table, &Codebook::new(input, table))?)?);
+    }
+    tables.sort_by(|a, b| a.book.table.name.cmp(&b.book.table.name));
+    Ok(tables)
 }
 
 /// The files that only stewards see, sorted by name.

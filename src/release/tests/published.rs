@@ -134,6 +134,17 @@ async fn published_is_immutable() {
 }
 
 #[tokio::test]
+async fn a_candidate_whose_audit_did_not_know_the_last_version_is_not_published() {
+    let world = World::new();
+    let candidate = world.approved(&input()).await;
+    world.publish(&candidate).await.unwrap();
+    let newer = world.approved(&CandidateInput { beside: Vec::new(), ..newer_input() }).await;
+    assert_eq!(code(world.publish(&newer).await), "release.not_audited_beside");
+    // What is published already is finished and said again all the same.
+    assert!(world.publish(&candidate).await.unwrap().already);
+}
+
+#[tokio::test]
 async fn a_folder_that_is_not_ours_is_left_alone() {
     let world = World::new();
     world.published.put("college_going/v0001/notes.txt", "by hand").await.unwrap();

@@ -209,12 +209,18 @@ pub(super) fn input() -> CandidateInput {
         kind: MeasureKind::Count,
         description: Some(format!("Students counted as {name}")),
         suppressed_rule: "fewer than 11 people, or another figure would give away such a group".to_owned(),
+        counted: name.to_owned(),
+        of: (name != "graduates").then(|| "graduates".to_owned()),
+        is_part: false,
     };
     let rate = MeasureColumn {
         name: "rate".to_owned(),
         kind: MeasureKind::Rate { decimals: 1, numerator: "enrolled".to_owned(), denominator: "graduates".to_owned() },
         description: None,
         suppressed_rule: "one of its counts is hidden".to_owned(),
+        counted: String::new(),
+        of: None,
+        is_part: false,
     };
     let keys = |values: [&str; 5]| values.map(str::to_owned).to_vec();
     let graduates = vec![Some(100), None, None, Some(0), Some(180)];
@@ -226,12 +232,14 @@ pub(super) fn input() -> CandidateInput {
         title: "Enrolment by school, \"all\" cohorts".to_owned(),
         description: Some("Graduates, and how many of them enrolled".to_owned()),
         counts: "person".to_owned(),
+        universe: "graduates".to_owned(),
         dimensions: vec![
             DimensionColumn {
                 name: "cohort_year".to_owned(),
                 description: Some("School year of graduation".to_owned()),
                 labels: Vec::new(),
                 total: None,
+                within: None,
             },
             DimensionColumn {
                 name: "school".to_owned(),
@@ -243,6 +251,7 @@ pub(super) fn input() -> CandidateInput {
                     ("0004".to_owned(), "New".to_owned()),
                 ],
                 total: Some("All".to_owned()),
+                within: None,
             },
         ],
         measures: vec![count("graduates"), count("enrolled"), rate],
@@ -266,6 +275,8 @@ pub(super) fn input() -> CandidateInput {
         licence: Some("CC-BY-4.0".to_owned()),
         attribution: vec!["The district".to_owned()],
         tables: vec![table],
+        certificate: None,
+        beside: Vec::new(),
         books: json!({ "intake": { "in": 10, "out": 9 } }),
         audit: json!({ "passed": true }),
         policy: json!({ "minimum_cell": 11 }),
@@ -281,6 +292,7 @@ pub(super) fn input() -> CandidateInput {
 /// The same release over other extracts: one figure differs.
 pub(super) fn newer_input() -> CandidateInput {
     let mut input = input();
+    input.beside = vec![1];
     input.inputs_digest = "e".repeat(64);
     input.tables[0].values[1] = MeasureValues::Counts(vec![Some(52), None, None, Some(0), Some(91)]);
     input.tables[0].values[2] = MeasureValues::Rates(vec![Some(52.0), None, None, None, None]);

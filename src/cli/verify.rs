@@ -1,0 +1,93 @@
+//! `accord verify`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::app::App;
+use super::output;
+use crate::error::{Error, Result};
+use crate::release::{self, Proof};
+use crate::tablefile::{self, Job};
+
+/// Check a certificate: that what is hidden in published tables stays hidden, by additions alone
+///
+/// A certificate holds whole tables of whole numbers that fit everything published. Between them they move every hidden
+/// figure over the range that the rules ask, so that nobody can tell which of them is true. Nothing is solved and nobody
+/// has to be believed: it adds up, or it does not. Exits 0 where every hidden figure is proven, 6 where not.
+///
+///   accord verify published/college_going/v0001
+///   accord verify protected.csv --spec spec.yaml --certificate protected.certificate
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    /// The folder of a published version, with its tables and its certificate; or tables, with --spec and --certificate
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// What the tables' columns are (YAML)
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    spec: Option<PathBuf>,
+    /// The certificate of the tables
+    #[arg(long, value_name = "FILE", requires = "spec")]
+    certificate: Option<PathBuf>,
+}
+
+pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
+    let proof = match (&args.spec, &args.certificate, args.paths.as_slice()) {
+        (Some(spec), Some(certificate), tables) => {
+            let text = std::fs::read_to_string(certificate).map_err(|error| {
+                Error::usage("cli.certificate", format!("{} can't be read", certificate.display())).with_source(error)
+            })?;
+            tablefile::verify(&Job::read(spec, app.color())?, tables, &text)?
+        }
+        (_, _, [folder]) if folder.is_dir() => release::verify_folder(folder)?,
+        _ => {
+            return Err(Error::usage("cli.verify", "tables need --spec and --certificate")
+                .with_hint("or name the folder of a published version, such as published/PIPELINE/v0001"));
+        }
+    };
+    say(app, &proof)?;
+    Ok(if proof.report.passed { ExitCode::SUCCESS } else { ExitCode::from(crate::Kind::Disclosure.exit_code()) })
+}
+
+fn say(app: &App, proof: &Proof) -> Result<()> {
+    let (report, rules) = (&proof.report, proof.rules.to_string());
+    if app.json() {
+        return output::json(&serde_json::json!({
+            "passed": report.passed,
+            "rules": rules,
+            "hidden": report.hidden,
+            "open": report.open,
+            "settled": report.settled,
+            "unproven": report.unproven,
+            "exposed": report.exposed,
+            "tables": report.tables,
+            "names": report.names.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }));
+    }
+    let number = |count: usize| output::number(count as u64);
+    output::line(format!("Rules: {rules}."));
+    output::line(format!(
+        "{} whole tables fit everything published. Between them, of {} hidden figures {} are open, and {} are shown not to be small.",
+        number(report.tables),
+        number(report.hidden),
+        number(report.open),
+        number(report.settled)
+    ));
+    if report.exposed > 0 {
+        output::line(format!(
+            "{} figures are printed, or follow from printed ones, although the rules hide them.",
+            number(report.exposed)
+        ));
+    }
+    for name in report.names.iter().take(NAMED) {
+        output::line(format!("  not proven: {name}"));
+    }
+    if report.unproven > NAMED {
+        output::line(format!("  and {} more", number(report.unproven - NAMED)));
+    }
+    output::line(if report.passed { "The certificate holds." } else { "The certificate does not prove everything." });
+    Ok(())
+}
+
+/// How many figures that are not proven are named.
+const NAMED: usize = 10;
