@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, SolveOptions, Variable};
 
 use super::condense::System;
+use super::dual::{Dual, Outcome, Terms};
 use super::simplex::Simplex;
 
 /// Whole-number changes by unknown, sorted.
@@ -70,10 +71,39 @@ pub(super) struct Local<'a> {
     /// Prices by amount that replace the usual ones.
     slopes: BTreeMap<usize, f64>,
     simplex: Simplex,
+    dual: Dual,
     pub(super) programs: usize,
-    /// Squares of the sizes of all programs by 400, a measure of the time spent that is the same on every machine.
+    /// Squares of the sizes of the programs in regions by 400, and as much for the others: a measure of the time spent
+    /// that is the same on every machine.
     pub(super) work: usize,
 }
+
+/// What came of a search over the whole system.
+pub(super) enum Far {
+    Found(Witness),
+    /// No witness moves only what may be moved.
+    Impossible,
+    Unknown,
+}
+
+/// At least 0, below 1, the same for an unknown every time: no two ways cost quite the same.
+fn jitter(unknown: usize, salt: u64) -> f64 {
+    let mixed = (unknown as u64 + 1 + (salt << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    ((mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40) as f64 / (1_u64 << 24) as f64
+}
+
+/// How far apart the prices of hidden cells are, as a share of them.
+const JITTER: f64 = 0.5;
+/// The same for cells that are published: only what tells equal ones apart.
+const SLIGHT: f64 = 1e-4;
+/// What it costs to move a figure that is primary or not printed, and a cell hidden for others, as far as the goal
+/// asks: far below the price of any cell that is still published.
+const FREE_PRICE: f64 = 0.005;
+const MOVE_PRICE: f64 = 0.01;
+/// Programs for a corner that can be made whole.
+const CORNERS: u64 = 4;
+/// Multiplications that take about as long as the unit of work.
+const WORK_UNIT: usize = 1500;
 
 const OUTSIDE: usize = usize::MAX;
 
@@ -101,6 +131,7 @@ impl<'a> Local<'a> {
             stamp: 0,
             slopes: BTreeMap::new(),
             simplex: Simplex::default(),
+            dual: Dual::new(system),
             programs: 0,
             work: 0,
         }
@@ -124,6 +155,92 @@ impl<'a> Local<'a> {
             }
         }
         terms.into_iter().filter(|&(_, coefficient)| coefficient != 0).collect()
+    }
+
+    /// The cheapest witness over the whole system, as far as a linear program sees it in so many steps.
+    pub(super) fn far(&mut self, goal: &Goal<'_>, most: usize, movable: &dyn Fn(usize) -> Movable) -> Far {
+        self.slopes.clear();
+        let mut found = self.whole(goal, most, movable);
+        for _ in 0..SLOPES {
+            let Far::Found(best) = &found else { break };
+            let price = cost(best, movable);
+            if price <= 0.0 {
+                break;
+            }
+            for &(unknown, by) in best {
+                if let Movable::Price(cost) = movable(unknown) {
+                    self.slopes.insert(unknown, cost * goal.change as f64 / by.unsigned_abs() as f64);
+                }
+            }
+            match self.whole(goal, most, movable) {
+                Far::Found(other) if cost(&other, movable) < price => found = Far::Found(other),
+                _ => break,
+            }
+        }
+        self.slopes.clear();
+        found
+    }
+
+    /// Where the last program was impossible: published cells of which one at least would have to move.
+    pub(super) fn blocked(&self) -> &[usize] {
+        self.dual.blocked()
+    }
+
+    /// A corner of the program that is whole: where one can't be made so, another is tried, at prices that differ a
+    /// little.
+    fn whole(&mut self, goal: &Goal<'_>, most: usize, movable: &dyn Fn(usize) -> Movable) -> Far {
+        for salt in 0..CORNERS {
+            match self.corner(goal, most, salt, movable) {
+                Outcome::Found(moves) => {
+                    if let Some(witness) = self.rounded(goal, moves) {
+                        return Far::Found(witness);
+                    }
+                }
+                Outcome::Impossible => return Far::Impossible,
+                Outcome::Unsolved => return Far::Unknown,
+                Outcome::Broken => {}
+            }
+        }
+        Far::Unknown
+    }
+
+    fn rounded(&self, goal: &Goal<'_>, moves: Vec<(usize, f64)>) -> Option<Witness> {
+        let mut sums: BTreeMap<usize, f64> = goal.sum.iter().map(|&(figure, sign)| (figure, sign as f64)).collect();
+        for (unknown, change) in moves {
+            *sums.entry(unknown).or_default() += change;
+        }
+        let unit = goal.change as f64;
+        let whole = sums.into_iter().map(|(unknown, change)| (unknown, (change * unit).round() as i64));
+        let witness: Witness = whole.filter(|&(_, change)| change != 0).collect();
+        self.holds(goal, &witness).then_some(witness)
+    }
+
+    /// Solves the program in units of the goal.
+    fn corner(&mut self, goal: &Goal<'_>, most: usize, salt: u64, movable: &dyn Fn(usize) -> Movable) -> Outcome {
+        let &[(figure, sign)] = goal.sum else { return Outcome::Unsolved };
+        self.programs += 1;
+        let unit = goal.change as f64;
+        let (system, slopes) = (self.system, &self.slopes);
+        let terms = |index: usize| {
+            let unknown = &system.unknowns[index];
+            let room = (unknown.value - unknown.lower) as f64 / unit;
+            let shaken = |by: f64| 1.0 + by * jitter(index, salt);
+            let (up, down) = match (movable(index), slopes.get(&index)) {
+                (Movable::No, _) => return None,
+                (Movable::Free, _) => (FREE_PRICE * shaken(JITTER), FREE_PRICE * shaken(JITTER)),
+                (Movable::Hidden, _) => (MOVE_PRICE * shaken(JITTER), MOVE_PRICE * shaken(JITTER)),
+                (Movable::Price(_), Some(&slope)) => (slope * shaken(SLIGHT), slope * shaken(SLIGHT)),
+                // What a cell costs by the amount that it is likely to move.
+                (Movable::Price(price), None) => {
+                    (price * shaken(SLIGHT), price / room.clamp(1.0 / unit, 1.0) * shaken(SLIGHT))
+                }
+            };
+            Some(Terms { up, down, room })
+        };
+        let before = self.dual.work;
+        let outcome = self.dual.solve((figure, sign as f64), unit, most, &terms);
+        self.work += (self.dual.work - before) / WORK_UNIT;
+        outcome
     }
 
     /// A witness for the goal within regions of growing size; `None` when none is found in the largest.

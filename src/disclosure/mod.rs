@@ -11,7 +11,7 @@
 //! | `policy` | rules, statuses, summary |
 //! | `system` | the release as one linear system |
 //! | `primary` | the primary rules, and what a hidden mark says by itself |
-//! | `condense`, `kernel`, `local`, `simplex`, `exchange`, `optimum`, `search` | the complementary search |
+//! | `condense`, `cover`, `local`, `dual`, `simplex`, `exchange`, `optimum`, `search` | the complementary search |
 //! | `public` | what a reader sees |
 //! | `history` | earlier releases beside the one at hand |
 //! | `certificate` | the proof for everybody, and its check |
@@ -24,10 +24,11 @@ mod audit;
 mod cell_key;
 mod certificate;
 mod condense;
+mod cover;
+mod dual;
 mod error;
 mod exchange;
 mod history;
-mod kernel;
 mod local;
 mod optimum;
 mod policy;
@@ -36,6 +37,7 @@ pub mod primary_rules;
 mod protect;
 mod protection;
 mod public;
+mod random;
 mod rounding;
 #[cfg(test)]
 mod samples;

@@ -82,13 +82,15 @@ pub struct Policy {
     pub sums: bool,
     /// Cells that the search hides last: at the nodes of a dimension, such as its total.
     pub prefer_keeping: Vec<Preference>,
-    /// Neighbourhoods that the search tries to do better in, after it has found a pattern.
+    /// How long the search tries to do better after it has found a pattern: a round for each 20.
     pub neighbourhoods: usize,
-    /// How long the search for a first pattern looks for cheap ways, by the shortest: 20 takes minutes on 20,000 cells.
+    /// How long the search for a first pattern looks for cheap ways where the usual one fails: 20 takes minutes on 20,000
+    /// cells.
     pub effort: usize,
     /// The start of the search's random numbers: the same gives the same pattern on every machine.
     pub seed: u64,
-    /// Hide so much that somebody who knows that one hidden cell is not empty, such as their own, can compute none.
+    /// Hide so much that somebody who knows that one hidden cell is not empty, such as their own, can compute none. Costs
+    /// time, and up to a third more of what is hidden.
     pub contributor: bool,
     /// Refuse a pattern from which somebody who knows which cells are primary can compute one. Their view is reported
     /// in any case.
@@ -109,7 +111,7 @@ impl Default for Policy {
             neighbourhoods: 200,
             effort: 1,
             seed: 1,
-            contributor: true,
+            contributor: false,
             insider: false,
         }
     }

@@ -1,25 +1,24 @@
 //! The complementary search: hides as little as it can so that every protected figure may be another.
 //!
-//! 1. A start pattern by elimination ([`kernel`](super::kernel)): no protected figure is a combination of published ones.
-//! 2. For each figure that no witness protects yet, a small linear program around it finds one at the least price of
-//!    cells not hidden so far; the cells that it moves are hidden. Hiding more never spoils a witness, so one pass
-//!    suffices.
+//! 1. A start pattern that meets what single equations ask for ([`cover`](super::cover)).
+//! 2. For each figure that no witness protects yet, a linear program over the whole system finds one at the least price
+//!    of cells not hidden so far ([`dual`](super::dual)); the cells that it moves are hidden. Hiding more never spoils
+//!    a witness, so one pass suffices. Witnesses at hand are stretched or turned around first where that will do.
 //! 3. Cells are published again, heaviest first, where the figures that relied on them have other witnesses.
 //! 4. In a small system the cheapest pattern of all is found instead ([`optimum`](super::optimum)).
-//! 5. Large-neighbourhood search: a few neighbouring cells are published, what relied on them is protected anew at prices
-//!    shaken a little, and the new pattern is kept when it is not much worse; the best one seen is the answer.
+//! 5. Rounds: a figure that hidden cells alone can't protect gives a *cut*, cells of which at least one must be hidden.
+//!    The pattern is made cheaper for as long as it meets all cuts known; what that leaves open is protected as before
+//!    and gives further cuts. The best pattern seen is the answer.
 //!
 //! # Reference
-//! P. Shaw, "Using constraint programming and local search methods to solve vehicle routing problems", CP 1998 (large
-//! neighbourhoods); S. Kirkpatrick, C. D. Gelatt and M. P. Vecchi, "Optimization by simulated annealing", Science 220
-//! (1983).
-
-use std::collections::{BTreeSet, VecDeque};
+//! M. Fischetti and J. J. Salazar, "Solving the cell suppression problem on tabular data with linear constraints",
+//! Management Science 47 (2001): cover inequalities from unprotected figures. E. Moreno-Centeno and R. M. Karp, "The
+//! implicit hitting set approach to solve combinatorial optimization problems", Operations Research 61 (2013).
 
 use super::condense::System;
+use super::cover::Cover;
 use super::exchange::Exchange;
-use super::kernel;
-use super::local::{Goal, Local, Movable, Witness, cost, reach};
+use super::local::{Far, Goal, Local, Movable, Witness, reach};
 use super::optimum::optimum;
 use super::policy::{Phase, Policy, Progress};
 
@@ -35,28 +34,32 @@ pub(super) struct Pattern {
     pub(super) programs: usize,
 }
 
-/// How large a part of the system a linear program looks at, in unknowns: the first that gives a witness ends it.
+/// Where the program over the whole system gives no witness: how large a part of it a program looks at, in unknowns.
+/// The first that gives one ends it.
 const SEARCH_SIZES: [usize; 5] = [120, 400, 1200, 4000, usize::MAX];
 /// The same where neither these nor exchanges give one.
 const LAST_SIZES: [usize; 1] = [usize::MAX];
-/// The same when publishing again, and between neighbourhoods.
+/// The same in rounds.
 const RELEASE_SIZES: [usize; 2] = [120, 400];
-/// The work after which the search looks no further for cheaper witnesses in larger regions: a bound on the time that is
-/// the same on every machine.
-const SEARCH_WORK: usize = 700_000;
+/// The work after which the search looks no further for cheaper witnesses in larger regions: a bound on the time that
+/// is the same on every machine.
+const SEARCH_WORK: usize = 150_000;
 /// Figures that may need a new witness for one cell to be published again.
 const RELEASE_FIGURES: usize = 400;
-/// Cells of a neighbourhood, at most.
-const NEIGHBOURHOOD: usize = 6;
-/// How far prices are shaken, as a share of them.
-const SHAKE: f32 = 0.3;
-/// How much worse a pattern may become in a step, as a share of the whole, at first.
-const HEAT: f64 = 0.001;
-/// Hidden cells looked at for a neighbourhood.
-const NEAR: usize = 3000;
-/// Neighbourhoods after which dead witnesses are forgotten.
-const FORGET: usize = 64;
+/// How many of the policy's neighbourhoods a round stands for.
+const ROUND: usize = 20;
+/// How much dearer than the best a pattern may be to go on from, as a share of it.
+const DRIFT: f64 = 0.003;
+/// Steps of a linear program that must find a witness, and of one that may fail.
+const STEPS: usize = 10_000;
+const RELEASE_STEPS: usize = 300;
+/// Witnesses that are tried for stretching.
+const STRETCHED: usize = 30;
+/// Stands for no cell, where a witness may only move hidden cells.
+const NOBODY: usize = usize::MAX;
 
+/// So many times the work for a first pattern ends the search for better ones.
+const REFINED: usize = 2;
 /// Witnesses that a figure takes at most.
 const STRETCHES: usize = 8;
 
@@ -75,38 +78,12 @@ struct Search<'a> {
     moving: Vec<Vec<u32>>,
     /// Cells hidden since this was last emptied.
     fresh: Vec<usize>,
-    random: Random,
-    /// Factors on the prices of cells, other than 1 within a neighbourhood only.
-    shaken: Vec<f32>,
 }
 
 struct Kept {
     moves: Witness,
     /// Uses no cell that has been published again.
     alive: bool,
-}
-
-/// Splitmix64: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        // Below the limit.
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    /// At least 0, below 1.
-    fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1_u64 << 24) as f32
-    }
 }
 
 /// Searches a pattern. `stop` says that the time is up: what is protected by then is the answer.
@@ -123,13 +100,13 @@ pub(super) fn search(
         policy,
         local: Local::new(system),
         exchange,
-        hidden: kernel::start(system),
+        hidden: system.unknowns.iter().map(|unknown| unknown.printed && unknown.primary).collect(),
         witnesses: Vec::new(),
         moving: vec![Vec::new(); count],
         fresh: Vec::new(),
-        random: Random(policy.seed),
-        shaken: vec![1.0; count],
     };
+    let mut cover = Cover::new(system, policy.seed);
+    search.follow(&cover);
     let unmet = search.protect_all(progress);
     if unmet.is_empty() {
         search.publish_again(stop, progress);
@@ -138,7 +115,7 @@ pub(super) fn search(
             let programs = search.local.programs;
             return Pattern { hidden: best.hidden, unmet, witnesses: best.witnesses, programs };
         }
-        search.improve(stop, progress);
+        search.refine(&mut cover, stop, progress);
     }
     let witnesses = search.alive();
     if unmet.is_empty() {
@@ -148,12 +125,94 @@ pub(super) fn search(
 }
 
 impl Search<'_> {
+    /// Finds a cheaper cover of all cuts known, protects what it leaves open, and so on; the best pattern stays.
+    fn refine(&mut self, cover: &mut Cover<'_>, stop: &dyn Fn() -> bool, progress: &mut dyn FnMut(Progress)) {
+        let order = self.order();
+        let total = self.policy.neighbourhoods.div_ceil(ROUND);
+        let mut best = self.price(&self.complementary());
+        let mut kept = (self.hidden.clone(), self.alive());
+        for done in 0..total {
+            progress(Progress { phase: Phase::Improve, done, total });
+            cover.adopt(&self.hidden);
+            cover.improve(1.0 - done as f64 / total as f64);
+            self.follow(cover);
+            self.fresh.clear();
+            let (protected, cuts) = self.repair(&order, stop);
+            cover.add(cuts);
+            let mut fresh = std::mem::take(&mut self.fresh);
+            self.heaviest_first(&mut fresh);
+            for cell in fresh {
+                self.try_publish(cell);
+            }
+            let price = self.price(&self.complementary());
+            if protected && price < best - 0.5 {
+                best = price;
+                kept = (self.hidden.clone(), self.alive());
+            }
+            if !protected || price > best * (1.0 + DRIFT) {
+                self.restore(&kept.0, &kept.1);
+            } else {
+                self.forget();
+            }
+            if stop() || self.spent() >= REFINED {
+                break;
+            }
+        }
+        self.restore(&kept.0, &kept.1);
+    }
+
+    /// The work done so far, in the whole parts that the policy's effort allows for a first pattern.
+    fn spent(&self) -> usize {
+        self.local.work / (SEARCH_WORK * self.policy.effort.max(1))
+    }
+
+    /// Protects what is not; says whether that could be done, and gives the cuts that were found.
+    fn repair(&mut self, order: &[usize], stop: &dyn Fn() -> bool) -> (bool, Vec<Vec<usize>>) {
+        let mut cuts = Vec::new();
+        for &figure in order {
+            if self.protect(figure, Some(NOBODY), &[]) {
+                continue;
+            }
+            let blocked = self.local.blocked();
+            if !blocked.is_empty() {
+                cuts.push(blocked.to_vec());
+            }
+            if stop() || self.spent() > REFINED || !self.protect(figure, None, &RELEASE_SIZES) {
+                return (false, cuts);
+            }
+        }
+        cuts.sort();
+        cuts.dedup();
+        (true, cuts)
+    }
+
+    fn restore(&mut self, hidden: &[bool], witnesses: &[Witness]) {
+        self.witnesses.clear();
+        self.moving.iter_mut().for_each(Vec::clear);
+        witnesses.iter().for_each(|witness| self.keep(witness.clone()));
+        self.hidden.copy_from_slice(hidden);
+    }
+
+    /// Hides what the cover hides, and nothing else.
+    fn follow(&mut self, cover: &Cover<'_>) {
+        for cell in 0..self.hidden.len() {
+            let unknown = &self.system.unknowns[cell];
+            if unknown.printed && !unknown.primary && cover.hides(cell) != self.hidden[cell] {
+                if self.hidden[cell] {
+                    self.publish(cell);
+                } else {
+                    self.hidden[cell] = true;
+                }
+            }
+        }
+    }
+
     fn protect_all(&mut self, progress: &mut dyn FnMut(Progress)) -> Vec<usize> {
         let order = self.order();
         let mut unmet = Vec::new();
         for (done, &unknown) in order.iter().enumerate() {
             progress(Progress { phase: Phase::Search, done, total: order.len() });
-            let sizes: &[usize] = match self.local.work / (SEARCH_WORK * self.policy.effort.max(1)) {
+            let sizes: &[usize] = match self.spent() {
                 0 => &SEARCH_SIZES,
                 1 => &SEARCH_SIZES[..3],
                 _ => &RELEASE_SIZES,
@@ -205,6 +264,9 @@ impl Search<'_> {
         // Up, then down where the level asks for both.
         for _ in 0..3 {
             let Some(&change) = self.needs(unknown, without).first() else { return true };
+            if self.stretched(unknown, change, without) {
+                continue;
+            }
             if !self.find(&goal(&[(unknown, change.signum())], change), without, sizes) {
                 return false;
             }
@@ -227,9 +289,27 @@ impl Search<'_> {
         self.needs(unknown, None).is_empty()
     }
 
+    /// Makes a witness for the figure of one that moves it too little, or the other way.
+    fn stretched(&mut self, figure: usize, change: i64, without: Option<usize>) -> bool {
+        let goal = Goal { sum: &[(figure, change.signum())], change: change.abs() };
+        let found = self.moving[figure].iter().rev().take(STRETCHED).find_map(|&index| {
+            let kept = &self.witnesses[index as usize];
+            if !kept.alive || without.is_some_and(|cell| moves(&kept.moves, cell)) {
+                return None;
+            }
+            let own = reach(&[(figure, 1)], &kept.moves);
+            let stretch = |by: i64| by.checked_mul(change).filter(|by| by % own == 0).map(|by| by / own);
+            let moved: Option<Witness> = kept.moves.iter().map(|&(one, by)| Some((one, stretch(by)?))).collect();
+            moved.filter(|witness| self.local.holds(&goal, witness))
+        });
+        let stretched = found.is_some();
+        found.into_iter().for_each(|witness| self.keep(witness));
+        stretched
+    }
+
     /// Finds a witness and hides what it moves. With a cell that must stay still, only hidden cells may move.
     fn find(&mut self, goal: &Goal<'_>, without: Option<usize>, sizes: &[usize]) -> bool {
-        let (system, hidden, shaken) = (self.system, &self.hidden, &self.shaken);
+        let (system, hidden) = (self.system, &self.hidden);
         let movable = |index: usize| {
             let unknown = &system.unknowns[index];
             match (unknown.printed, hidden[index]) {
@@ -238,19 +318,23 @@ impl Search<'_> {
                 (true, true) if unknown.primary => Movable::Free,
                 (true, true) => Movable::Hidden,
                 (true, false) if without.is_some() => Movable::No,
-                (true, false) => Movable::Price(unknown.cost * f64::from(shaken[index])),
+                (true, false) => Movable::Price(unknown.cost),
             }
         };
-        // An exchange that hides nothing is taken as it is; any other is what is left when no program finds a witness.
-        let exchanged = self.exchange.witness(system, goal, &movable).filter(|witness| self.local.holds(goal, witness));
-        let free = exchanged.as_ref().is_some_and(|witness| cost(witness, &movable) <= 0.0);
-        let seed: Vec<usize> = exchanged.iter().flatten().map(|&(unknown, _)| unknown).collect();
-        let solved = if free { None } else { self.local.witness(goal, sizes, &seed, &movable) };
-        let last = |local: &mut Local<'_>| match without {
-            None if sizes.len() > RELEASE_SIZES.len() => local.witness(goal, &LAST_SIZES, &[], &movable),
-            _ => None,
+        let most = if without.is_some() || self.spent() > 0 { RELEASE_STEPS } else { STEPS };
+        let found = match self.local.far(goal, most, &movable) {
+            Far::Found(witness) => Some(witness),
+            _ if without.is_some() => None,
+            _ => {
+                let exchanged =
+                    self.exchange.witness(system, goal, &movable).filter(|witness| self.local.holds(goal, witness));
+                let seed: Vec<usize> = exchanged.iter().flatten().map(|&(unknown, _)| unknown).collect();
+                let near = self.local.witness(goal, sizes, &seed, &movable).or(exchanged);
+                let last = if sizes.len() > RELEASE_SIZES.len() { &LAST_SIZES[..] } else { &[] };
+                near.or_else(|| self.local.witness(goal, last, &[], &movable))
+            }
         };
-        let Some(witness) = solved.or(exchanged).or_else(|| last(&mut self.local)) else { return false };
+        let Some(witness) = found else { return false };
         self.keep(witness);
         true
     }
@@ -334,36 +418,6 @@ impl Search<'_> {
             && figures.iter().all(|&unknown| self.protect(unknown, Some(cell), &RELEASE_SIZES))
     }
 
-    /// Large-neighbourhood search from the pattern at hand.
-    fn improve(&mut self, stop: &dyn Fn() -> bool, progress: &mut dyn FnMut(Progress)) {
-        let total = self.policy.neighbourhoods;
-        let mut now = self.price(&self.complementary());
-        let mut best = now;
-        if total == 0 {
-            return;
-        }
-        let mut kept = (self.hidden.clone(), self.alive());
-        for done in 0..total {
-            progress(Progress { phase: Phase::Improve, done, total });
-            if stop() {
-                break;
-            }
-            // Boltzmann's law: a step that is worse by x is taken with probability exp(-x / temperature).
-            let temperature = HEAT * best * (1.0 - done as f64 / total as f64);
-            let slack = -f64::from(self.random.unit().max(f32::MIN_POSITIVE)).ln() * temperature;
-            now -= self.neighbourhood(slack);
-            if now < best - 0.5 {
-                best = now;
-                kept = (self.hidden.clone(), self.alive());
-            }
-            if done % FORGET == FORGET - 1 {
-                self.forget();
-            }
-        }
-        // What is remembered stands by itself; the lists of what moves what are not needed any more.
-        (self.hidden, self.witnesses) = (kept.0, kept.1.into_iter().map(|moves| Kept { moves, alive: true }).collect());
-    }
-
     /// Publishes what is hidden and moved by no witness: every witness stays one.
     fn publish_unmoved(&mut self, witnesses: &[Witness]) {
         let mut moved = vec![false; self.hidden.len()];
@@ -375,76 +429,6 @@ impl Search<'_> {
 
     fn alive(&self) -> Vec<Witness> {
         self.witnesses.iter().filter(|kept| kept.alive).map(|kept| kept.moves.clone()).collect()
-    }
-
-    /// Publishes some neighbouring cells and protects anew; takes it back where that costs more by `slack`. Gives what
-    /// was won.
-    fn neighbourhood(&mut self, slack: f64) -> f64 {
-        let cells = self.complementary();
-        if cells.is_empty() {
-            return 0.0;
-        }
-        let centre = cells[self.random.below(cells.len())];
-        let size = 2 + self.random.below(NEIGHBOURHOOD - 1);
-        let ruined = self.near(centre, size);
-        let limit = self.price(&ruined) + slack;
-        let first = self.witnesses.len();
-        let dead: Vec<u32> = ruined.iter().flat_map(|&cell| self.publish(cell)).collect();
-        for &cell in &ruined {
-            // Whatever lies around may be preferred this time.
-            self.shaken[cell] = 1.0 + SHAKE * 2.0 * self.random.unit();
-        }
-        self.fresh.clear();
-        let done = self.protect_again(&dead, limit);
-        for &cell in &ruined {
-            self.shaken[cell] = 1.0;
-        }
-        let mut fresh = std::mem::take(&mut self.fresh);
-        if !done {
-            self.take_back(first, &fresh, &ruined, &dead);
-            return 0.0;
-        }
-        let mut price = self.price(&fresh);
-        self.heaviest_first(&mut fresh);
-        for cell in fresh {
-            if self.try_publish(cell) {
-                price -= self.system.unknowns[cell].cost;
-            }
-        }
-        limit - slack - price
-    }
-
-    /// Protects what relied on dead witnesses, in random order; whether that was possible below the limit.
-    fn protect_again(&mut self, dead: &[u32], limit: f64) -> bool {
-        let mut figures = self.relying(dead);
-        for at in (1..figures.len()).rev() {
-            figures.swap(at, self.random.below(at + 1));
-        }
-        for figure in figures {
-            if self.price(&self.fresh) >= limit || !self.protect(figure, None, &RELEASE_SIZES) {
-                return false;
-            }
-        }
-        self.price(&self.fresh) < limit
-    }
-
-    fn take_back(&mut self, first: usize, fresh: &[usize], ruined: &[usize], dead: &[u32]) {
-        for &cell in fresh {
-            self.hidden[cell] = false;
-        }
-        for &cell in ruined {
-            self.hidden[cell] = true;
-        }
-        for &index in dead {
-            self.witnesses[index as usize].alive = true;
-        }
-        for witness in self.witnesses.drain(first..) {
-            for (unknown, _) in witness.moves {
-                while self.moving[unknown].last().is_some_and(|&last| last as usize >= first) {
-                    self.moving[unknown].pop();
-                }
-            }
-        }
     }
 
     /// Drops the witnesses that are none any more.
@@ -460,30 +444,6 @@ impl Search<'_> {
         for moving in &mut self.moving {
             *moving = moving.iter().filter_map(|&index| numbers[index as usize]).collect();
         }
-    }
-
-    /// Complementary cells around one, nearest first.
-    fn near(&self, centre: usize, size: usize) -> Vec<usize> {
-        let unknowns = &self.system.unknowns;
-        let mut seen = BTreeSet::from([centre]);
-        let mut queue = VecDeque::from([centre]);
-        let mut found = vec![centre];
-        while let Some(at) = queue.pop_front() {
-            let equations = unknowns[at].equations.iter();
-            for &(other, _) in equations.flat_map(|&equation| &self.system.equations[equation]) {
-                if (!unknowns[other].printed || self.hidden[other]) && seen.insert(other) {
-                    queue.push_back(other);
-                    if unknowns[other].printed && !unknowns[other].primary {
-                        found.push(other);
-                    }
-                }
-            }
-            if found.len() >= size || seen.len() > NEAR {
-                break;
-            }
-        }
-        found.truncate(size);
-        found
     }
 }
 

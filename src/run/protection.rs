@@ -27,6 +27,7 @@ pub(super) fn policy(pipeline: &ResolvedPipeline) -> Policy {
             workspace::Zeros::Print => disclosure::Zeros::Print,
         },
         homogeneous: spec.homogeneous == Homogeneous::Hide,
+        contributor: spec.contributor,
         insider: spec.insider == workspace::Insider::Refuse,
         ..Policy::default()
     }
@@ -249,7 +250,7 @@ pub(super) fn audit_report(
         "components": loss.components,
         "attackers": audit.attackers.iter().map(attacker).collect::<Vec<_>>(),
         "beside": beside,
-        "certificate": proof.map(|proof| json!({ "hidden": proof.hidden, "open": proof.open, "settled": proof.settled, "tables": proof.tables })),
+        "certificate": proof.map(|proof| json!({ "hidden": proof.hidden, "proven": proof.hidden - proof.unproven, "open": proof.open, "settled": proof.settled, "tables": proof.tables })),
         "audit": serde_json::to_value(AuditNumbers::from(audit))
             .map_err(|_| Error::internal("run.audit", "the audit's report can't be written"))?,
     }))

@@ -48,6 +48,9 @@ pub(super) fn protect(
     }
 }
 
+/// By view, measure and cell, rounded figures; and how many of them are beyond a neighbouring multiple.
+pub(super) type RoundedGroup = (Vec<Vec<Vec<i64>>>, usize);
+
 /// Rounds a group: by view and measure, each cell's rounded figure; and how many are beyond a neighbouring multiple.
 pub(super) fn round(
     group: &Group,
@@ -55,7 +58,7 @@ pub(super) fn round(
     rounding: &Rounding,
     policy: &Policy,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(Vec<Vec<Vec<i64>>>, usize), DisclosureError> {
+) -> Result<RoundedGroup, DisclosureError> {
     let own: Vec<Table> = group.views.iter().enumerate().map(|(at, view)| whole(at, view, group, tables)).collect();
     let rounded = disclosure::round(&own, rounding, policy, progress)?;
     let relaxed = rounded.report.relaxed.len();

@@ -9,6 +9,8 @@ use crate::workspace::{self, Homogeneous};
 
 /// People who protect a table by hand wait longer for fewer hidden cells than the nightly run does.
 const EFFORT: usize = 10;
+/// Likewise.
+const NEIGHBOURHOODS: usize = 600;
 /// How many times its weight a cell counts that the author prefers to keep.
 const PREFERRED: u32 = 10;
 
@@ -37,6 +39,7 @@ pub(super) fn policy(spec: &PolicySpec, zeros: Zeros) -> Policy {
         contributor: spec.attackers.contains(&AttackerSpec::Contributor),
         insider: spec.attackers.contains(&AttackerSpec::Insider),
         effort: EFFORT,
+        neighbourhoods: NEIGHBOURHOODS,
         ..Policy::default()
     }
 }

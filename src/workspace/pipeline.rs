@@ -173,9 +173,11 @@ pub struct Disclosure {
     pub zeros: Zeros,
     /// Whether groups in which nobody or everybody is counted are shown.
     pub homogeneous: Homogeneous,
-    /// Refuse a release from which somebody who is told which hidden cells are small can compute one. What they can do
-    /// is reported in any case. Readers, those who keep earlier releases, and people who know that they are counted
-    /// themselves are always defeated.
+    /// Hide so much that nobody who knows that they are counted themselves can compute a protected figure. Costs time, and
+    /// up to a third more of what is hidden.
+    pub contributor: bool,
+    /// What becomes of a release from which somebody who is told which hidden cells are small can compute one. Readers, and
+    /// those who keep earlier releases, are always defeated.
     pub insider: Insider,
 }
 

@@ -159,11 +159,11 @@ fn protection(audit: &Value) -> Vec<String> {
         }
     }
     let proof = &audit["certificate"];
-    lines.push(match (proof["hidden"].as_u64(), proof["tables"].as_u64()) {
-        (Some(hidden), Some(tables)) => format!(
-            "certificate: {} hidden figures stay hidden, shown by {} whole tables (`accord verify`)",
-            output::number(hidden),
-            output::number(tables)
+    lines.push(match (proof["proven"].as_u64(), proof["hidden"].as_u64()) {
+        (Some(proven), Some(hidden)) => format!(
+            "certificate: {} of {} hidden figures are proven to stay hidden (`accord verify`)",
+            output::number(proven),
+            output::number(hidden)
         ),
         _ => "no certificate".to_owned(),
     });

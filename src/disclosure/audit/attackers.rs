@@ -122,6 +122,9 @@ pub fn contributor(
     })
 }
 
+/// A figure that somebody can compute, and the cell that they know not to be empty: table, measure and cell.
+pub(in crate::disclosure) type Computed = (Finding, (usize, usize, usize));
+
 /// What somebody who knows that a hidden cell is not empty can compute: figures with a single value left, each with every
 /// cell that they may know of, as table, measure and cell. As [`contributor`] otherwise.
 ///
@@ -132,7 +135,7 @@ pub(in crate::disclosure) fn computed_by_contributors(
     policy: &Policy,
     targets: Option<&[Target]>,
     evidence: Option<Evidence<'_>>,
-) -> Result<Option<Vec<(Finding, (usize, usize, usize))>>, DisclosureError> {
+) -> Result<Option<Vec<Computed>>, DisclosureError> {
     with_tables(published, policy, targets, evidence, |system, open, room, wants, figures, known| {
         let unknown = |variable: u32| open.first[variable as usize];
         let place = |variable: u32| {
