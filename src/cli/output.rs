@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::app::App;
 use crate::error::{Error, Result};
+pub(super) use crate::report::number;
 
 /// Writes a line to standard output. A reader that has gone away (`| head`) is no failure.
 pub(super) fn line(text: impl AsRef<str>) {
@@ -72,17 +73,4 @@ pub(super) fn columns(rows: &[Vec<String>]) -> Vec<String> {
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         })
         .collect()
-}
-
-/// A whole number with thin groups: `1 234 567` as `1,234,567`.
-pub(super) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

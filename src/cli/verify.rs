@@ -64,7 +64,7 @@ fn say(app: &App, proof: &Proof) -> Result<()> {
             "names": report.names.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }));
     }
-    let number = |count: usize| output::number(count as u64);
+    let number = |count: usize| output::number(count);
     output::line(format!("Rules: {rules}."));
     output::line(format!(
         "{} whole tables fit everything published. Between them, of {} hidden figures {} are open, and {} are shown not to be small.",

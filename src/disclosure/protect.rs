@@ -92,7 +92,8 @@ pub fn protect_beside(
     let mut primary = primary::apply(tables, &release, policy);
     let (known, all_ours) = history::known(tables, &release, beside);
     primary.known = known;
-    for round in 0.. {
+    let mut round = 0;
+    loop {
         let system = condense(tables, &release, &primary, policy);
         let exchange = Exchange::new(tables, &release, &system);
         let pattern = search(&system, &exchange, policy, stop, progress);
@@ -123,8 +124,8 @@ pub fn protect_beside(
                 *lower = (*lower).max(figure.value.min(1));
             }
         }
+        round += 1;
     }
-    unreachable!("the last round returns")
 }
 
 /// How often a pattern is made anew for contributors.

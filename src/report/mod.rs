@@ -104,3 +104,16 @@ pub struct Silent;
 impl Reporter for Silent {
     fn event(&self, _: &Event) {}
 }
+
+/// A whole number in groups of three: 1,234,567.
+pub(crate) fn number(n: impl std::fmt::Display) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -330,7 +330,7 @@ fn phase(phase: disclosure::Phase) -> &'static str {
     match phase {
         disclosure::Phase::Search => "small groups",
         disclosure::Phase::Release => "fewer hidden cells",
-        disclosure::Phase::Improve => "fewer hidden cells, by neighbourhoods",
+        disclosure::Phase::Improve => "fewer hidden cells, in rounds",
         disclosure::Phase::Audit => "audit",
         disclosure::Phase::Proof => "certificate",
     }

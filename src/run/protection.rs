@@ -8,6 +8,9 @@ use crate::release::{DimensionColumn, MeasureColumn, MeasureKind, MeasureValues,
 use crate::tabulate::{Rate, Tabulation};
 use crate::workspace::{self, Homogeneous, ResolvedPipeline};
 
+/// What to do where tables can't be protected.
+const NARROWER: &str =
+    "no candidate was laid down and the last release stays; merge categories, drop a margin, or drop the table";
 /// How many findings a refusal names.
 const FINDINGS: usize = 10;
 
@@ -36,11 +39,7 @@ pub(super) fn policy(pipeline: &ResolvedPipeline) -> Policy {
 /// What a disclosure error is to the run. Its text names cells, never counts.
 pub(super) fn refused(error: DisclosureError) -> Error {
     let refused = |hint| Error::disclosure("disclosure.refused", error.to_string()).with_hint(hint);
-    let DisclosureError::AuditFailed(report) = &error else {
-        return refused(
-            "no candidate was laid down and the last release stays; merge categories, drop a margin, or drop the table",
-        );
-    };
+    let DisclosureError::AuditFailed(report) = &error else { return refused(NARROWER) };
     let mut text = format!("the audit does not pass: {} finding(s)\n", report.findings.len());
     for finding in report.findings.iter().take(FINDINGS) {
         let to = match finding.attacker {
@@ -58,9 +57,7 @@ pub(super) fn refused(error: DisclosureError) -> Error {
             "no candidate was laid down and the last release stays. Beside it, groups would show that are too small: \
              merge categories or drop a table, or publish again when more people have come"
         }
-        false => {
-            "no candidate was laid down and the last release stays; merge categories, drop a margin, or drop the table"
-        }
+        false => NARROWER,
     };
     refused(hint).with_report(text)
 }

@@ -82,9 +82,13 @@ impl Job {
                 continue;
             }
             let mut own = Vec::new();
+            // Where a spec is about one file, the one that is named is meant, whatever its name.
+            let plain = |file: &String| !file.contains(['*', '{']);
+            let only = self.spec.tables.len() == 1 && named.len() == 1 && table.files.len() == 1;
+            let any = patterns.is_empty() || (only && table.files.iter().all(plain));
             left.retain(|path| {
                 let fits = patterns.iter().find_map(|pattern| pattern.fits(path));
-                let captures = if patterns.is_empty() { Some(Vec::new()) } else { fits };
+                let captures = if any { Some(Vec::new()) } else { fits };
                 let Some(captures) = captures else { return true };
                 own.push(Source { path: (*path).clone(), name: path.display().to_string(), captures });
                 false

@@ -69,9 +69,7 @@ pub(super) fn rewritten(
     let write = |error: Box<dyn std::error::Error + Send + Sync>| unwritable(path, &*error);
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
     for (at, (field, column)) in batch.schema().fields().iter().zip(batch.columns()).enumerate() {
-        let added: StringArray = more.iter().map(|row| row.get(at).filter(|word| !word.is_empty())).collect();
-        let added = compute::cast(&added, column.data_type()).map_err(|error| write(error.into()))?;
-        let whole = compute::concat(&[column, &added]).map_err(|error| write(error.into()))?;
+        let whole = longer(path, column, at, more)?;
         let figures = status.contains(&at);
         if !figures {
             fields.push(Field::new(field.name(), whole.data_type().clone(), true));
@@ -120,8 +118,6 @@ pub(super) fn replaced(
     let write = |error: Box<dyn std::error::Error + Send + Sync>| unwritable(path, &*error);
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
     for (at, (field, column)) in batch.schema().fields().iter().zip(batch.columns()).enumerate() {
-        let added: StringArray = more.iter().map(|row| row.get(at).filter(|word| !word.is_empty())).collect();
-        let added = compute::cast(&added, column.data_type()).map_err(|error| write(error.into()))?;
         let column = if figures.contains(&at) {
             let old = texts(path, field.name(), column)?;
             let words: StringArray =
@@ -130,11 +126,19 @@ pub(super) fn replaced(
         } else {
             Arc::clone(column)
         };
-        let whole = compute::concat(&[&column, &added]).map_err(|error| write(error.into()))?;
+        let whole = longer(path, &column, at, more)?;
         fields.push(Field::new(field.name(), whole.data_type().clone(), true));
         arrays.push(whole);
     }
     written(path, fields, arrays)
+}
+
+/// The column at `at` with its fields of `more` rows at the end; an empty one is null.
+fn longer(path: &str, column: &ArrayRef, at: usize, more: &[Vec<String>]) -> Result<ArrayRef> {
+    let added: StringArray = more.iter().map(|row| row.get(at).filter(|word| !word.is_empty())).collect();
+    compute::cast(&added, column.data_type())
+        .and_then(|added| compute::concat(&[column, &added]))
+        .map_err(|error| unwritable(path, &error))
 }
 
 fn unwritable(path: &str, error: &(dyn std::error::Error + Send + Sync)) -> Error {

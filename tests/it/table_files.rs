@@ -139,3 +139,36 @@ fn all_of_connecticuts_graduation_rates_are_audited() {
     let subtracted = ["subtraction", "parts", "steps", "impossible"].map(|way| of_way(&report, way));
     assert_eq!(subtracted.iter().sum::<u64>(), 965);
 }
+
+#[test]
+fn the_certificate_of_protected_files_holds_for_them_and_for_no_others() {
+    let workspace = Workspace::bare();
+    let protect = format!("protect --spec {SCHOOLS} --out safe.csv --certificate safe.certificate");
+    workspace.ok(&protect).says("wrote safe.certificate");
+    let verify = format!("verify safe.csv --spec {SCHOOLS} --certificate safe.certificate");
+    let proof = json(&workspace.ok(&format!("{verify} --output json")).stdout);
+    assert_eq!((&proof["passed"], &proof["unproven"]), (&Value::Bool(true), &Value::from(0)));
+    assert!(proof["hidden"].as_u64() > Some(30), "{proof}");
+    // A figure more that is hidden makes it another table.
+    let text = workspace.read("safe.csv");
+    let shown = text.lines().skip(1).find(|line| !line.ends_with('*') && !line.ends_with(",0")).unwrap();
+    let hidden = format!("{},*", shown.rsplit_once(',').unwrap().0);
+    workspace.replace("safe.csv", shown, &hidden);
+    workspace.run(&verify).expect(6).says("other tables");
+    workspace.run("verify safe.csv").expect(2).says("--certificate");
+}
+
+#[test]
+fn rounding_comes_with_its_promise_and_without_a_certificate() {
+    let workspace = Workspace::bare();
+    workspace.write("t.csv", "school,n\nA,41\nB,3\nC,62\nAll,106\n");
+    let spec = "policy: { method: { rounding: { base: 5 } }, level: exact }\n\
+                tables: { t: { files: [t.csv], dimensions: { school: { total: All } }, measures: { n: } } }\n";
+    workspace.write("t.yaml", spec);
+    workspace.ok("protect --spec t.yaml --out safe.csv").says("multiples of 5");
+    assert_eq!(workspace.read("safe.csv"), "school,n\nA,40\nB,5\nC,60\nAll,105\n");
+    workspace.run("protect --spec t.yaml --out again.csv --certificate c").expect(2).says("rounding hides none");
+    workspace.replace("t.yaml", ", level: exact", "");
+    workspace.run("protect --spec t.yaml --out again.csv").expect(6).says("use at least");
+    assert!(!workspace.path("again.csv").exists());
+}

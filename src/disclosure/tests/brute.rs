@@ -88,6 +88,7 @@ fn figures(public: &[PublicTable], links: &[Within], policy: &Policy) -> Figures
             }
         }
     }
+    let mut since: BTreeMap<usize, usize> = BTreeMap::new();
     for link in links {
         for table in public.iter().filter(|table| table.universe == link.part) {
             for (m, cell) in (0..table.measures.len()).flat_map(|m| (0..table.values[m].len()).map(move |c| (m, c))) {
@@ -95,12 +96,19 @@ fn figures(public: &[PublicTable], links: &[Within], policy: &Policy) -> Figures
                 if let Some(&whole) = ids.get(&key(&whole, m, None, cell)) {
                     let part = ids[&key(table, m, None, cell)];
                     all.sums.push((whole, vec![part, all.known.len()]));
+                    since.insert(part, all.known.len());
                     all.known.push(None);
                     all.lower.push(0);
                 }
             }
         }
     }
+    // Those who came add up too, so that the cap binds their innermost groups alone.
+    let came = |figure: &usize| since.get(figure).copied();
+    let added: Vec<(usize, Vec<usize>)> = (all.sums.iter())
+        .filter_map(|(whole, pieces)| Some((came(whole)?, pieces.iter().map(came).collect::<Option<_>>()?)))
+        .collect();
+    all.sums.extend(added);
     all.is_whole = (0..all.known.len()).map(|figure| all.sums.iter().any(|(whole, _)| *whole == figure)).collect();
     for (figure, known) in all.known.iter().enumerate() {
         // What is printed is known, also a printed zero.
