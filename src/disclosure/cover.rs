@@ -56,20 +56,18 @@ pub(super) struct Cover<'a> {
 
 impl<'a> Cover<'a> {
     pub(super) fn new(system: &'a System, seed: u64) -> Self {
-        let equations = &system.equations;
+        let equations = 0..system.equation_count();
         let may_hide = |unknown: usize| system.unknowns[unknown].printed && !system.unknowns[unknown].primary;
-        let members: Vec<Vec<usize>> = equations
-            .iter()
-            .map(|terms| terms.iter().map(|&(unknown, _)| unknown).filter(|&unknown| may_hide(unknown)).collect())
-            .collect();
+        let own = |equation| system.equation(equation).map(|(unknown, _)| unknown).filter(|&unknown| may_hide(unknown));
+        let members: Vec<Vec<usize>> = equations.clone().map(|equation| own(equation).collect()).collect();
         let price = |cells: &Vec<usize>| {
             let prices = cells.iter().map(|&cell| system.unknowns[cell].cost);
             prices.fold(f64::INFINITY, f64::min)
         };
         let mut cover = Cover {
             system,
-            groups: system.unknowns.iter().map(|unknown| unknown.equations.clone()).collect(),
-            needs: equations.iter().map(|terms| need(system, terms)).collect(),
+            groups: (0..system.unknowns.len()).map(|unknown| system.equations_of(unknown).collect()).collect(),
+            needs: equations.clone().map(|equation| need(system, equation)).collect(),
             cheapest: members.iter().map(price).collect(),
             members,
             hidden: vec![false; system.unknowns.len()],
@@ -265,18 +263,19 @@ impl<'a> Cover<'a> {
 }
 
 /// What an equation asks for, given what is hidden in any case.
-fn need(system: &System, terms: &[(usize, i64)]) -> Need {
+fn need(system: &System, equation: usize) -> Need {
+    let terms = || system.equation(equation);
     let unknowns = &system.unknowns;
     let is_open = |unknown: usize| !unknowns[unknown].printed || unknowns[unknown].primary;
-    if !terms.iter().any(|&(unknown, _)| is_open(unknown)) {
+    if !terms().any(|(unknown, _)| is_open(unknown)) {
         return Need::NotOne;
     }
     // Where one goes up, another of the same sign goes down, or one of the other sign up.
-    let makes_up = |&(other, c): &(usize, i64), sign: i64| {
+    let makes_up = |(other, c): (usize, i64), sign: i64| {
         is_open(other) && (c.signum() != sign || unknowns[other].value > unknowns[other].lower)
     };
-    let alone = terms.iter().any(|&(unknown, c)| {
-        unknowns[unknown].protected && !terms.iter().any(|term| term.0 != unknown && makes_up(term, c.signum()))
+    let alone = terms().any(|(unknown, c)| {
+        unknowns[unknown].protected && !terms().any(|term| term.0 != unknown && makes_up(term, c.signum()))
     });
     if alone { Need::One } else { Need::Nothing }
 }

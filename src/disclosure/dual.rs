@@ -131,14 +131,14 @@ const PIVOT: f64 = 1e-6;
 
 impl Dual {
     pub(super) fn new(system: &System) -> Self {
-        let (unknowns, equations) = (system.unknowns.len(), system.equations.len());
+        let (unknowns, equations) = (system.unknowns.len(), system.equation_count());
         let (mut by_equation, mut by_unknown) = (Sparse::default(), Sparse::default());
-        for terms in &system.equations {
-            by_equation.push(terms.iter().map(|&(unknown, coefficient)| (unknown, coefficient as f64)));
+        for equation in 0..equations {
+            by_equation.push(system.equation(equation).map(|(unknown, coefficient)| (unknown, coefficient as f64)));
         }
-        for (index, unknown) in system.unknowns.iter().enumerate() {
-            let own = |&equation: &usize| (equation, coefficient(&system.equations[equation], index));
-            by_unknown.push(unknown.equations.iter().map(own));
+        for unknown in 0..unknowns {
+            let own = |equation: usize| (equation, system.coefficient(equation, unknown) as f64);
+            by_unknown.push(system.equations_of(unknown).map(own));
         }
         Dual {
             equations: by_equation,
@@ -618,11 +618,6 @@ struct Way {
     span: f64,
     /// Its entry in the row.
     own: f64,
-}
-
-/// The terms of an equation are sorted by unknown.
-fn coefficient(terms: &[(usize, i64)], unknown: usize) -> f64 {
-    terms.binary_search_by_key(&unknown, |&(other, _)| other).map_or(0.0, |found| terms[found].1 as f64)
 }
 
 /// The cheapest way; of those that cost the same the one that mends most, so that numbers stay exact.

@@ -83,11 +83,7 @@ struct Quantity {
 impl Exchange {
     pub(super) fn new(tables: &[Table], release: &Release, system: &System) -> Self {
         let names: BTreeSet<&str> = tables.iter().map(|table| table.universe.as_str()).collect();
-        let mut by_place: BTreeMap<Place, usize> = BTreeMap::new();
-        for (variable, figure) in release.variables.iter().enumerate() {
-            by_place.extend(figure.places.iter().map(|place| (*place, variable)));
-        }
-        let unknown = |place: Place| by_place.get(&place).and_then(|variable| system.unknown_of[*variable]);
+        let unknown = |place: Place| release.at(place).and_then(|variable| system.unknown_of(variable));
         let universes: Vec<Universe> = names
             .iter()
             .map(|name| {

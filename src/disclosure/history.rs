@@ -217,14 +217,14 @@ fn apart_from_totals(table: &mut PublicTable, axis: usize) {
 /// Which variables of a release are printed in what is public besides, and whether nothing is hidden there but figures
 /// of the release.
 pub(super) fn known(tables: &[Table], release: &Release, beside: &Beside) -> (Vec<bool>, bool) {
-    let mut known = vec![false; release.variables.len()];
+    let mut known = vec![false; release.len()];
     if beside.others.is_empty() {
         return (known, true);
     }
     let own_totals: Vec<Vec<Option<usize>>> = tables.iter().map(|table| totals(&table.dimensions)).collect();
     let mut ours: BTreeMap<Key<'_>, usize> = BTreeMap::new();
-    for (variable, figure) in release.variables.iter().enumerate().filter(|(_, figure)| figure.is_printed()) {
-        let place = figure.places[0];
+    for (variable, figure) in release.variables().enumerate().filter(|(_, figure)| figure.is_printed()) {
+        let place = figure.place();
         let table = &tables[place.table];
         let at = coordinates(&table.dimensions, &own_totals[place.table], place.cell);
         ours.insert((&table.universe, &table.measures[place.measure].name, at), variable);

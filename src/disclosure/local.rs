@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, SolveOptions, Variable};
 
-use super::condense::System;
+use super::condense::{System, Unknown};
 use super::dual::{Dual, Outcome, Terms};
 use super::simplex::Simplex;
 
@@ -72,6 +72,8 @@ pub(super) struct Local<'a> {
     slopes: BTreeMap<usize, f64>,
     simplex: Simplex,
     dual: Dual,
+    /// An unknown of which the reader knows that it is not empty.
+    pub(super) not_empty: Option<usize>,
     pub(super) programs: usize,
     /// Squares of the sizes of the programs in regions by 400, and as much for the others: a measure of the time spent
     /// that is the same on every machine.
@@ -110,10 +112,11 @@ const OUTSIDE: usize = usize::MAX;
 impl<'a> Local<'a> {
     pub(super) fn new(system: &'a System) -> Self {
         let mut given_by = vec![None; system.unknowns.len()];
-        let mut gives = vec![None; system.equations.len()];
+        let mut gives = vec![None; system.equation_count()];
         for (index, unknown) in system.unknowns.iter().enumerate() {
-            if let (false, &[equation]) = (unknown.printed, &unknown.equations[..]) {
-                let unit = system.equations[equation].iter().any(|&(u, c)| u == index && c.abs() == 1);
+            let mut equations = system.equations_of(index);
+            if let (false, Some(equation), None) = (unknown.printed, equations.next(), equations.next()) {
+                let unit = system.equation(equation).any(|(u, c)| u == index && c.abs() == 1);
                 if gives[equation].is_none() && unit {
                     gives[equation] = Some(index);
                     given_by[index] = Some(equation);
@@ -132,17 +135,23 @@ impl<'a> Local<'a> {
             slopes: BTreeMap::new(),
             simplex: Simplex::default(),
             dual: Dual::new(system),
+            not_empty: None,
             programs: 0,
             work: 0,
         }
     }
 
+    /// How far an unknown can fall.
+    fn room(&self, unknown: usize) -> i64 {
+        room(self.system, self.not_empty, unknown)
+    }
+
     /// The change of an unknown that follows, in terms of the others of its equation.
     fn given(&self, unknown: usize, equation: usize) -> Vec<(usize, i64)> {
-        let terms = &self.system.equations[equation];
-        let own = terms.iter().find(|&&(other, _)| other == unknown).map_or(1, |&(_, coefficient)| coefficient);
+        let mut terms = self.system.equation(equation);
+        let own = terms.clone().find(|&(other, _)| other == unknown).map_or(1, |(_, coefficient)| coefficient);
         // The coefficient is 1 or -1.
-        terms.iter().filter(|&&(other, _)| other != unknown).map(|&(other, c)| (other, -c * own)).collect()
+        terms.by_ref().filter(|&(other, _)| other != unknown).map(|(other, c)| (other, -c * own)).collect()
     }
 
     /// The goal's sum without unknowns that follow.
@@ -220,10 +229,9 @@ impl<'a> Local<'a> {
         let &[(figure, sign)] = goal.sum else { return Outcome::Unsolved };
         self.programs += 1;
         let unit = goal.change as f64;
-        let (system, slopes) = (self.system, &self.slopes);
+        let (system, slopes, not_empty) = (self.system, &self.slopes, self.not_empty);
         let terms = |index: usize| {
-            let unknown = &system.unknowns[index];
-            let room = (unknown.value - unknown.lower) as f64 / unit;
+            let room = room(system, not_empty, index) as f64 / unit;
             let shaken = |by: f64| 1.0 + by * jitter(index, salt);
             let (up, down) = match (movable(index), slopes.get(&index)) {
                 (Movable::No, _) => return None,
@@ -324,15 +332,14 @@ impl<'a> Local<'a> {
         for (position, &unknown) in kept.iter().enumerate() {
             self.position[unknown] = position;
         }
-        let mut rows: Vec<usize> =
-            kept.iter().flat_map(|&m| self.system.unknowns[m].equations.iter().copied()).collect();
+        let mut rows: Vec<usize> = kept.iter().flat_map(|&m| self.system.equations_of(m)).collect();
         rows.sort_unstable();
         rows.dedup();
         let (given, rows): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|&row| self.gives[row].is_some());
-        let rows = rows.into_iter().map(|row| self.localise(&self.system.equations[row])).collect();
+        let rows = rows.into_iter().map(|row| self.localise(self.system.equation(row))).collect();
         let guards =
             given.into_iter().filter_map(|row| self.gives[row].map(|unknown| self.guard(unknown, row))).collect();
-        let goal = self.localise(goal);
+        let goal = self.localise(goal.iter().copied());
         for &unknown in &kept {
             self.position[unknown] = OUTSIDE;
         }
@@ -340,13 +347,12 @@ impl<'a> Local<'a> {
     }
 
     fn guard(&self, unknown: usize, equation: usize) -> Guard {
-        let room = self.system.unknowns[unknown].value - self.system.unknowns[unknown].lower;
-        Guard { unknown, change: self.localise(&self.given(unknown, equation)), room }
+        Guard { unknown, change: self.localise(self.given(unknown, equation)), room: self.room(unknown) }
     }
 
     /// The terms inside the region, by position.
-    fn localise(&self, terms: &[(usize, i64)]) -> Vec<(usize, i64)> {
-        let terms = terms.iter().map(|&(unknown, coefficient)| (self.position[unknown], coefficient));
+    fn localise(&self, terms: impl IntoIterator<Item = (usize, i64)>) -> Vec<(usize, i64)> {
+        let terms = terms.into_iter().map(|(unknown, coefficient)| (self.position[unknown], coefficient));
         terms.filter(|&(position, _)| position != OUTSIDE).collect()
     }
 
@@ -359,12 +365,12 @@ impl<'a> Local<'a> {
         };
         let mut stack: Vec<usize> = members.to_vec();
         while let Some(unknown) = stack.pop() {
-            for &equation in &self.system.unknowns[unknown].equations {
+            for equation in self.system.equations_of(unknown) {
                 if self.gives[equation].is_some() {
                     continue;
                 }
-                let mut alive = self.system.equations[equation].iter().filter(|&&(other, _)| is_inside(&inside, other));
-                if let (Some(&(only, _)), None) = (alive.next(), alive.next()) {
+                let mut alive = self.system.equation(equation).filter(|&(other, _)| is_inside(&inside, other));
+                if let (Some((only, _)), None) = (alive.next(), alive.next()) {
                     inside[self.position[only]] = false;
                     stack.extend(self.neighbours(only).filter(|&other| is_inside(&inside, other)));
                 }
@@ -374,8 +380,8 @@ impl<'a> Local<'a> {
     }
 
     fn neighbours(&self, unknown: usize) -> impl Iterator<Item = usize> + '_ {
-        let equations = self.system.unknowns[unknown].equations.iter();
-        equations.flat_map(|&equation| self.system.equations[equation].iter().map(|&(other, _)| other))
+        let equations = self.system.equations_of(unknown);
+        equations.flat_map(|equation| self.system.equation(equation).map(|(other, _)| other))
     }
 
     fn nearest(
@@ -404,11 +410,11 @@ impl<'a> Local<'a> {
             if members.len() >= size {
                 break;
             }
-            for &equation in &self.system.unknowns[unknown].equations {
+            for equation in self.system.equations_of(unknown) {
                 // What must move to make up for this one is sooner among few than among many.
-                let terms = &self.system.equations[equation];
-                let crowd = if self.gives[equation].is_some() { ACROSS } else { terms.len().ilog2() };
-                for &(other, _) in terms {
+                let width = self.system.width(equation);
+                let crowd = if self.gives[equation].is_some() { ACROSS } else { width.ilog2() };
+                for (other, _) in self.system.equation(equation) {
                     let far = self.stamps[other] != stamp;
                     if (!far && self.distance[other] <= at) || self.given_by[other].is_some() {
                         continue;
@@ -516,7 +522,7 @@ impl<'a> Local<'a> {
         simplex.clear();
         let mut columns: Vec<(usize, Option<usize>)> = Vec::with_capacity(region.unknowns.len());
         for &unknown in &region.unknowns {
-            let down = (self.system.unknowns[unknown].value - self.system.unknowns[unknown].lower) as f64;
+            let down = self.room(unknown) as f64;
             let (price, fall) = self.prices(unknown, movable(unknown), goal.change, down);
             columns.push(if price == 0.0 {
                 (simplex.column(0.0, -down, f64::INFINITY), None)
@@ -572,7 +578,7 @@ impl<'a> Local<'a> {
 
     /// The columns of one unknown: its change, split into up and down where it has a price.
     fn columns(&self, problem: &mut Problem, unknown: usize, movable: Movable, amount: i64, whole: bool) -> Columns {
-        let down = (self.system.unknowns[unknown].value - self.system.unknowns[unknown].lower) as f64;
+        let down = self.room(unknown) as f64;
         let (price, fall) = self.prices(unknown, movable, amount, down);
         let mut add = |price: f64, low: f64, high: f64| match whole {
             // Witnesses move cells by small amounts; these bounds are far outside.
@@ -591,18 +597,20 @@ impl<'a> Local<'a> {
         let change = |unknown: usize| {
             witness.binary_search_by_key(&unknown, |&(moved, _)| moved).map_or(0, |found| witness[found].1)
         };
-        let bounds = witness.iter().all(|&(unknown, change)| {
-            let unknown = &self.system.unknowns[unknown];
-            unknown.value + change >= unknown.lower
-        });
-        let mut rows: Vec<usize> =
-            witness.iter().flat_map(|&(unknown, _)| self.system.unknowns[unknown].equations.iter().copied()).collect();
+        let bounds = witness.iter().all(|&(unknown, change)| self.room(unknown) + change >= 0);
+        let mut rows: Vec<usize> = witness.iter().flat_map(|&(unknown, _)| self.system.equations_of(unknown)).collect();
         rows.sort_unstable();
         rows.dedup();
         bounds
             && reach(goal.sum, witness) >= goal.change
-            && rows.iter().all(|&row| self.system.equations[row].iter().map(|&(u, c)| c * change(u)).sum::<i64>() == 0)
+            && rows.iter().all(|&row| self.system.equation(row).map(|(u, c)| c * change(u)).sum::<i64>() == 0)
     }
+}
+
+/// How far an unknown can fall for a reader who knows that one of them is not empty.
+fn room(system: &System, not_empty: Option<usize>, unknown: usize) -> i64 {
+    let Unknown { value, lower, .. } = system.unknowns[unknown];
+    value - if not_empty == Some(unknown) { lower.max(1) } else { lower }
 }
 
 /// What a witness hides that was not hidden.

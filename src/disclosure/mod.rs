@@ -12,6 +12,7 @@
 //! | `system` | the release as one linear system |
 //! | `primary` | the primary rules, and what a hidden mark says by itself |
 //! | `condense`, `cover`, `local`, `dual`, `simplex`, `exchange`, `optimum`, `search` | the complementary search |
+//! | `large`, `product` | the same for one large table, and exchanges between its cells |
 //! | `public` | what a reader sees |
 //! | `history` | earlier releases beside the one at hand |
 //! | `certificate` | the proof for everybody, and its check |
@@ -29,11 +30,13 @@ mod dual;
 mod error;
 mod exchange;
 mod history;
+mod large;
 mod local;
 mod optimum;
 mod policy;
 mod primary;
 pub mod primary_rules;
+mod product;
 mod protect;
 mod protection;
 mod public;
@@ -49,7 +52,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use audit::{AuditReport, Finding, FindingKind, Narrowest, Published, View, audit, contributor, insider};
+pub use audit::{AuditReport, Finding, FindingKind, Narrowest, Published, View, audit};
 pub use cell_key::{CellKey, CellKeyReport, Keys, NoiseTable, Perturbed, perturb};
 pub use certificate::{
     Certificate, CertificateError, CertificateReport, EquationKind, EquationName, Rules, TextError, certify,

@@ -40,7 +40,12 @@ pub(super) fn optimum(system: &System, policy: &Policy, known: f64) -> Option<Op
     let mut candidates: Vec<usize> =
         all.clone().filter(|&one| unknowns[one].printed && !unknowns[one].primary).collect();
     let figures: Vec<usize> = all.filter(|&one| unknowns[one].protected).collect();
-    if candidates.len() > CANDIDATES || figures.len() > FIGURES || unknowns.len() > UNKNOWNS {
+    // Of amounts too many values would be tried.
+    if unknowns.iter().any(|unknown| unknown.magnitude)
+        || candidates.len() > CANDIDATES
+        || figures.len() > FIGURES
+        || unknowns.len() > UNKNOWNS
+    {
         return None;
     }
     candidates.sort_by(|&a, &b| unknowns[a].cost.total_cmp(&unknowns[b].cost).then(a.cmp(&b)));
@@ -126,7 +131,7 @@ impl Small<'_> {
     fn ranges(&mut self, hidden: &[bool], figure: usize, known: &[Witness]) -> Option<Vec<Witness>> {
         let unknown = &self.system.unknowns[figure];
         let value = unknown.value;
-        let requirement = self.policy.requirement(value, unknown.least);
+        let requirement = self.system.requirement(self.policy, figure);
         let at = |witness: &Witness| value + reach(&[(figure, 1)], witness);
         let low = known.iter().map(at).fold(value, i64::min);
         let high = known.iter().map(at).fold(value, i64::max);

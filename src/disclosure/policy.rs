@@ -89,8 +89,8 @@ pub struct Policy {
     pub effort: usize,
     /// The start of the search's random numbers: the same gives the same pattern on every machine.
     pub seed: u64,
-    /// Hide so much that somebody who knows that one hidden cell is not empty, such as their own, can compute none. Costs
-    /// time, and up to a third more of what is hidden.
+    /// Hide so much that somebody who knows that one hidden cell is not empty, such as their own, can compute no
+    /// protected figure.
     pub contributor: bool,
     /// Refuse a pattern from which somebody who knows which cells are primary can compute one. Their view is reported
     /// in any case.
@@ -111,7 +111,7 @@ impl Default for Policy {
             neighbourhoods: 200,
             effort: 1,
             seed: 1,
-            contributor: false,
+            contributor: true,
             insider: false,
         }
     }

@@ -15,10 +15,10 @@ pub(super) struct Primary {
     pub(super) protected: Vec<Option<Reason>>,
     /// Why a printed variable is hidden before any search; `None` where it is not.
     pub(super) hidden: Vec<Option<Reason>>,
-    /// The least value that a reader grants a variable that is hidden or never printed.
-    pub(super) lower: Vec<i64>,
-    /// What the interval of a protected variable must reach, in the parts of [`Policy::unit`].
-    pub(super) required: Vec<Option<Requirement>>,
+    /// Whether a reader knows that a variable that is hidden or never printed is not 0.
+    positive: Vec<bool>,
+    /// What the interval of each protected variable must reach, in the parts of [`Policy::unit`].
+    required: Vec<Requirement>,
     /// Everybody knows the variable from what is public besides: no other table may move it.
     pub(super) known: Vec<bool>,
 }
@@ -42,30 +42,31 @@ pub struct Target {
 
 /// Applies the rules.
 pub(super) fn apply(tables: &[Table], release: &Release, policy: &Policy) -> Primary {
-    let count = release.variables.len();
+    let count = release.len();
     let mut primary = Primary {
         protected: vec![None; count],
         hidden: vec![None; count],
-        lower: vec![0; count],
-        required: vec![None; count],
+        positive: vec![false; count],
+        required: Vec::new(),
         known: vec![false; count],
     };
-    for (index, variable) in release.variables.iter().enumerate() {
-        primary.lower[index] = lower(tables, variable, policy);
-        let found = judge(tables, variable, policy, primary.lower[index]);
-        primary.protected[index] = found.map(|(reason, _)| reason);
-        primary.required[index] = found.map(|(_, requirement)| requirement);
+    for (index, variable) in release.variables().enumerate() {
+        primary.positive[index] = is_positive(tables, variable, policy);
+        if let Some((reason, requirement)) = judge(tables, variable, policy, primary.lower(index)) {
+            primary.protected[index] = Some(reason);
+            primary.required.push(requirement);
+        }
     }
-    for (index, variable) in release.variables.iter().enumerate() {
+    for (index, variable) in release.variables().enumerate() {
         if variable.is_printed() {
             let zero = variable.value == 0 && policy.zeros == Zeros::Hide;
             let own = primary.protected[index].or(zero.then_some(Reason::Zero));
             primary.hidden[index] = own.or(primary.hidden[index]);
         } else if let Some(reason) = primary.protected[index] {
-            for place in &variable.places {
-                let numerator = release.printed[place.table][place.measure][place.cell];
+            for place in variable.places() {
+                let numerator = release.printed(place.table, place.measure)[place.cell] as usize;
                 // An empty numerator that a printed 0 must stay for is left to the denominator to hide.
-                if release.variables[numerator].value >= primary.lower[numerator].max(1) {
+                if release.variable(numerator).value >= primary.lower(numerator).max(1) {
                     primary.hidden[numerator].get_or_insert(reason);
                 }
             }
@@ -75,12 +76,24 @@ pub(super) fn apply(tables: &[Table], release: &Release, policy: &Policy) -> Pri
 }
 
 impl Primary {
+    /// The least value that a reader grants a variable that is hidden or never printed.
+    pub(super) fn lower(&self, variable: usize) -> i64 {
+        i64::from(self.positive[variable])
+    }
+
+    /// The protected variables, in order, and what is asked for each.
+    pub(super) fn requirements(&self) -> impl Iterator<Item = (usize, Requirement)> + '_ {
+        let protected = (0..self.protected.len()).filter(|&variable| self.protected[variable].is_some());
+        protected.zip(self.required.iter().copied())
+    }
+
     /// The protected figures, one place each.
     pub(super) fn targets(&self, release: &Release) -> Vec<Target> {
-        let with_reason = release.variables.iter().zip(&self.protected).zip(&self.required);
-        with_reason
-            .filter_map(|((variable, &reason), &requirement)| Some((variable.places[0], reason?, requirement?)))
-            .map(|(place, reason, requirement)| Target {
+        let protected = release.variables().zip(&self.protected);
+        protected
+            .filter_map(|(variable, &reason)| Some((variable.place(), reason?)))
+            .zip(&self.required)
+            .map(|((place, reason), &requirement)| Target {
                 table: place.table,
                 measure: place.measure,
                 of: place.of,
@@ -101,23 +114,27 @@ impl Primary {
     }
 }
 
-fn lower(tables: &[Table], variable: &Variable, policy: &Policy) -> i64 {
-    let place = variable.places[0];
+fn is_positive(tables: &[Table], variable: Variable<'_>, policy: &Policy) -> bool {
+    let place = variable.place();
     let kind = tables[place.table].measures[place.measure].kind;
-    let never_empty = kind == MeasureKind::Count || !policy.homogeneous;
-    i64::from(policy.zeros == Zeros::Print && variable.is_printed() && never_empty)
+    let never_empty = match kind {
+        MeasureKind::Count => true,
+        MeasureKind::Magnitude => false,
+        _ => !policy.homogeneous,
+    };
+    policy.zeros == Zeros::Print && variable.is_printed() && never_empty
 }
 
 /// Why a variable must be protected and how far, over all its places.
-fn judge(tables: &[Table], variable: &Variable, policy: &Policy, least: i64) -> Option<(Reason, Requirement)> {
-    let place = variable.places[0];
+fn judge(tables: &[Table], variable: Variable<'_>, policy: &Policy, least: i64) -> Option<(Reason, Requirement)> {
+    let place = variable.place();
     if tables[place.table].measures[place.measure].kind == MeasureKind::Magnitude {
-        let cells = variable.places.iter().map(|place| &tables[place.table].contributions[place.measure][place.cell]);
+        let cells = variable.places().map(|place| &tables[place.table].contributions[place.measure][place.cell]);
         let found = cells.filter_map(|cell| MagnitudeRule::judge(&policy.magnitudes, cell));
         let both = |one: (Reason, Requirement), other: (Reason, Requirement)| (one.0, one.1.and(other.1));
         return found.map(|found| (found.reason, found.requirement.times(policy.unit()))).reduce(both);
     }
-    let minimums = variable.places.iter().filter_map(|place| Some(tables[place.table].minimums.as_ref()?[place.cell]));
+    let minimums = variable.places().filter_map(|place| Some(tables[place.table].minimums.as_ref()?[place.cell]));
     let (value, least) = (variable.value * policy.unit(), least * policy.unit());
     let Some(minimum_cell) = minimums.max() else {
         return reason(tables, variable, policy).map(|reason| (reason, policy.requirement(value, least)));
@@ -127,8 +144,8 @@ fn judge(tables: &[Table], variable: &Variable, policy: &Policy, least: i64) -> 
     reason(tables, variable, &own).map(|reason| (reason, own.requirement(value, least)))
 }
 
-fn reason(tables: &[Table], variable: &Variable, policy: &Policy) -> Option<Reason> {
-    let place = variable.places[0];
+fn reason(tables: &[Table], variable: Variable<'_>, policy: &Policy) -> Option<Reason> {
+    let place = variable.place();
     let table = &tables[place.table];
     let kind = table.measures[place.measure].kind;
     if policy.is_small(variable.value) {
@@ -139,7 +156,7 @@ fn reason(tables: &[Table], variable: &Variable, policy: &Policy) -> Option<Reas
         });
     }
     if place.of.is_none() && kind == MeasureKind::Count {
-        let few = variable.places.iter().any(|place| {
+        let few = variable.places().any(|place| {
             let contributors = tables[place.table].contributors.as_ref();
             contributors.is_some_and(|people| (1..policy.minimum_cell).contains(&people[place.cell]))
         });

@@ -1,16 +1,20 @@
 //! From tables to a protected and audited release.
 
-use super::audit::{AuditReport, Finding, Published, View, audit, computed_by_contributors, computed_by_insiders};
+use std::collections::BTreeSet;
+
+use super::audit::{At, AuditReport, Computed, Knowledge, Published, View, audit, audit_closely, computed_by_insiders};
 use super::condense::{System, condense};
 use super::error::DisclosureError;
 use super::exchange::Exchange;
 use super::history::{self, Beside};
+use super::large;
 use super::policy::{Attacker, Level, Policy, Progress, Reason, Status, Summary};
 use super::primary::{self, Primary, Target};
+use super::primary_rules::MagnitudeRule;
 use super::public::{Change, Evidence, PublicTable, public_view};
-use super::search::{Pattern, search};
-use super::system::{self, Release};
-use super::table::{MeasureKind, Table};
+use super::search::{Pattern, search, withstand};
+use super::system::{self, Place, Release};
+use super::table::Table;
 
 /// Protected tables: what happens to each cell, and the audit that passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,49 +91,66 @@ pub fn protect_beside(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Protected, DisclosureError> {
     check(policy)?;
-    check_counts(tables)?;
     let release = system::build(tables)?;
     let mut primary = primary::apply(tables, &release, policy);
     let (known, all_ours) = history::known(tables, &release, beside);
     primary.known = known;
+    let targets = primary.targets(&release);
+    // A pattern that was found, and what contributors compute of it.
+    let mut found: Option<(Pattern, Vec<Computed>, AuditReport)> = None;
     let mut round = 0;
     loop {
         let system = condense(tables, &release, &primary, policy);
-        let exchange = Exchange::new(tables, &release, &system);
-        let pattern = search(&system, &exchange, policy, stop, progress);
-        let hidden = hidden(&release, &primary, &system, &pattern);
+        let pattern = match found.take() {
+            Some((pattern, computed, report)) => {
+                let pattern = withstand(&system, policy, pattern, &pairs(&release, &system, &computed));
+                if !pattern.unmet.is_empty() {
+                    return Err(DisclosureError::AuditFailed(Box::new(report)));
+                }
+                pattern
+            }
+            None if large::is_large(tables, &system) => {
+                large::search(tables, &release, &system, policy, stop, progress)
+            }
+            None => search(&system, &Exchange::new(tables, &release, &system), policy, stop, progress),
+        };
         if !pattern.unmet.is_empty() || !system.hopeless.is_empty() {
             return Err(unprotectable(tables, &release, &primary, &system, &pattern));
         }
-        let statuses = statuses(&release, &primary, &hidden);
-        let public = public_view(tables, &statuses);
+        let statuses = statuses(tables, &release, &primary, &hidden(&release, &primary, &system, &pattern));
         let changes = changes(&release, &system, &pattern);
-        let seen = Seen { beside, all_ours, public: &public, targets: &primary.targets(&release) };
+        let summary = summarise(tables, &statuses, &system, &pattern);
+        // The audit needs the memory.
+        drop(system);
+        let public = public_view(tables, &statuses);
+        let seen = Seen { beside, all_ours, public: &public, targets: &targets };
         let evidence = Evidence { tables, changes: &changes };
-        let (report, not_empty) = seen.audit(policy, evidence, progress)?;
+        let (report, computed) = seen.audit(policy, evidence, progress)?;
         if report.passed {
-            let summary = summarise(tables, &statuses, &system, &pattern);
             return Ok(Protected { statuses, audit: report, summary });
         }
-        if not_empty.is_empty() || round == ROUNDS {
+        let others = report.findings.iter().any(|finding| finding.attacker != Attacker::Contributor);
+        if others || round == ROUNDS {
             return Err(DisclosureError::AuditFailed(Box::new(report)));
         }
-        // What somebody may know not to be empty is not taken for empty any more; in the last round, nothing that is not.
-        for (table, measure, cell) in not_empty {
-            let lower = &mut primary.lower[release.printed[table][measure][cell]];
-            *lower = (*lower).max(1);
-        }
-        if round + 1 == ROUNDS {
-            for (lower, figure) in primary.lower.iter_mut().zip(&release.variables).filter(|(_, f)| f.is_printed()) {
-                *lower = (*lower).max(figure.value.min(1));
-            }
-        }
+        found = Some((pattern, computed, report));
         round += 1;
     }
 }
 
-/// How often a pattern is made anew for contributors.
-const ROUNDS: usize = 2;
+/// What contributors compute and what they know, as unknowns.
+fn pairs(release: &Release, system: &System, computed: &[Computed]) -> Vec<(usize, usize, Knowledge)> {
+    let unknown =
+        |&(table, (measure, of), cell): &At| system.unknown_of(release.at(Place { table, measure, of, cell })?);
+    let pair = |one: &Computed| Some((unknown(&one.at)?, unknown(&one.known)?, one.knowledge));
+    let mut pairs: Vec<(usize, usize, Knowledge)> = computed.iter().filter_map(pair).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
+}
+
+/// How often more is hidden for contributors: what is hidden for some is known to others.
+const ROUNDS: usize = 12;
 
 /// A release as its attackers see it.
 struct Seen<'s> {
@@ -140,46 +161,30 @@ struct Seen<'s> {
     targets: &'s [Target],
 }
 
-/// A cell, as table, measure and cell.
-type At = (usize, usize, usize);
-
 impl Seen<'_> {
-    /// All attackers' views, and the cells with whose help contributors compute something.
+    /// All attackers' views, and what contributors compute with the help of which cells.
     fn audit(
         &self,
         policy: &Policy,
         evidence: Evidence<'_>,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<(AuditReport, Vec<At>), DisclosureError> {
+    ) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
         let published = Published { tables: self.public, others: &self.beside.others, links: &self.beside.links };
-        let mut report = audit(published, policy, Some(self.targets), Some(evidence), progress)?;
+        let (mut report, computed) = audit_closely(published, policy, Some(self.targets), Some(evidence), progress)?;
         if !self.all_ours {
             unmasked(self.public, policy, self.beside, &mut report, progress)?;
         }
-        let mut not_empty = Vec::new();
-        // Contributors and insiders know of whole people.
+        // Insiders know of whole people.
         if report.passed && policy.unit() == 1 {
-            if policy.contributor {
-                let computed = computed_by_contributors(published, policy, Some(self.targets), Some(evidence))?;
-                let (mut found, known): (Vec<Finding>, Vec<At>) = computed.unwrap_or_default().into_iter().unzip();
-                found.dedup();
-                report.attackers.push(View {
-                    attacker: Attacker::Contributor,
-                    fallen: found.len(),
-                    computed: found.len(),
-                });
-                report.findings.extend(found);
-                not_empty = known;
-            }
             let told = computed_by_insiders(published, policy, self.targets, Some(evidence), policy.insider)?;
-            let computed = told.iter().filter(|finding| finding.kind.is_exact()).count();
-            report.attackers.push(View { attacker: Attacker::Insider, fallen: told.len(), computed });
+            let exactly = told.iter().filter(|finding| finding.kind.is_exact()).count();
+            report.attackers.push(View { attacker: Attacker::Insider, fallen: told.len(), computed: exactly });
             if policy.insider {
                 report.findings.extend(told);
             }
             report.passed = report.findings.is_empty();
         }
-        Ok((report, not_empty))
+        Ok((report, computed))
     }
 }
 
@@ -193,24 +198,12 @@ pub fn targets(tables: &[Table], policy: &Policy) -> Result<Vec<Target>, Disclos
     Ok(primary::apply(tables, &release, policy).targets(&release))
 }
 
-/// What the search does not protect to the full is refused: magnitudes, whose intervals depend on contributions, and
-/// minimums that differ by cell.
-fn check_counts(tables: &[Table]) -> Result<(), DisclosureError> {
-    for table in tables {
-        let magnitude = table.measures.iter().any(|measure| measure.kind == MeasureKind::Magnitude);
-        if magnitude || table.minimums.is_some() {
-            let what = "magnitudes and minimums by cell can be judged, but not suppressed yet".to_owned();
-            return Err(DisclosureError::InvalidTable { table: table.name.clone(), what });
-        }
-    }
-    Ok(())
-}
-
 fn check(policy: &Policy) -> Result<(), DisclosureError> {
     let fault = |what: &str| Err(DisclosureError::InvalidPolicy { what: what.to_owned() });
     if !(2..=1_000_000).contains(&policy.minimum_cell) {
         return fault("the minimum cell is below 2 or above a million");
     }
+    policy.magnitudes.iter().try_for_each(MagnitudeRule::check)?;
     match policy.level {
         Level::Interval(width) if !(1..=1_000_000).contains(&width) => {
             fault("the interval is below 1 or above a million")
@@ -229,7 +222,8 @@ fn unmasked(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), DisclosureError> {
     let before = Published { tables: &beside.others, others: public, links: &beside.links };
-    let found = audit(before, policy, None, None, progress)?;
+    let policy = Policy { contributor: false, ..policy.clone() };
+    let found = audit(before, &policy, None, None, progress)?;
     let new = found.findings.into_iter().filter(|finding| finding.attacker == Attacker::Archivist);
     report.findings.extend(new.filter(|finding| !report.findings.contains(finding)).collect::<Vec<_>>());
     report.passed = report.findings.is_empty();
@@ -238,9 +232,9 @@ fn unmasked(
 
 /// Whether each printed variable is hidden.
 fn hidden(release: &Release, primary: &Primary, system: &System, pattern: &Pattern) -> Vec<bool> {
-    let variables = 0..release.variables.len();
+    let variables = 0..release.len();
     variables
-        .map(|variable| match system.unknown_of[variable] {
+        .map(|variable| match system.unknown_of(variable) {
             Some(unknown) => pattern.hidden[unknown],
             None => primary.hidden[variable].is_some(),
         })
@@ -249,15 +243,30 @@ fn hidden(release: &Release, primary: &Primary, system: &System, pattern: &Patte
 
 /// The search's witnesses as changes of printed cells.
 fn changes(release: &Release, system: &System, pattern: &Pattern) -> Vec<Vec<Change>> {
-    let mut printed = vec![Vec::new(); system.unknowns.len()];
-    for (variable, unknown) in release.variables.iter().zip(&system.unknown_of) {
-        if let (true, Some(unknown)) = (variable.is_printed(), unknown) {
-            printed[*unknown].push(variable.places[0]);
-        }
+    // The first places of the printed variables of each unknown, one unknown after the other.
+    let printed = || {
+        let variables = release.variables().enumerate().filter(|(_, variable)| variable.is_printed());
+        variables.filter_map(|(number, variable)| Some((system.unknown_of(number)?, variable.place())))
+    };
+    let mut starts = vec![0_usize; system.unknowns.len() + 1];
+    printed().for_each(|(unknown, _)| starts[unknown + 1] += 1);
+    for unknown in 0..system.unknowns.len() {
+        starts[unknown + 1] += starts[unknown];
+    }
+    let mut at = starts.clone();
+    let mut places = vec![(0_u32, 0_u32, 0_u32); starts[system.unknowns.len()]];
+    for (unknown, place) in printed() {
+        places[at[unknown]] = (place.table as u32, place.measure as u32, place.cell as u32);
+        at[unknown] += 1;
     }
     let change = |&(unknown, by): &(usize, i64)| {
-        let places = printed[unknown].iter();
-        places.map(move |place| Change { table: place.table, measure: place.measure, cell: place.cell, by })
+        let places = places[starts[unknown]..starts[unknown + 1]].iter();
+        places.map(move |&(table, measure, cell)| Change {
+            table: table as usize,
+            measure: measure as usize,
+            cell: cell as usize,
+            by,
+        })
     };
     pattern.witnesses.iter().map(|witness| witness.iter().flat_map(change).collect()).collect()
 }
@@ -269,18 +278,26 @@ fn unprotectable(
     system: &System,
     pattern: &Pattern,
 ) -> DisclosureError {
-    let unmet = (0..release.variables.len()).filter(|&variable| {
-        let unmet = system.unknown_of[variable].is_some_and(|unknown| pattern.unmet.contains(&unknown));
-        system.hopeless.contains(&variable) || (unmet && primary.protected[variable].is_some())
-    });
-    DisclosureError::Unprotectable { cells: unmet.map(|v| release.variables[v].places[0].name(tables)).collect() }
+    let unmet: BTreeSet<usize> = pattern.unmet.iter().copied().collect();
+    let mut cells: Vec<usize> = (0..release.len())
+        .filter(|&variable| {
+            let unmet = system.unknown_of(variable).is_some_and(|unknown| unmet.contains(&unknown));
+            unmet && primary.protected[variable].is_some()
+        })
+        .chain(system.hopeless.iter().copied())
+        .collect();
+    cells.sort_unstable();
+    cells.dedup();
+    DisclosureError::Unprotectable {
+        cells: cells.into_iter().map(|variable| release.variable(variable).place().name(tables)).collect(),
+    }
 }
 
-fn statuses(release: &Release, primary: &Primary, hidden: &[bool]) -> Vec<Vec<Vec<Status>>> {
-    let status = |&variable: &usize| primary.status(variable, hidden[variable]);
-    let measures =
-        |measures: &Vec<Vec<usize>>| measures.iter().map(|cells| cells.iter().map(status).collect()).collect();
-    release.printed.iter().map(measures).collect()
+fn statuses(tables: &[Table], release: &Release, primary: &Primary, hidden: &[bool]) -> Vec<Vec<Vec<Status>>> {
+    let status = |&variable: &u32| primary.status(variable as usize, hidden[variable as usize]);
+    let cells = |table, measure| release.printed(table, measure).iter().map(status).collect();
+    let measures = |(at, table): (usize, &Table)| (0..table.measures.len()).map(|measure| cells(at, measure)).collect();
+    tables.iter().enumerate().map(measures).collect()
 }
 
 fn summarise(tables: &[Table], statuses: &[Vec<Vec<Status>>], system: &System, pattern: &Pattern) -> Summary {

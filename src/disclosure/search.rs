@@ -15,6 +15,7 @@
 //! Management Science 47 (2001): cover inequalities from unprotected figures. E. Moreno-Centeno and R. M. Karp, "The
 //! implicit hitting set approach to solve combinatorial optimization problems", Operations Research 61 (2013).
 
+use super::audit::Knowledge;
 use super::condense::System;
 use super::cover::Cover;
 use super::exchange::Exchange;
@@ -71,13 +72,16 @@ struct Search<'a> {
     system: &'a System,
     policy: &'a Policy,
     local: Local<'a>,
-    exchange: &'a Exchange,
+    /// None where the system is too large for it.
+    exchange: Option<&'a Exchange>,
     hidden: Vec<bool>,
     witnesses: Vec<Kept>,
     /// Witnesses that move an unknown.
     moving: Vec<Vec<u32>>,
     /// Cells hidden since this was last emptied.
     fresh: Vec<usize>,
+    /// An unknown that no witness may move.
+    still: Option<usize>,
 }
 
 struct Kept {
@@ -94,17 +98,8 @@ pub(super) fn search(
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Pattern {
-    let count = system.unknowns.len();
-    let mut search = Search {
-        system,
-        policy,
-        local: Local::new(system),
-        exchange,
-        hidden: system.unknowns.iter().map(|unknown| unknown.printed && unknown.primary).collect(),
-        witnesses: Vec::new(),
-        moving: vec![Vec::new(); count],
-        fresh: Vec::new(),
-    };
+    let primary = system.unknowns.iter().map(|unknown| unknown.printed && unknown.primary).collect();
+    let mut search = Search::new(system, Some(exchange), policy, primary);
     let mut cover = Cover::new(system, policy.seed);
     search.follow(&cover);
     let unmet = search.protect_all(progress);
@@ -122,6 +117,57 @@ pub(super) fn search(
         search.publish_unmoved(&witnesses);
     }
     Pattern { hidden: search.hidden, unmet, witnesses, programs: search.local.programs }
+}
+
+/// Hides more, so that each of these figures can be another also for readers who know more of the unknown beside it. What
+/// was protected stays so.
+pub(super) fn withstand(
+    system: &System,
+    policy: &Policy,
+    pattern: Pattern,
+    pairs: &[(usize, usize, Knowledge)],
+) -> Pattern {
+    let mut search = Search::new(system, None, policy, pattern.hidden);
+    pattern.witnesses.into_iter().for_each(|witness| search.keep(witness));
+    let mut unmet = pattern.unmet;
+    for &(figure, known, knowledge) in pairs {
+        (search.local.not_empty, search.still) = match knowledge {
+            Knowledge::NotEmpty => (Some(known), None),
+            Knowledge::Value => (None, Some(known)),
+        };
+        if !search.is_seen_to_move(figure) && ![1, -1].into_iter().any(|by| search.find_step(figure, by)) {
+            unmet.push(figure);
+        }
+    }
+    let programs = pattern.programs + search.local.programs;
+    Pattern {
+        hidden: search.hidden,
+        unmet,
+        witnesses: search.witnesses.into_iter().map(|kept| kept.moves).collect(),
+        programs,
+    }
+}
+
+impl<'a> Search<'a> {
+    fn new(system: &'a System, exchange: Option<&'a Exchange>, policy: &'a Policy, hidden: Vec<bool>) -> Self {
+        let moving = vec![Vec::new(); system.unknowns.len()];
+        let (local, witnesses, fresh) = (Local::new(system), Vec::new(), Vec::new());
+        Search { system, policy, local, exchange, hidden, witnesses, moving, fresh, still: None }
+    }
+
+    /// Whether a witness that fits what is known moves a figure.
+    fn is_seen_to_move(&self, figure: usize) -> bool {
+        let mut moving = self.moving[figure].iter().map(|&index| &self.witnesses[index as usize]);
+        let agrees = |witness: &Witness| {
+            self.still.is_none_or(|still| !moves(witness, still))
+                && self.local.holds(&Goal { sum: &[], change: 0 }, witness)
+        };
+        moving.any(|kept| kept.alive && agrees(&kept.moves))
+    }
+
+    fn find_step(&mut self, figure: usize, by: i64) -> bool {
+        self.find(&Goal { sum: &[(figure, by)], change: 1 }, None, &SEARCH_SIZES)
+    }
 }
 
 impl Search<'_> {
@@ -236,7 +282,7 @@ impl Search<'_> {
     /// is protected. `without` is a cell that witnesses may not move.
     fn needs(&self, unknown: usize, without: Option<usize>) -> Vec<i64> {
         let value = self.system.unknowns[unknown].value;
-        let requirement = self.policy.requirement(value, self.system.unknowns[unknown].least);
+        let requirement = self.system.requirement(self.policy, unknown);
         let (mut low, mut high) = (value, value);
         for &index in &self.moving[unknown] {
             let kept = &self.witnesses[index as usize];
@@ -309,11 +355,11 @@ impl Search<'_> {
 
     /// Finds a witness and hides what it moves. With a cell that must stay still, only hidden cells may move.
     fn find(&mut self, goal: &Goal<'_>, without: Option<usize>, sizes: &[usize]) -> bool {
-        let (system, hidden) = (self.system, &self.hidden);
+        let (system, hidden, still) = (self.system, &self.hidden, self.still);
         let movable = |index: usize| {
             let unknown = &system.unknowns[index];
             match (unknown.printed, hidden[index]) {
-                _ if without == Some(index) => Movable::No,
+                _ if without == Some(index) || still == Some(index) => Movable::No,
                 (false, _) => Movable::Free,
                 (true, true) if unknown.primary => Movable::Free,
                 (true, true) => Movable::Hidden,
@@ -326,8 +372,8 @@ impl Search<'_> {
             Far::Found(witness) => Some(witness),
             _ if without.is_some() => None,
             _ => {
-                let exchanged =
-                    self.exchange.witness(system, goal, &movable).filter(|witness| self.local.holds(goal, witness));
+                let exchanged = self.exchange.and_then(|exchange| exchange.witness(system, goal, &movable));
+                let exchanged = exchanged.filter(|witness| self.local.holds(goal, witness));
                 let seed: Vec<usize> = exchanged.iter().flatten().map(|&(unknown, _)| unknown).collect();
                 let near = self.local.witness(goal, sizes, &seed, &movable).or(exchanged);
                 let last = if sizes.len() > RELEASE_SIZES.len() { &LAST_SIZES[..] } else { &[] };

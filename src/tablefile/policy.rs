@@ -51,7 +51,7 @@ pub(super) fn not_followed(spec: &Spec, purpose: Purpose) -> Vec<String> {
     let notes = [
         (
             contributor,
-            "the attacker `contributor` is followed when tables are protected, not in an audit of others' tables",
+            "who is counted in a hidden cell is not known from the files: what the attacker `contributor` finds was not looked at",
         ),
         (within, "`within` is not followed yet: that one cohort contains the other was not used"),
     ];

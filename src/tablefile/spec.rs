@@ -217,7 +217,7 @@ impl Default for PolicySpec {
             weight: WeightSpec::Value,
             prefer_keeping: Vec::new(),
             time_limit: None,
-            attackers: vec![AttackerSpec::Reader, AttackerSpec::Archivist],
+            attackers: vec![AttackerSpec::Reader, AttackerSpec::Archivist, AttackerSpec::Contributor],
         }
     }
 }

@@ -162,7 +162,7 @@ pub struct Measure {
 }
 
 /// How small groups are protected.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Disclosure {
     /// The smallest count shown; the agreement's where it is left out, and never below it.
@@ -173,12 +173,24 @@ pub struct Disclosure {
     pub zeros: Zeros,
     /// Whether groups in which nobody or everybody is counted are shown.
     pub homogeneous: Homogeneous,
-    /// Hide so much that nobody who knows that they are counted themselves can compute a protected figure. Costs time, and
-    /// up to a third more of what is hidden.
+    /// Hide so much that nobody who knows that they are counted themselves can compute a protected figure.
     pub contributor: bool,
     /// What becomes of a release from which somebody who is told which hidden cells are small can compute one. Readers, and
     /// those who keep earlier releases, are always defeated.
     pub insider: Insider,
+}
+
+impl Default for Disclosure {
+    fn default() -> Self {
+        Self {
+            minimum_cell: None,
+            level: Level::default(),
+            zeros: Zeros::default(),
+            homogeneous: Homogeneous::default(),
+            contributor: true,
+            insider: Insider::default(),
+        }
+    }
 }
 
 /// What becomes of a release that an insider of the rule can undo.

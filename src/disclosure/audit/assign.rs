@@ -36,14 +36,21 @@ const EXACT: usize = 800;
 /// What lies above each variable's lower bound, in proportion.
 pub(in crate::disclosure) type Estimate = Vec<f64>;
 
-/// The first assignment: by variable, the estimate that it was rounded from, and the programs solved. It may fit only
-/// some components. `hint` proposes values.
-pub(in crate::disclosure) fn assign(open: &Open, hint: Option<&[Option<i64>]>) -> (Vec<i64>, Estimate, usize) {
-    let estimate = fitted(open, vec![1.0; open.len()]);
+/// The first assignment: by variable, the estimate that it was rounded from where one was made, and the programs solved.
+/// It may fit only some components. `hint` proposes values.
+pub(in crate::disclosure) fn assign(open: &Open, hint: Option<&[Option<i64>]>) -> (Vec<i64>, Option<Estimate>, usize) {
+    let clamp = |variable: usize, value: i64| value.clamp(open.lower[variable], open.upper[variable]);
+    if let Some(whole) = hint.and_then(|hint| hint.iter().copied().collect::<Option<Vec<i64>>>()) {
+        let values: Vec<i64> = whole.into_iter().enumerate().map(|(variable, value)| clamp(variable, value)).collect();
+        if (0..open.equations.len()).all(|row| residual(open, &values, row) == 0) {
+            return (values, None, 0);
+        }
+    }
+    let estimate = estimate(open);
     let mut values = rounded(open, &estimate);
     for (variable, proposed) in hint.unwrap_or_default().iter().enumerate() {
         if let Some(proposed) = proposed {
-            values[variable] = (*proposed).clamp(open.lower[variable], open.upper[variable]);
+            values[variable] = clamp(variable, *proposed);
         }
     }
     let mut mender = Mender::new(open, values);
@@ -51,7 +58,12 @@ pub(in crate::disclosure) fn assign(open: &Open, hint: Option<&[Option<i64>]>) -
     mender.balls(&SIZES);
     mender.balls(&[(usize::MAX, usize::MAX)]);
     mender.components();
-    (mender.values, estimate, mender.programs)
+    (mender.values, Some(estimate), mender.programs)
+}
+
+/// What lies above the lower bounds, in proportion to what the equations say.
+pub(in crate::disclosure) fn estimate(open: &Open) -> Estimate {
+    fitted(open, vec![1.0; open.len()])
 }
 
 /// Another assignment, leaning towards what `prior` makes large.

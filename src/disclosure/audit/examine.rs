@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::assign::assign;
 use super::bounds::{Bounds, Broken, Side, Trace};
+use super::contributors::{Computed, computed};
 use super::figures::NONE;
 use super::judge::Settled;
 use super::open::Open;
@@ -14,7 +15,7 @@ use super::room::{Move, Room};
 use super::system::System;
 use super::witness::{Wants, is_hopeless, is_unmet, search};
 use crate::disclosure::error::DisclosureError;
-use crate::disclosure::policy::{Attacker, Policy};
+use crate::disclosure::policy::{Attacker, Policy, Requirement};
 use crate::disclosure::primary::Target;
 use crate::disclosure::public::Evidence;
 
@@ -27,6 +28,8 @@ pub(in crate::disclosure) struct Outcome {
     pub(in crate::disclosure) doubtful: usize,
     pub(in crate::disclosure) components: usize,
     pub(in crate::disclosure) programs: usize,
+    /// What contributors can compute, where that was asked.
+    pub(in crate::disclosure) by_contributors: Vec<Computed>,
 }
 
 /// What is asked of an examination.
@@ -36,6 +39,13 @@ pub(in crate::disclosure) struct Question<'q> {
     pub(in crate::disclosure) attacker: Attacker,
     pub(in crate::disclosure) targets: Option<&'q [Target]>,
     pub(in crate::disclosure) evidence: Option<Evidence<'q>>,
+}
+
+impl Question<'_> {
+    /// Whether contributors are looked at: they know of whole people, and only the release knows where people are.
+    pub(in crate::disclosure) fn asks_for_contributors(&self) -> bool {
+        self.policy.contributor && self.policy.unit() == 1 && self.evidence.is_some()
+    }
 }
 
 /// Examines a system, from what the attacker knows of each unknown beforehand.
@@ -63,6 +73,7 @@ pub(in crate::disclosure) fn examine(
         doubtful: 0,
         components: open.components.len(),
         programs: 0,
+        by_contributors: Vec::new(),
     };
     for figure in wanted.fallen.iter().copied().chain(settled.fallen()) {
         outcome.findings.entry(figure).or_insert_with(|| settled.how(figure));
@@ -73,19 +84,30 @@ pub(in crate::disclosure) fn examine(
     let mut room = Room::new(&open, base);
     if let Some(evidence) = question.evidence {
         for change in proposals(system, &open, evidence) {
-            room.learn(0, change);
+            match question.asks_for_contributors() {
+                true => room.learn_in_any_case(0, change),
+                false => room.learn(0, change),
+            };
         }
     }
     let wants: Wants = (0..open.len())
         .map(|variable| {
             let asked = wanted.variables[variable];
-            asked.then(|| policy.requirement(room.base()[variable], open.lower[variable]))
+            let usual = || policy.requirement(room.base()[variable], open.lower[variable]);
+            asked.then(|| wanted.special.get(&(variable as u32)).copied().unwrap_or_else(usual))
         })
         .collect();
     let effort = if question.targets.is_some() { EFFORT } else { EFFORT / 4 };
-    outcome.programs += search(&mut room, &wants, &estimate, effort, step);
+    outcome.programs += search(&mut room, &wants, estimate, effort, step);
     let mut deciding = Deciding { settled: &settled, room: &mut room, wants: &wants, told: question.targets.is_some() };
     deciding.decide(&wanted.figures, &mut outcome)?;
+    if let Some(evidence) = question.evidence.filter(|_| question.asks_for_contributors()) {
+        let held = |(figure, variable): &&(u32, u32)| {
+            !outcome.findings.contains_key(figure) && !is_unmet(&room, &wants, *variable)
+        };
+        let held: Vec<(u32, u32)> = wanted.figures.iter().filter(held).copied().collect();
+        outcome.by_contributors = computed(system, &open, &room, &held, evidence);
+    }
     Ok(outcome)
 }
 
@@ -101,20 +123,38 @@ struct Wanted {
     figures: Vec<(u32, u32)>,
     /// By variable.
     variables: Vec<bool>,
+    /// What targets ask for that the policy's level does not say: magnitudes, minimums of their own.
+    special: BTreeMap<u32, Requirement>,
 }
 
 /// The targets; without them every hidden figure. What an audience gained since an earlier release is always examined.
 fn wanted(settled: &Settled<'_, '_>, open: &Open, targets: Option<&[Target]>) -> Wanted {
     let system = settled.system;
-    let mut wanted = Wanted { fallen: Vec::new(), figures: Vec::new(), variables: vec![false; open.len()] };
+    let variables = vec![false; open.len()];
+    let mut wanted = Wanted { fallen: Vec::new(), figures: Vec::new(), variables, special: BTreeMap::new() };
     let named = |target: &Target| system.figures.find(target.table, (target.measure, target.of), target.cell);
     let figures: Vec<u32> = match targets {
         Some(targets) => targets.iter().filter_map(named).collect(),
-        None => system.unknowns.iter().copied().filter(|&figure| settled.is_ours(figure)).collect(),
+        None => {
+            let counts = |&figure: &u32| settled.is_ours(figure) && !system.figures.is_magnitude(figure);
+            system.unknowns.iter().copied().filter(counts).collect()
+        }
     };
+    let variable = |figure: u32| match system.index[figure as usize] {
+        NONE => NONE,
+        unknown => open.variable[unknown as usize],
+    };
+    let usual = settled.policy.requirement(0, 0).width;
+    for target in targets.into_iter().flatten() {
+        let Some(figure) = named(target).filter(|&figure| variable(figure) != NONE) else { continue };
+        if target.requirement.width != usual || system.figures.is_magnitude(figure) {
+            let least = open.lower[variable(figure) as usize];
+            let own = Requirement { lower: target.requirement.lower.max(least), ..target.requirement };
+            wanted.special.entry(variable(figure)).and_modify(|all| *all = all.and(own)).or_insert(own);
+        }
+    }
     for figure in figures {
-        let unknown = system.index[figure as usize];
-        let variable = if unknown == NONE { NONE } else { open.variable[unknown as usize] };
+        let variable = variable(figure);
         if variable != NONE {
             wanted.figures.push((figure, variable));
             wanted.variables[variable as usize] = true;
@@ -158,23 +198,35 @@ fn complete(open: &Open, values: &mut [Option<i64>], whole: bool) {
 }
 
 /// Proposed changes, by variable. What no column prints follows from the equations.
-pub(in crate::disclosure) fn proposals(system: &System<'_>, open: &Open, evidence: Evidence<'_>) -> Vec<Move> {
+pub(in crate::disclosure) fn proposals<'p>(
+    system: &'p System<'_>,
+    open: &'p Open,
+    evidence: Evidence<'p>,
+) -> impl Iterator<Item = Move> + 'p {
     let printed: Vec<bool> = (open.first.iter())
         .map(|&unknown| {
             let place = system.figures.place(system.unknowns[unknown as usize]);
             place.is_some_and(|place| system.figures.locate(place).1.1.is_none())
         })
         .collect();
-    let variable_at = |table, measure, cell| {
+    let variable_at = move |table, measure, cell| {
         let unknown = system.index[system.figures.find(table, (measure, None), cell)? as usize];
         let variable = if unknown == NONE { NONE } else { open.variable[unknown as usize] };
         (variable != NONE).then_some(variable)
     };
-    let change = |changes: &Vec<crate::disclosure::Change>| {
+    // Where columns print everything nothing else follows.
+    let rounds = if printed.iter().all(|&printed| printed) { 0 } else { 4 };
+    let change = move |changes: &Vec<crate::disclosure::Change>| {
         let named = changes.iter().filter_map(|c| Some((variable_at(c.table, c.measure, c.cell)?, c.by)));
+        if rounds == 0 {
+            let mut moved: Move = named.filter(|&(_, by)| by != 0).collect();
+            moved.sort_unstable();
+            moved.dedup_by_key(|&mut (variable, _)| variable);
+            return moved;
+        }
         let mut moved: BTreeMap<u32, i64> = named.collect();
         // What follows is looked for a few steps far: complements of complements, then slacks.
-        for _ in 0..4 {
+        for _ in 0..rounds {
             let rows: std::collections::BTreeSet<usize> =
                 moved.keys().flat_map(|&v| open.columns.of(v as usize).map(|(row, _)| row)).collect();
             for row in rows {
@@ -189,7 +241,7 @@ pub(in crate::disclosure) fn proposals(system: &System<'_>, open: &Open, evidenc
         }
         moved.into_iter().filter(|&(_, by)| by != 0).collect()
     };
-    evidence.changes.iter().map(change).collect()
+    evidence.changes.iter().map(change)
 }
 
 /// What is spent on variables one by one, in the units of `witness`: about ten seconds of two threads.

@@ -129,6 +129,14 @@ impl<'a> Figures<'a> {
         if self.of_place.is_empty() { place as u32 } else { self.of_place[place] }
     }
 
+    /// Whether a figure is a total of contributions, not a count.
+    pub(in crate::disclosure) fn is_magnitude(&self, figure: u32) -> bool {
+        self.place(figure).is_some_and(|place| {
+            let (table, (measure, _), _) = self.locate(place);
+            self.tables[table].measures[measure].kind == MeasureKind::Magnitude
+        })
+    }
+
     /// The figure at a table's quantity and cell.
     pub(in crate::disclosure) fn find(&self, table: usize, quantity: Quantity, cell: usize) -> Option<u32> {
         let layout = self.layouts.get(table)?;
@@ -239,8 +247,14 @@ impl<'a> Figures<'a> {
             for (quantity, &(measure, of)) in layout.quantities.iter().enumerate() {
                 let kind = table.measures[measure].kind;
                 // A hidden count is not empty where empty ones are printed. Once 0 % groups are protected that does not
-                // hold for numerators and parts, whose empty cells are hidden as well, and never for complements.
-                let positive = policy.zeros == Zeros::Print && (kind == MeasureKind::Count || !policy.homogeneous);
+                // hold for numerators and parts, whose empty cells are hidden as well, and never for complements. The
+                // people of a group may come to nothing.
+                let never_empty = match kind {
+                    MeasureKind::Count => true,
+                    MeasureKind::Magnitude => false,
+                    _ => !policy.homogeneous,
+                };
+                let positive = policy.zeros == Zeros::Print && never_empty;
                 for cell in 0..layout.cells {
                     let place = layout.offset + quantity * layout.cells + cell;
                     let figure = if self.of_place.is_empty() { place } else { self.of_place[place] as usize };

@@ -34,6 +34,10 @@ impl Settled<'_, '_> {
     /// Whether a reader who knows that a figure is in an interval knows that it is a small group; or that it is nobody
     /// or everybody of a group that is not empty, where the policy protects those.
     pub(in crate::disclosure) fn is_harmful(&self, figure: u32, (low, high): (i64, i64)) -> bool {
+        if self.system.figures.is_magnitude(figure) {
+            // Whether an amount gives somebody away depends on who is behind it.
+            return false;
+        }
         if low > 0 && self.policy.is_small(high) {
             return true;
         }
@@ -118,7 +122,9 @@ impl Settled<'_, '_> {
                 continue;
             }
             count += 1;
-            if self.policy.sums && self.policy.is_small(rest.abs()) {
+            let place = self.system.labels[equation].place as usize;
+            let counted = !self.system.figures.is_magnitude(self.system.figures.at(place));
+            if counted && self.policy.sums && self.policy.is_small(rest.abs()) {
                 let kind = FindingKind::SmallSum { figures: open };
                 let cell = self.system.total_name(equation);
                 findings.push(Finding { cell, kind, attacker: self.attacker });

@@ -1,9 +1,10 @@
 mod assign;
-mod attackers;
 mod bounds;
 mod chain;
+mod contributors;
 mod examine;
 mod figures;
+mod insiders;
 mod judge;
 mod open;
 mod program;
@@ -14,8 +15,9 @@ mod room;
 mod system;
 mod witness;
 
-pub(in crate::disclosure) use attackers::{computed_by_contributors, computed_by_insiders};
-pub use attackers::{contributor, insider};
+pub(in crate::disclosure) use contributors::{At, Computed, Knowledge};
+pub(in crate::disclosure) use insiders::computed_by_insiders;
+pub(in crate::disclosure) use reader::audit_closely;
 pub use reader::{Published, audit};
 pub use report::{AuditReport, Finding, FindingKind, Narrowest, View};
 

@@ -146,7 +146,9 @@ fn open_row(system: &System<'_>, bounds: &Bounds, equation: usize) -> (Vec<(usiz
 fn condensed(system: &System<'_>, bounds: &Bounds, rows: &[u32], variable: &[u32]) -> (Equations, Vec<u32>) {
     let mut equations = Equations::default();
     let mut source = Vec::new();
-    let mut known: std::collections::HashMap<u64, Vec<u32>> = std::collections::HashMap::new();
+    // The last row of each hash, and for each row the one before.
+    let mut known: std::collections::HashMap<u64, u32> = std::collections::HashMap::new();
+    let mut before: Vec<u32> = Vec::new();
     for &row in rows {
         let (open, rest) = open_row(system, bounds, row as usize);
         let mut terms: Vec<(u32, i32)> = open.iter().map(|&(unknown, c)| (variable[unknown], c as i32)).collect();
@@ -160,14 +162,17 @@ fn condensed(system: &System<'_>, bounds: &Bounds, rows: &[u32], variable: &[u32
         if terms.is_empty() {
             continue;
         }
-        let same = known.entry(hash(&terms)).or_default();
-        let is_copy = |&other: &u32| {
+        let same = known.entry(hash(&terms)).or_insert(NONE);
+        let is_copy = |other: u32| {
             let other = other as usize;
             let ours = terms.iter().map(|&(term, c)| (term as usize, i64::from(c)));
             equations.rests[other] == rest && equations.width(other) == terms.len() && equations.row(other).eq(ours)
         };
-        if !same.iter().any(is_copy) {
-            same.push(equations.len() as u32);
+        let next = |&at: &u32| Some(before[at as usize]).filter(|&at| at != NONE);
+        let first = Some(*same).filter(|&at| at != NONE);
+        if !std::iter::successors(first, next).any(is_copy) {
+            before.push(*same);
+            *same = equations.len() as u32;
             equations.push(&terms, rest);
             source.push(row);
         }

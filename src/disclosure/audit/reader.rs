@@ -1,5 +1,8 @@
 //! The audit itself: each figure that must be protected, seen by each attacker.
 
+use std::collections::BTreeSet;
+
+use super::contributors::Computed;
 use super::examine::{Outcome, Question, examine};
 use super::report::{AuditReport, Finding, FindingKind, Narrowest, View};
 use super::system::System;
@@ -34,7 +37,8 @@ impl<'a> From<&'a [PublicTable]> for Published<'a> {
 /// the true value whether anybody is given away, the figure counts as [`AuditReport::doubtful`]. In both cases every
 /// figure that can be subtracted, bounded or read elsewhere is checked, and every sum of hidden figures that a published
 /// total shows, with what is settled put in. `evidence` proposes tables that fit the published figures: each is checked
-/// exactly, none is believed, and what they do not show is searched for as if there were none.
+/// exactly, none is believed, and what they do not show is searched for as if there were none. With evidence the
+/// contributor attacks, too, if the policy says so: the tables tell which hidden cells are not empty.
 ///
 /// With other publications the attacker is the archivist; what already falls to the reader of the release alone says so.
 ///
@@ -49,9 +53,9 @@ impl<'a> From<&'a [PublicTable]> for Published<'a> {
 /// target over the range that the policy asks.
 ///
 /// # Does not protect against
-/// A reader who knows more than what is given here: their own group ([`contributor`](super::contributor)), which hidden
-/// cells are primary ([`insider`](super::insider)), other publications, or the way the search chooses among patterns. Sums
-/// are examined one equation at a time; at the level `full` no combination of equations can show a small sum, since each
+/// A reader who knows more than what is given here: that a hidden cell is not empty, unless the policy asks for that
+/// ([`Policy::contributor`]), which hidden cells are primary, other publications, or the way the search chooses among
+/// patterns. Sums are examined one equation at a time; at the level `full` no combination of equations can show a small sum, since each
 /// of its terms would be bounded by it. At the level `percent` the figure is that of the evidence's table, or else of the
 /// audit's own, which is not the true one.
 ///
@@ -69,6 +73,17 @@ pub fn audit(
     evidence: Option<Evidence<'_>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AuditReport, DisclosureError> {
+    audit_closely(published, policy, targets, evidence, progress).map(|(report, _)| report)
+}
+
+/// The same, and of what contributors can compute, with the help of which cells.
+pub(in crate::disclosure) fn audit_closely(
+    published: Published<'_>,
+    policy: &Policy,
+    targets: Option<&[Target]>,
+    evidence: Option<Evidence<'_>>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
     if policy.unit() > 1 {
         return in_parts(published, policy, targets, evidence, progress);
     }
@@ -83,7 +98,7 @@ fn in_parts(
     targets: Option<&[Target]>,
     evidence: Option<Evidence<'_>>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<AuditReport, DisclosureError> {
+) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
     let unit = policy.unit();
     let divided = |tables: &[PublicTable]| {
         let mut tables = tables.to_vec();
@@ -115,16 +130,19 @@ fn examined(
     targets: Option<&[Target]>,
     evidence: Option<Evidence<'_>>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<AuditReport, DisclosureError> {
+) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
     let alone = published.others.is_empty() && published.links.is_empty();
     let attacker = if alone { Attacker::Reader } else { Attacker::Archivist };
     let mut step = |done, total| progress(Progress { phase: Phase::Audit, done, total });
     let system = System::new(published.tables, published.others, published.links, policy)?;
     let question = Question { policy, attacker, targets, evidence };
-    let outcome = examine(&system, system.bounds(policy.unit()), question, &mut step)?;
+    let mut outcome = examine(&system, system.bounds(policy.unit()), question, &mut step)?;
+    let computed = std::mem::take(&mut outcome.by_contributors);
     let mut report = report(&system, outcome, attacker);
     if !alone {
-        let reader = examined(published.tables.into(), policy, targets, evidence, progress)?;
+        // Who keeps earlier releases sees all that a contributor to this one alone does.
+        let alone = Policy { contributor: false, ..policy.clone() };
+        let (reader, _) = examined(published.tables.into(), &alone, targets, evidence, progress)?;
         for finding in &mut report.findings {
             // What an archivist can do a reader may do by other means, or more narrowly.
             if reader.findings.iter().any(|other| other.cell == finding.cell && same_kind(&other.kind, &finding.kind)) {
@@ -133,7 +151,15 @@ fn examined(
         }
         report.attackers.splice(0..0, reader.attackers);
     }
-    Ok(report)
+    if question.asks_for_contributors() {
+        let figures: BTreeSet<u32> = computed.iter().map(|one| one.figure).collect();
+        let attacker = Attacker::Contributor;
+        report.attackers.push(View { attacker, fallen: figures.len(), computed: figures.len() });
+        let finding = |figure| Finding { cell: system.figures.name(figure), kind: FindingKind::SingleValue, attacker };
+        report.findings.extend(figures.into_iter().map(finding));
+        report.passed = report.findings.is_empty();
+    }
+    Ok((report, computed))
 }
 
 /// Whether both are sums, or neither.

@@ -147,6 +147,15 @@ impl<'o> Room<'o> {
 
     /// Keeps a change of a whole assignment that fits exactly, if it shows more of any variable.
     pub(in crate::disclosure) fn learn(&mut self, table: u32, change: Move) -> bool {
+        self.take(table, change, false)
+    }
+
+    /// Keeps a change of a whole assignment that fits exactly: to somebody who knows more it may show something.
+    pub(in crate::disclosure) fn learn_in_any_case(&mut self, table: u32, change: Move) -> bool {
+        self.take(table, change, true)
+    }
+
+    fn take(&mut self, table: u32, change: Move, in_any_case: bool) -> bool {
         let values = &self.tables[table as usize];
         if !self.tally.fits(self.open, values, &change) {
             return false;
@@ -156,7 +165,7 @@ impl<'o> Room<'o> {
         for &(variable, by) in &change {
             news |= show(&mut self.seen, &mut self.shown_by, variable, values[variable as usize] + by, number);
         }
-        if news {
+        if news || in_any_case {
             self.moves.push((table, change));
         }
         true

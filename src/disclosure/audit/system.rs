@@ -67,7 +67,7 @@ impl Equations {
     }
 
     /// The unknowns of an equation with their coefficients.
-    pub(in crate::disclosure) fn row(&self, equation: usize) -> impl Iterator<Item = (usize, i64)> + '_ {
+    pub(in crate::disclosure) fn row(&self, equation: usize) -> impl Iterator<Item = (usize, i64)> + Clone + '_ {
         let range = self.range(equation);
         let coefficients = &self.coefficients[range.clone()];
         self.terms[range].iter().zip(coefficients).map(|(&term, &c)| (term as usize, i64::from(c)))

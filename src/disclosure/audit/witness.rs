@@ -1,6 +1,6 @@
 //! Witnesses: whole assignments, and changes of them, that show how far each variable can go.
 
-use super::assign::{Estimate, lean};
+use super::assign::{Estimate, estimate, lean};
 use super::bounds::Side;
 use super::chain::{Chain, mix};
 use super::open::Open;
@@ -118,10 +118,11 @@ pub(in crate::disclosure) fn goals(room: &Room<'_>, need: &Requirement, variable
 pub(in crate::disclosure) fn search(
     room: &mut Room<'_>,
     wants: &Wants,
-    estimate: &Estimate,
+    known: Option<Estimate>,
     effort: usize,
     step: &mut dyn FnMut(usize, usize),
 ) -> usize {
+    let mut known = known;
     let order: Vec<u32> = (room.open.components.iter().zip(&room.anchored))
         .filter(|(_, anchored)| **anchored)
         .flat_map(|(component, _)| component.iter().copied())
@@ -134,6 +135,7 @@ pub(in crate::disclosure) fn search(
         if before == 0 {
             break;
         }
+        let estimate = known.get_or_insert_with(|| estimate(room.open));
         let prior = |k: u64| leaning(room, wants, estimate, &missing, 2 * round as u64 + k);
         let (one, two) = (prior(0), prior(1));
         let open = room.open;

@@ -6,13 +6,13 @@ use crate::disclosure::system::Release;
 pub(super) fn narrow(release: &Release, intervals: &mut [(i64, i64)]) {
     for _ in 0..ROUNDS {
         let mut changed = false;
-        for equation in &release.equations {
-            let sum = equation.parts.iter().fold((0_i64, 0_i64), |sum, &part| {
+        for equation in release.equations() {
+            let sum = equation.parts().fold((0_i64, 0_i64), |sum, part| {
                 (sum.0.saturating_add(intervals[part].0), sum.1.saturating_add(intervals[part].1))
             });
             changed |= tighten(&mut intervals[equation.total], sum);
             let total = intervals[equation.total];
-            for &part in &equation.parts {
+            for part in equation.parts() {
                 let own = intervals[part];
                 let rest = (sum.0.saturating_sub(own.0), sum.1.saturating_sub(own.1));
                 changed |=

@@ -226,21 +226,21 @@ fn check_keys(tables: &[Table], keys: &[Keys], release: &Release) -> Result<(), 
     if let Some(wrong) = (0..tables.len()).find(|&at| !keys.get(at).is_some_and(|keys| shape((&tables[at], keys)))) {
         return fault(&tables[wrong], "its keys do not have the shape of its values".to_owned());
     }
-    let key = |place: &Place| {
+    let key = |place: Place| {
         let own = keys[place.table].0[place.measure][place.cell];
         place.of.map_or(own, |of| keys[place.table].0[of][place.cell].wrapping_sub(own))
     };
-    let of: Vec<u64> = release.variables.iter().map(|variable| key(&variable.places[0])).collect();
-    for (variable, &own) in release.variables.iter().zip(&of) {
-        let differs = variable.places.iter().any(|place| key(place) != own);
+    let of: Vec<u64> = release.variables().map(|variable| key(variable.place())).collect();
+    for (variable, &own) in release.variables().zip(&of) {
+        let differs = variable.places().any(|place| key(place) != own);
         if differs || (variable.value == 0 && own != 0) {
-            let name = variable.places[0].name(tables);
-            return fault(&tables[variable.places[0].table], format!("the keys of {name} are not those of its people"));
+            let name = variable.place().name(tables);
+            return fault(&tables[variable.place().table], format!("the keys of {name} are not those of its people"));
         }
     }
-    for equation in &release.equations {
-        if equation.parts.iter().fold(0, |sum: u64, &part| sum.wrapping_add(of[part])) != of[equation.total] {
-            let place = release.variables[equation.total].places[0];
+    for equation in release.equations() {
+        if equation.parts().fold(0, |sum: u64, part| sum.wrapping_add(of[part])) != of[equation.total] {
+            let place = release.variable(equation.total).place();
             let name = place.name(tables);
             return fault(&tables[place.table], format!("the key of {name} is not the sum of the keys of its parts"));
         }
@@ -263,20 +263,20 @@ fn report(
             report.distance += (before - after).abs();
         }
     }
-    let shown = |place: &Place| perturbed[place.table].values[place.measure][place.cell];
-    let printed = |figure: usize| release.variables[figure].is_printed();
-    let figure = |figure: usize| shown(&release.variables[figure].places[0]);
-    for equation in release.equations.iter().filter(|e| e.parts.iter().all(|&part| printed(part))) {
-        let sum: i64 = equation.parts.iter().map(|&part| figure(part)).sum();
+    let shown = |place: Place| perturbed[place.table].values[place.measure][place.cell];
+    let printed = |figure: usize| release.variable(figure).is_printed();
+    let figure = |figure: usize| shown(release.variable(figure).place());
+    for equation in release.equations().filter(|e| e.parts().all(printed)) {
+        let sum: i64 = equation.parts().map(figure).sum();
         report.unequal_sums += usize::from(sum != figure(equation.total));
     }
     let interval = |at: usize| if printed(at) { noise.sources(figure(at)) } else { (0, i64::MAX / 4) };
-    let mut intervals: Vec<(i64, i64)> = (0..release.variables.len()).map(interval).collect();
+    let mut intervals: Vec<(i64, i64)> = (0..release.len()).map(interval).collect();
     bounds::narrow(release, &mut intervals);
     let mut fallen = Vec::new();
-    for (variable, (low, high)) in release.variables.iter().zip(intervals) {
+    for (variable, (low, high)) in release.variables().zip(intervals) {
         if protects(tables, variable, policy) && !is_open(policy, variable.value, (low, high)) {
-            let name = variable.places[0].name(tables);
+            let name = variable.place().name(tables);
             if low == high { fallen.push(name) } else { report.narrowed.push(name) }
         }
     }
@@ -284,8 +284,8 @@ fn report(
 }
 
 /// Small figures, and groups of nobody or everybody.
-fn protects(tables: &[Table], variable: &system::Variable, policy: &Policy) -> bool {
-    let place = variable.places[0];
+fn protects(tables: &[Table], variable: system::Variable<'_>, policy: &Policy) -> bool {
+    let place = variable.place();
     let table = &tables[place.table];
     let counts = table.measures[place.measure].kind == MeasureKind::Count;
     let whole = place.of.or_else(|| table.enclosing(place.measure).first().copied());

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::exchanges::certificate;
+use super::leaves::fit;
 use super::verify::{name, numbered};
 use super::{Certificate, EquationName, Rules};
 use crate::disclosure::audit::Published;
@@ -10,7 +12,11 @@ use crate::disclosure::audit::parts::{
 };
 use crate::disclosure::error::DisclosureError;
 use crate::disclosure::policy::{Phase, Policy, Progress};
+use crate::disclosure::public::PublicTable;
+use crate::disclosure::table::MeasureKind;
 
+/// A large table has more hidden cells than this.
+const LARGE: usize = 60_000;
 /// A whole table is kept if it shows this many figures to be open, in parts of the figures that it changes.
 const WORTH: usize = 40;
 
@@ -34,6 +40,11 @@ pub fn certify(
     let settled = bounds.settle(&system.equations, &columns);
     settled.map_err(|Broken(equation)| contradiction(&system, equation))?;
     drop(columns);
+    if let Some(table) = large(published, &system)
+        && let Some(base) = fit(table, policy.zeros)
+    {
+        return Ok(certificate((&system, &bounds), table, &base, (policy, about), &mut step));
+    }
     let open = Open::new(&system, &bounds);
     let (base, estimate, _) = assign(&open, None);
     let mut room = Room::new(&open, base);
@@ -42,9 +53,31 @@ pub fn certify(
         return Err(DisclosureError::Unassigned { cell: Box::new(system.name(unknown as usize)) });
     }
     let wants: Wants = (0..open.len()).map(|v| Some(policy.requirement(room.base()[v], open.lower[v]))).collect();
-    search(&mut room, &wants, &estimate, EFFORT, &mut step);
+    search(&mut room, &wants, estimate, EFFORT, &mut step);
     let maker = Maker { system: &system, bounds: &bounds, open: &open, room: &room, wants: &wants };
     Ok(maker.certificate(policy, about))
+}
+
+/// As [`certify`] does for a large table, whatever the size.
+#[cfg(test)]
+pub(in crate::disclosure) fn large_certificate(
+    published: Published<'_>,
+    policy: &Policy,
+) -> Result<Option<Certificate>, DisclosureError> {
+    let system = System::new(published.tables, published.others, published.links, policy)?;
+    let columns = system.equations.columns(system.unknowns.len());
+    let mut bounds = Bounds::new(system.bounds(1));
+    bounds.settle(&system.equations, &columns).map_err(|Broken(equation)| contradiction(&system, equation))?;
+    let table = &published.tables[0];
+    let base = fit(table, policy.zeros);
+    Ok(base.map(|base| certificate((&system, &bounds), table, &base, (policy, ""), &mut |_, _| {})))
+}
+
+/// The only table, where it is a large one of one count.
+fn large<'p>(published: Published<'p>, system: &System<'_>) -> Option<&'p PublicTable> {
+    let [table] = published.tables else { return None };
+    let plain = table.measures.len() == 1 && table.measures[0].kind == MeasureKind::Count && table.rates.is_empty();
+    (plain && published.others.is_empty() && system.unknowns.len() > LARGE).then_some(table)
 }
 
 struct Maker<'m, 'a> {

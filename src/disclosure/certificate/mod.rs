@@ -7,15 +7,21 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `exchanges` | the same for one large table |
+//! | `leaves` | a whole table that fits one large table |
 //! | `make` | a certificate from public tables |
 //! | `verify` | the check |
 //! | `text` | the form in which certificates and public tables are written and read |
 
+mod exchanges;
+mod leaves;
 mod make;
 mod text;
 mod verify;
 
 pub use make::certify;
+#[cfg(test)]
+pub(super) use make::large_certificate;
 pub use text::{TextError, public_text};
 pub use verify::{CertificateError, CertificateReport, verify};
 

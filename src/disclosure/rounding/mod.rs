@@ -230,13 +230,15 @@ fn find(problem: &Problem, rounding: &Rounding, progress: &mut dyn FnMut(Progres
 }
 
 fn printed(tables: &[Table], release: &Release, units: &[i64], base: i64) -> Vec<Table> {
-    let round = |(table, printed): (&Table, &Vec<Vec<usize>>)| Table {
-        values: printed.iter().map(|cells| cells.iter().map(|&figure| units[figure] * base).collect()).collect(),
+    let cells =
+        |at, measure| release.printed(at, measure).iter().map(|&figure| units[figure as usize] * base).collect();
+    let round = |(at, table): (usize, &Table)| Table {
+        values: (0..table.measures.len()).map(|measure| cells(at, measure)).collect(),
         contributors: None,
         contributions: Vec::new(),
         ..table.clone()
     };
-    tables.iter().zip(&release.printed).map(round).collect()
+    tables.iter().enumerate().map(round).collect()
 }
 
 /// Believes nothing: builds the system anew from the rounded tables, and compares figure by figure.
@@ -258,10 +260,10 @@ fn check(
         relaxed: Vec::new(),
     };
     let mut unrounded = Vec::new();
-    for (before, after) in release.variables.iter().zip(&rounded.variables) {
+    for (before, after) in release.variables().zip(rounded.variables()) {
         let distance = (after.value - before.value).abs();
         report.distance += distance;
-        let cell = before.places[0].name(tables);
+        let cell = before.place().name(tables);
         let within = (distance / base + 1).unsigned_abs();
         let multiple = after.value % base == 0 && (before.value > 0 || after.value == 0);
         if !multiple || within > rounding.within {

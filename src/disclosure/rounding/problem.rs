@@ -25,11 +25,11 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(release: &Release, rounding: &Rounding) -> Self {
         let base = rounding.base();
-        let values: Vec<i64> = release.variables.iter().map(|variable| variable.value).collect();
+        let values: Vec<i64> = release.variables().map(|variable| variable.value).collect();
         let low: Vec<i64> = values.iter().map(|value| value / base).collect();
         let high: Vec<i64> = values.iter().map(|value| (value + base - 1) / base).collect();
         let equations: Vec<(usize, Vec<usize>)> =
-            release.equations.iter().map(|equation| (equation.total, equation.parts.clone())).collect();
+            release.equations().map(|equation| (equation.total, equation.parts().collect())).collect();
         let mut whole_of = vec![Vec::new(); values.len()];
         let mut part_of = vec![Vec::new(); values.len()];
         for (index, (total, parts)) in equations.iter().enumerate() {

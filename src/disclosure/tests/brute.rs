@@ -35,6 +35,23 @@ pub(super) fn linked_ranges(public: &[PublicTable], links: &[Within], policy: &P
     Some(figures.place.iter().map(|(&place, &figure)| (place, ranges[figure])).collect())
 }
 
+/// The same for somebody who knows a figure.
+pub(super) fn ranges_knowing_value(
+    public: &[PublicTable],
+    policy: &Policy,
+    cap: i64,
+    known: Place,
+    value: i64,
+) -> Option<Ranges> {
+    let mut figures = figures(public, &[], policy);
+    let at = figures.place[&known];
+    figures.known[at] = Some(value);
+    let mut ranges = vec![(i64::MAX, i64::MIN); figures.known.len()];
+    let mut budget = 150_000;
+    enumerate(&mut figures, cap, &mut ranges, &mut budget)?;
+    Some(figures.place.iter().map(|(&place, &figure)| (place, ranges[figure])).collect())
+}
+
 /// The same for somebody who knows that a figure is not empty.
 pub(super) fn ranges_knowing(public: &[PublicTable], policy: &Policy, cap: i64, known: Place) -> Option<Ranges> {
     let mut figures = figures(public, &[], policy);

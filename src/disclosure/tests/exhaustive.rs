@@ -161,6 +161,7 @@ proptest! {
         let expected: BTreeSet<CellName> =
             targets.iter().filter(bad).map(|target| name(&tables, place(target))).collect();
         let witness = told.then_some(Evidence { tables: &tables, changes: &[] });
+        let policy = Policy { contributor: false, ..policy };
         let report = audit(public[..].into(), &policy, Some(&targets), witness, &mut silent).expect("audit");
         prop_assert_eq!(fallen(&report), expected);
     }

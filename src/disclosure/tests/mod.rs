@@ -8,4 +8,6 @@ mod contributors;
 mod exhaustive;
 mod faults;
 mod history;
+mod large;
 mod linked;
+mod magnitudes;
