@@ -71,7 +71,8 @@ pub(super) struct Local<'a> {
     /// Prices by amount that replace the usual ones.
     slopes: BTreeMap<usize, f64>,
     simplex: Simplex,
-    dual: Dual,
+    /// Made when it is first needed.
+    dual: Option<Dual>,
     /// An unknown of which the reader knows that it is not empty.
     pub(super) not_empty: Option<usize>,
     pub(super) programs: usize,
@@ -134,7 +135,7 @@ impl<'a> Local<'a> {
             stamp: 0,
             slopes: BTreeMap::new(),
             simplex: Simplex::default(),
-            dual: Dual::new(system),
+            dual: None,
             not_empty: None,
             programs: 0,
             work: 0,
@@ -192,7 +193,7 @@ impl<'a> Local<'a> {
 
     /// Where the last program was impossible: published cells of which one at least would have to move.
     pub(super) fn blocked(&self) -> &[usize] {
-        self.dual.blocked()
+        self.dual.as_ref().map_or(&[], Dual::blocked)
     }
 
     /// A corner of the program that is whole: where one can't be made so, another is tried, at prices that differ a
@@ -245,9 +246,10 @@ impl<'a> Local<'a> {
             };
             Some(Terms { up, down, room })
         };
-        let before = self.dual.work;
-        let outcome = self.dual.solve((figure, sign as f64), unit, most, &terms);
-        self.work += (self.dual.work - before) / WORK_UNIT;
+        let dual = self.dual.get_or_insert_with(|| Dual::new(system));
+        let before = dual.work;
+        let outcome = dual.solve((figure, sign as f64), unit, most, &terms);
+        self.work += (dual.work - before) / WORK_UNIT;
         outcome
     }
 

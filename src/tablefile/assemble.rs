@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::axis::{Axis, AxisBuilder, Chain, Chains};
 use super::csv::Csv;
-use super::layout::{FileLayout, Loaded, Rate, Role};
+use super::layout::{Behind, FileLayout, Loaded, Rate, Role};
 use super::parquet;
 use super::pattern::Captures;
 use super::raw::{RawColumn, RawFile};
@@ -131,7 +131,10 @@ fn column<'s>(
 fn columns_of(spec: &TableSpec) -> (Vec<Column<'_>>, Vec<Column<'_>>) {
     let measures = spec.measures.iter().map(|(name, measure)| match measure {
         None => Column { columns: vec![(None, name)], across: None, decimals: None },
-        Some(one) => column(name, one.column.as_ref(), one.across.as_ref(), &one.columns, None),
+        Some(one) => {
+            let decimals = one.magnitude.as_ref().map(|magnitude| magnitude.decimals);
+            column(name, one.column.as_ref(), one.across.as_ref(), &one.columns, decimals)
+        }
     });
     let rates = spec
         .rates
@@ -206,6 +209,7 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
     }
     let index = |wanted: &str| spec.measures.keys().position(|name| name == wanted).unwrap_or(usize::MAX);
     let kind = |measure: &super::spec::MeasureSpec| match (&measure.of, &measure.part_of) {
+        _ if measure.magnitude.is_some() => MeasureKind::Magnitude,
         (Some(of), _) => MeasureKind::CountWhere { of: index(of) },
         (_, Some(of)) => MeasureKind::Part { of: index(of) },
         _ => MeasureKind::Count,
@@ -222,6 +226,16 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         unit: rate.unit,
         values: vec![Figure::ABSENT; cells],
     });
+    let column = |_: &String| vec![Figure::ABSENT; cells];
+    let behind = spec.measures.iter().enumerate().filter_map(|(measure, (_, spec))| {
+        let spec = spec.as_ref()?.magnitude.as_ref()?;
+        Some(Behind {
+            measure,
+            people: spec.people.as_ref().map(column),
+            organisations: spec.organisations.as_ref().map(column),
+            largest: spec.largest.iter().map(column).collect(),
+        })
+    });
     Ok(Loaded {
         name: name.to_owned(),
         universe: spec.universe.clone().unwrap_or_default(),
@@ -229,6 +243,8 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         values: vec![vec![Figure::ABSENT; cells]; spec.measures.len()],
         measures: measures.collect(),
         rates: rates.collect(),
+        behind: behind.collect(),
+        keys: vec![Vec::new(); spec.measures.len()],
         axes,
         files: Vec::new(),
         conflicts: Vec::new(),
@@ -263,6 +279,15 @@ fn every_column_is_somewhere(files: &[RawFile], measures: &[Column<'_>], rates: 
     Ok(())
 }
 
+/// Where figures of a column go.
+#[derive(Clone, Copy)]
+enum Into {
+    Measure(usize),
+    Rate(usize),
+    /// Who is behind an amount: which, and the column of it.
+    Behind(usize, usize),
+}
+
 /// Puts a file's figures into the table.
 struct Filler<'a> {
     table: &'a mut Loaded,
@@ -287,13 +312,28 @@ impl Filler<'_> {
                 role.get_or_insert(Role::Kept);
             }
         }
+        let magnitudes = spec.measures.values().filter_map(|measure| measure.as_ref()?.magnitude.as_ref());
+        for (index, magnitude) in magnitudes.enumerate() {
+            for (column, (name, decimals)) in magnitude.columns().enumerate() {
+                let Some(at) = self.file.columns.iter().position(|column| column.name == name) else { continue };
+                roles[at] = Some(Role::Behind);
+                self.column(at, Into::Behind(index, column), 0, Some(decimals))?;
+            }
+        }
+        for (measure, spec) in spec.measures.values().enumerate() {
+            let Some(name) = spec.as_ref().and_then(|spec| spec.cell_key.as_ref()) else { continue };
+            let Some(at) = self.file.columns.iter().position(|column| column.name == *name) else { continue };
+            roles[at] = Some(Role::Behind);
+            self.keys(at, measure)?;
+        }
         let numbered = measures.iter().enumerate().map(|one| (one, true));
         for ((index, column), is_measure) in numbered.chain(rates.iter().enumerate().map(|one| (one, false))) {
             for &(category, name) in &column.columns {
                 let Some(at) = self.file.columns.iter().position(|column| column.name == name) else { continue };
                 let offset = self.offset(column.across, category);
                 roles[at] = Some(if is_measure { Role::Measure(index, offset) } else { Role::Rate(index, offset) });
-                self.column(at, index, is_measure, offset, column.decimals)?;
+                let into = if is_measure { Into::Measure(index) } else { Into::Rate(index) };
+                self.column(at, into, offset, column.decimals)?;
             }
         }
         if !roles.iter().any(|role| matches!(role, Some(Role::Measure(..) | Role::Rate(..)))) {
@@ -323,18 +363,31 @@ impl Filler<'_> {
         })
     }
 
-    fn column(
-        &mut self,
-        at: usize,
-        index: usize,
-        is_measure: bool,
-        offset: usize,
-        decimals: Option<u32>,
-    ) -> Result<()> {
+    fn keys(&mut self, at: usize, measure: usize) -> Result<()> {
+        let cells = self.table.cells();
+        let keys = &mut self.table.keys[measure];
+        keys.resize(cells, 0);
         let column = &self.file.columns[at];
+        for (row, (&cell, &code)) in self.cells.iter().zip(&column.codes).enumerate() {
+            keys[cell as usize] = key(&column.words[code as usize]).ok_or_else(|| {
+                let said = format!("{}: column `{}` holds no key of a cell", self.file.place(row), column.name);
+                Error::data("tables.word", said)
+                    .with_hint("a key is a whole number below 2^64, decimal or after `0x`; that of an empty cell is 0")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn column(&mut self, at: usize, into: Into, offset: usize, decimals: Option<u32>) -> Result<()> {
+        let column = &self.file.columns[at];
+        let mut symbols = self.symbols.clone();
+        if matches!(into, Into::Behind(..)) {
+            // There may be fewer contributions than columns.
+            symbols.none.push(String::new());
+        }
         let words = match decimals {
-            Some(decimals) => Words::rates(self.symbols, decimals),
-            None => Words::counts(self.symbols),
+            Some(decimals) => Words::rates(&symbols, decimals),
+            None => Words::counts(&symbols),
         };
         let mut figures = Vec::with_capacity(column.words.len());
         for (code, word) in column.words.iter().enumerate() {
@@ -345,7 +398,13 @@ impl Filler<'_> {
             })?);
         }
         let mut own: Vec<bool> = vec![false; if self.table.files.is_empty() { 0 } else { self.table.cells() }];
-        let into = if is_measure { &mut self.table.values[index] } else { &mut self.table.rates[index].values };
+        let measure = if let Into::Measure(index) = into { Some(index) } else { None };
+        let mut none = Vec::new();
+        let into = match into {
+            Into::Measure(index) => &mut self.table.values[index],
+            Into::Rate(index) => &mut self.table.rates[index].values,
+            Into::Behind(index, column) => self.table.behind[index].columns().nth(column).unwrap_or(&mut none),
+        };
         let first = own.is_empty();
         for (row, (&cell, &code)) in self.cells.iter().zip(&column.codes).enumerate() {
             let cell = cell as usize + offset;
@@ -363,17 +422,27 @@ impl Filler<'_> {
                 _ if first || own[cell] => return Err(twice(self.file, row)),
                 (Figure::HIDDEN, _) => {
                     into[cell] = figure;
-                    self.table.revealed.extend(is_measure.then_some((index, cell)));
+                    self.table.revealed.extend(measure.map(|index| (index, cell)));
                 }
-                (_, Figure::HIDDEN) => self.table.revealed.extend(is_measure.then_some((index, cell))),
+                (_, Figure::HIDDEN) => self.table.revealed.extend(measure.map(|index| (index, cell))),
                 _ if before.count() == figure.count() => {}
-                _ => self.table.conflicts.extend(is_measure.then_some((index, cell))),
+                _ => self.table.conflicts.extend(measure.map(|index| (index, cell))),
             }
             if !first {
                 own[cell] = true;
             }
         }
         Ok(())
+    }
+}
+
+/// A cell's key; that of an empty field is 0.
+fn key(word: &str) -> Option<u64> {
+    let word = word.trim();
+    match word.strip_prefix("0x") {
+        _ if word.is_empty() => Some(0),
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => word.parse().ok(),
     }
 }
 

@@ -40,10 +40,10 @@ pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -
     let policy = policy(&job.spec.policy, zeros);
     let mut report = look(&tables, &bound, &policy, progress);
     report.notes.extend(note);
-    report.notes.extend(not_followed(&job.spec, Purpose::Audit));
     for (file, column) in tables.iter().flat_map(|table| &table.unnamed) {
         report.notes.push(format!("column `{column}` of {file} is not in the spec, and was not looked at"));
     }
+    report.notes.extend(not_followed(&job.spec, Purpose::Audit));
     Ok(report)
 }
 
@@ -81,7 +81,7 @@ pub(super) fn look(
     progress: &mut dyn FnMut(Progress),
 ) -> AuditReport {
     let groups = groups(tables, bound);
-    let mut look = Look::new(tables, policy);
+    let mut look = Look::new(tables, bound, policy);
     for (at, group) in groups.iter().enumerate() {
         let parts = groups.len();
         progress(Progress { part: at, parts, inner: None });
@@ -92,6 +92,7 @@ pub(super) fn look(
 
 struct Look<'a> {
     tables: &'a [Loaded],
+    bound: &'a Bound,
     policy: &'a Policy,
     report: AuditReport,
     falls: Vec<(bool, Fall)>,
@@ -101,7 +102,7 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(tables: &'a [Loaded], policy: &'a Policy) -> Self {
+    fn new(tables: &'a [Loaded], bound: &'a Bound, policy: &'a Policy) -> Self {
         let book = |table: &Loaded| TableBook {
             table: table.name.clone(),
             edition: table.edition.clone(),
@@ -115,7 +116,7 @@ impl<'a> Look<'a> {
         };
         let unseen = |table: &Loaded| vec![vec![false; table.cells()]; table.measures.len() + table.rates.len()];
         let seen = tables.iter().map(unseen).collect();
-        let mut look = Self { tables, policy, report, falls: Vec::new(), seen, contradictions: BTreeSet::new() };
+        let mut look = Self { tables, bound, policy, report, falls: Vec::new(), seen, contradictions: BTreeSet::new() };
         look.within_tables();
         look
     }
@@ -194,13 +195,15 @@ impl<'a> Look<'a> {
                 continue;
             };
             let denominator = spec.kind.of().and_then(|of| known.value(view, of, cell));
-            let small = self.policy.is_small(value)
+            let counted = spec.kind != MeasureKind::Magnitude;
+            let is_small = counted && self.policy.is_small(value);
+            let small = is_small
                 || denominator.is_some_and(|all| self.policy.is_small(all - value))
                 || (value == 0 && denominator.is_some_and(|all| all > 0));
             if denominator.is_some_and(|all| all > 0 && (value == 0 || value == all)) {
                 self.report.homogeneous += 1;
             }
-            if self.policy.is_small(value) {
+            if is_small {
                 self.report.small += 1;
             }
             // That nobody is there gives nobody away, unless it says that nobody of a group is counted.
@@ -256,7 +259,7 @@ impl<'a> Look<'a> {
             if known.has_unpublished() {
                 policy.zeros = Zeros::Hide;
             }
-            match engine::audit(group, self.tables, &policy, progress) {
+            match engine::audit(group, self.tables, self.bound, &policy, progress) {
                 Audited::Findings(findings) => findings,
                 Audited::Contradiction(cell) => {
                     self.contradictions.insert(cell.to_string());
@@ -277,7 +280,14 @@ impl<'a> Look<'a> {
     /// A finding of the audit, unless it is counted already or is about a figure that nothing prints or hides.
     fn finding(&mut self, group: &Group, known: &Known<'_>, finding: &Finding) {
         let report = &mut self.report;
-        let Some(place) = engine::locate(group, self.tables, &finding.cell) else { return };
+        let Some(place) = engine::locate(group, self.tables, &finding.cell) else {
+            // Those of a cohort who were not in it before.
+            if finding.kind.is_exact() || matches!(finding.kind, FindingKind::TooNarrow) {
+                report.bounds += 1;
+                self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Edition, steps: 1 }));
+            }
+            return;
+        };
         let table = &self.tables[group.views[place.view].table];
         let figure = place.base.map_or(Figure::ABSENT, |cell| table.values[place.measure][cell as usize]);
         let count = table.measures[place.measure].kind == MeasureKind::Count;

@@ -1,7 +1,9 @@
 //! Mistakes in a spec that its shape does not show, each with its place.
 
 use super::pattern::Pattern;
-use super::spec::{AttackerSpec, DimensionSpec, LevelSpec, Spec, TableSpec};
+use super::spec::{
+    AttackerSpec, DimensionSpec, LevelSpec, MagnitudeRuleSpec, MagnitudeSpec, MeasureSpec, MethodSpec, Spec, TableSpec,
+};
 use crate::workspace::{Document, Finding, Findings};
 
 /// All mistakes of a spec.
@@ -18,6 +20,7 @@ pub(super) fn check(document: &Document, spec: &Spec) -> Findings {
         check.table(&here, table);
     }
     check.policy(spec);
+    check.rules(spec);
     check.symbols(spec);
     check.public(spec);
     check.findings
@@ -79,6 +82,10 @@ impl Check<'_> {
                 let others: Vec<&str> = measures.iter().copied().filter(|other| *other != name).collect();
                 self.refers(&format!("{here}/{key}"), "other measure", of, &others);
             }
+            self.magnitude(&here, measure);
+            if measure.cell_key.is_some() && measure.across.is_some() {
+                self.at(&here, "a measure that goes `across` a dimension has no column of keys (`cell_key`)");
+            }
             self.across(
                 &here,
                 measure.across.as_deref(),
@@ -96,6 +103,62 @@ impl Check<'_> {
                 self.at(&format!("{here}/decimals"), "a rate has at most 9 decimals");
             }
             self.across(&here, rate.across.as_deref(), rate.columns.is_empty(), rate.column.is_some(), &dimensions);
+        }
+    }
+
+    fn magnitude(&mut self, here: &str, measure: &MeasureSpec) {
+        let Some(magnitude) = &measure.magnitude else { return };
+        if measure.of.is_some() || measure.part_of.is_some() || measure.across.is_some() {
+            self.at(here, "an amount (`magnitude`) has no `of`, `part_of` or `across`: it is no count");
+        }
+        if magnitude.people.is_none() && magnitude.organisations.is_none() {
+            self.at(
+                &format!("{here}/magnitude"),
+                "name the column of how many `people` or `organisations` are behind it",
+            );
+        }
+        if magnitude.decimals > 9 {
+            self.at(&format!("{here}/magnitude/decimals"), "an amount has at most 9 decimals");
+        }
+    }
+
+    /// Rules for amounts, where there are any.
+    fn rules(&mut self, spec: &Spec) {
+        let measures = spec.tables.values().flat_map(|table| table.measures.values()).flatten();
+        let amounts: Vec<&MagnitudeSpec> = measures.filter_map(|measure| measure.magnitude.as_ref()).collect();
+        let rules = &spec.policy.magnitudes;
+        if rules.is_empty() && !amounts.is_empty() {
+            let said = "an amount needs rules that say when it is sensitive: `magnitudes`, such as [{ organisations: 3 }, \
+                        { dominance: { n: 1, k: 80 } }]";
+            self.at("/policy", said);
+        }
+        if let MethodSpec::CellKey(_) = &spec.policy.method {
+            for (name, table) in spec.tables.iter() {
+                for (measure, own) in table.measures.iter() {
+                    if own.as_ref().is_none_or(|own| own.cell_key.is_none()) {
+                        let here = format!("/tables/{}/measures/{}", step(name), step(measure));
+                        self.at(&here, "the method `cell_key` needs the column of each measure's keys: `cell_key`");
+                    }
+                }
+            }
+        }
+        for (at, rule) in rules.iter().enumerate() {
+            let here = format!("/policy/magnitudes/{at}");
+            if let Err(error) = super::policy::rule(rule).check() {
+                self.at(&here, error.to_string());
+            }
+            let wanted = match rule {
+                MagnitudeRuleSpec::People(_) | MagnitudeRuleSpec::Organisations(_) => 0,
+                MagnitudeRuleSpec::Dominance { n, .. } => usize::try_from(*n).unwrap_or(usize::MAX),
+                MagnitudeRuleSpec::Percent(_) | MagnitudeRuleSpec::PriorPosterior { .. } => 2,
+            };
+            if amounts.iter().any(|amount| amount.largest.len() < wanted) {
+                self.at(&here, format!("this rule looks at the {wanted} `largest` contributions: name their columns"));
+            }
+            let people = matches!(rule, MagnitudeRuleSpec::People(_));
+            if people && amounts.iter().any(|amount| amount.people.is_none()) {
+                self.at(&here, "this rule needs the column of how many `people` are behind each amount");
+            }
         }
     }
 

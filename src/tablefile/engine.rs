@@ -1,12 +1,13 @@
 //! The only place of this folder that calls the protection and the audit of [`crate::disclosure`].
 
 use super::layout::Loaded;
-use super::views::{Group, View};
+use super::views::{Bound, Group, View};
 use super::words::Figure;
 use crate::disclosure::Zeros;
+use crate::disclosure::primary_rules::Contributions;
 use crate::disclosure::{
-    self, CellName, DisclosureError, Evidence, Finding, Policy, Progress, Protected, PublicRate, PublicTable, Rounding,
-    Status, Table,
+    self, CellKey, CellKeyReport, CellName, DisclosureError, Evidence, Finding, Keys, Policy, Progress, Protected,
+    PublicRate, PublicTable, Published, Rounding, Status, Table, Within,
 };
 
 /// What came of protecting a group.
@@ -39,8 +40,11 @@ pub(super) fn protect(
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Outcome {
-    let own: Vec<Table> = group.views.iter().enumerate().map(|(at, view)| whole(at, view, group, tables)).collect();
-    match disclosure::protect_until(&own, policy, stop, progress) {
+    let views = group.views.iter().enumerate();
+    let own: Result<Vec<Table>, DisclosureError> =
+        views.map(|(at, view)| with_contributions(whole(at, view, group, tables), view, &tables[view.table])).collect();
+    let protected = own.and_then(|own| disclosure::protect_until(&own, policy, stop, progress));
+    match protected {
         Ok(protected) => Outcome::Protected(Box::new(protected)),
         Err(DisclosureError::Unprotectable { cells }) => Outcome::Blocked(cells),
         Err(DisclosureError::AuditFailed(report)) => Outcome::Leaks(report.findings),
@@ -48,8 +52,8 @@ pub(super) fn protect(
     }
 }
 
-/// By view, measure and cell, rounded figures; and how many of them are beyond a neighbouring multiple.
-pub(super) type RoundedGroup = (Vec<Vec<Vec<i64>>>, usize);
+/// Figures of a group by view, measure and cell.
+pub(super) type Changed = Vec<Vec<Vec<i64>>>;
 
 /// Rounds a group: by view and measure, each cell's rounded figure; and how many are beyond a neighbouring multiple.
 pub(super) fn round(
@@ -58,18 +62,58 @@ pub(super) fn round(
     rounding: &Rounding,
     policy: &Policy,
     progress: &mut dyn FnMut(Progress),
-) -> Result<RoundedGroup, DisclosureError> {
+) -> Result<(Changed, usize), DisclosureError> {
     let own: Vec<Table> = group.views.iter().enumerate().map(|(at, view)| whole(at, view, group, tables)).collect();
     let rounded = disclosure::round(&own, rounding, policy, progress)?;
     let relaxed = rounded.report.relaxed.len();
     Ok((rounded.tables.into_iter().map(|table| table.values).collect(), relaxed))
 }
 
-/// Audits a group: every figure that is not printed.
-pub(super) fn audit(group: &Group, tables: &[Loaded], policy: &Policy, progress: &mut dyn FnMut(Progress)) -> Audited {
+/// Perturbs a group: by view, measure and cell, figures with noise; and what came of it.
+pub(super) fn perturb(
+    group: &Group,
+    tables: &[Loaded],
+    rule: &CellKey,
+    policy: &Policy,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Changed, CellKeyReport), DisclosureError> {
+    let own: Vec<Table> = group.views.iter().enumerate().map(|(at, view)| whole(at, view, group, tables)).collect();
+    let keys: Option<Vec<Keys>> = own.iter().zip(&group.views).map(|(table, view)| keys(table, view, tables)).collect();
+    let keys = keys.ok_or_else(|| DisclosureError::InvalidTable {
+        table: own.first().map(|table| table.name.clone()).unwrap_or_default(),
+        what: "a measure has no keys of cells".to_owned(),
+    })?;
+    let perturbed = disclosure::perturb(&own, &keys, rule, policy, progress)?;
+    Ok((perturbed.tables.into_iter().map(|table| table.values).collect(), perturbed.report))
+}
+
+/// The keys of a view's cells; those of totals are the sums of the others.
+fn keys(table: &Table, view: &View, tables: &[Loaded]) -> Option<Keys> {
+    let loaded = &tables[view.table];
+    let cells = view.cells(loaded);
+    let key = |keys: &Vec<u64>, cell: &Option<u32>| cell.and_then(|cell| keys.get(cell as usize).copied()).unwrap_or(0);
+    let leaves: Vec<Vec<u64>> =
+        loaded.keys.iter().map(|keys| cells.iter().map(|cell| key(keys, cell)).collect()).collect();
+    Keys::from_leaves(table, &leaves)
+}
+
+/// Audits a group: every figure that is not printed. `bound` names for a universe the one that counts all of its people.
+pub(super) fn audit(
+    group: &Group,
+    tables: &[Loaded],
+    bound: &Bound,
+    policy: &Policy,
+    progress: &mut dyn FnMut(Progress),
+) -> Audited {
     let own = public_tables(group, tables, policy.zeros);
+    let in_slice = |name: &String| format!("{name}\u{1f}{}", slice(group));
+    let links: Vec<Within> =
+        bound.iter().map(|(part, whole)| Within { part: in_slice(part), whole: in_slice(whole) }).collect();
+    let named = |name: &String| own.iter().any(|table| table.universe == *name);
+    let links: Vec<Within> = links.into_iter().filter(|link| named(&link.part) && named(&link.whole)).collect();
     let none: Option<Evidence<'_>> = None;
-    match disclosure::audit(own[..].into(), policy, None, none, progress) {
+    let published = Published { tables: &own, others: &[], links: &links };
+    match disclosure::audit(published, policy, None, none, progress) {
         Ok(report) => Audited::Findings(report.findings),
         Err(DisclosureError::Contradiction { cell }) => Audited::Contradiction(*cell),
         Err(error) => Audited::Wrong(error),
@@ -121,8 +165,11 @@ fn name(at: usize, view: &View, tables: &[Loaded]) -> String {
 }
 
 fn universe(group: &Group, table: &Loaded) -> String {
-    let slice = group.universe.split_once('\u{1f}').map_or("", |(_, slice)| slice);
-    format!("{}\u{1f}{slice}", table.universe)
+    format!("{}\u{1f}{}", table.universe, slice(group))
+}
+
+fn slice(group: &Group) -> &str {
+    group.universe.split_once('\u{1f}').map_or("", |(_, slice)| slice)
 }
 
 fn whole(at: usize, view: &View, group: &Group, tables: &[Loaded]) -> Table {
@@ -140,6 +187,31 @@ fn whole(at: usize, view: &View, group: &Group, tables: &[Loaded]) -> Table {
         contributions: Vec::new(),
         minimums: None,
     }
+}
+
+/// The table with who is behind its amounts.
+fn with_contributions(mut table: Table, view: &View, loaded: &Loaded) -> Result<Table, DisclosureError> {
+    if loaded.behind.is_empty() {
+        return Ok(table);
+    }
+    let cells = view.cells(loaded);
+    table.contributions = vec![Vec::new(); table.measures.len()];
+    for behind in &loaded.behind {
+        let of_cell = |(cell, &sum): (&Option<u32>, &i64)| {
+            let wrong = |what: &str| DisclosureError::InvalidTable {
+                table: table.name.clone(),
+                what: format!("{what} at {}", loaded.name_of(cell.map_or(0, |cell| cell as usize))),
+            };
+            behind.at(*cell, sum).map_err(|error| match error {
+                DisclosureError::InvalidTable { what, .. } => wrong(&what),
+                error => error,
+            })
+        };
+        let own: Result<Vec<Contributions>, DisclosureError> =
+            cells.iter().zip(&table.values[behind.measure]).map(of_cell).collect();
+        table.contributions[behind.measure] = own?;
+    }
+    Ok(table)
 }
 
 fn public(at: usize, view: &View, group: &Group, tables: &[Loaded], zeros: Zeros) -> PublicTable {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::axis::Axis;
 use super::spec::RateUnit;
 use super::words::Figure;
-use crate::disclosure::Measure;
+use crate::disclosure::primary_rules::Contributions;
+use crate::disclosure::{DisclosureError, Measure};
 
 /// A table read from files.
 pub(super) struct Loaded {
@@ -18,6 +19,10 @@ pub(super) struct Loaded {
     /// By measure and cell; the last axis varies fastest.
     pub(super) values: Vec<Vec<Figure>>,
     pub(super) rates: Vec<Rate>,
+    /// Who is behind amounts.
+    pub(super) behind: Vec<Behind>,
+    /// The keys of cells, by measure and cell; empty where a measure has none.
+    pub(super) keys: Vec<Vec<u64>>,
     pub(super) files: Vec<FileLayout>,
     /// Figures that files of this table print differently: measure and cell.
     pub(super) conflicts: Vec<(usize, usize)>,
@@ -25,6 +30,46 @@ pub(super) struct Loaded {
     pub(super) revealed: Vec<(usize, usize)>,
     /// Columns that the spec says nothing about: file and column.
     pub(super) unnamed: Vec<(String, String)>,
+}
+
+/// Who is behind the amounts of a measure, by cell.
+pub(super) struct Behind {
+    pub(super) measure: usize,
+    /// How many people, how many organisations; each where the files say so.
+    pub(super) people: Option<Vec<Figure>>,
+    pub(super) organisations: Option<Vec<Figure>>,
+    /// The largest contributions, the largest first.
+    pub(super) largest: Vec<Vec<Figure>>,
+}
+
+impl Behind {
+    /// The columns, in the order of [`MagnitudeSpec::columns`](super::spec::MagnitudeSpec::columns).
+    pub(super) fn columns(&mut self) -> impl Iterator<Item = &mut Vec<Figure>> {
+        self.people.iter_mut().chain(&mut self.organisations).chain(&mut self.largest)
+    }
+}
+
+impl Behind {
+    /// Who is behind an amount.
+    ///
+    /// # Errors
+    /// They contradict the amount, or nothing is known of them.
+    pub(super) fn at(&self, cell: Option<u32>, sum: i64) -> Result<Contributions, DisclosureError> {
+        let value = |column: &Vec<Figure>| cell.and_then(|cell| column[cell as usize].count());
+        let count = |column: &Option<Vec<Figure>>| column.as_ref().and_then(value).map(i64::unsigned_abs);
+        let largest: Vec<i64> = self.largest.iter().map_while(value).filter(|&one| one > 0).collect();
+        let organisations = count(&self.organisations).or_else(|| count(&self.people));
+        match (organisations, sum) {
+            (None, 0) => Contributions::new(0, 0, Vec::new(), 0),
+            (None, _) => Err(DisclosureError::InvalidTable {
+                table: String::new(),
+                what: "there is an amount, and nothing says who is behind it".to_owned(),
+            }),
+            (Some(organisations), sum) => {
+                Contributions::new(count(&self.people).unwrap_or(organisations), organisations, largest, sum)
+            }
+        }
+    }
 }
 
 /// A rate's figures.
@@ -69,6 +114,8 @@ pub(super) enum Role {
     Measure(usize, usize),
     /// A rate, likewise.
     Rate(usize, usize),
+    /// Who is behind an amount, or the keys of cells: read, and never written.
+    Behind,
     /// Something that is carried over.
     Kept,
 }

@@ -184,6 +184,14 @@ fn whole(table: &mut Loaded, sources: &[Source], missing: MissingRows) -> Result
     }
     every_slice(table, sources)?;
     margins::fill_all(table);
+    if let Some((measure, cell)) = margins::amount_without_row(table) {
+        let (name, at) = (&table.measures[measure].name, table.name_of(cell));
+        return Err(Error::data(
+            "tables.incomplete",
+            format!("the amount `{name}` of table `{}` has no row at {at}", table.name),
+        )
+        .with_hint("each total needs a row: who is behind it can't be added up from its parts"));
+    }
     margins::add_up(table);
     Ok(())
 }

@@ -57,6 +57,21 @@ pub(super) fn fill_beside(table: &mut Loaded) {
     }
 }
 
+/// A total of an amount that has no row and is not empty: measure and cell.
+pub(super) fn amount_without_row(table: &Loaded) -> Option<(usize, usize)> {
+    let mut found = None;
+    for behind in &table.behind {
+        let values = &table.values[behind.measure];
+        each_sum(table, |whole, mut parts| {
+            let empty = |part: usize| values[part].count() == Some(0);
+            if found.is_none() && values[whole] == Figure::ABSENT && !parts.all(empty) {
+                found = Some((behind.measure, whole));
+            }
+        });
+    }
+    found
+}
+
 /// Computes each total that has no row from what it contains.
 pub(super) fn add_up(table: &mut Loaded) {
     for measure in 0..table.values.len() {

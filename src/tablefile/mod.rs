@@ -11,7 +11,7 @@
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
 //! | `protect`, `write` | protection, and the files that come of it |
-//! | `rounding` | the same by controlled rounding |
+//! | `perturbative` | the same by controlled rounding, and by noise from cell keys |
 //! | `proof` | the certificate of protected files |
 //! | `draft` | a first spec, guessed from files |
 
@@ -29,17 +29,19 @@ mod margins;
 mod page;
 mod parquet;
 mod pattern;
+mod perturbative;
 mod policy;
 mod proof;
 mod protect;
 mod raw;
 mod report;
-mod rounding;
 mod spec;
 mod views;
 mod words;
 mod write;
 
+#[cfg(test)]
+mod method_tests;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::load::Purpose;
-use super::spec::{AttackerSpec, LevelSpec, PolicySpec, PreferenceSpec, Spec, WeightSpec};
+use super::spec::{AttackerSpec, LevelSpec, MagnitudeRuleSpec, PolicySpec, PreferenceSpec, Spec, WeightSpec};
+use crate::disclosure::primary_rules::MagnitudeRule;
 use crate::disclosure::{Level, Policy, Preference, Weight, Zeros};
 use crate::workspace::{self, Homogeneous};
 
@@ -35,6 +36,7 @@ pub(super) fn policy(spec: &PolicySpec, zeros: Zeros) -> Policy {
             WeightSpec::Cells => Weight::Cells,
             WeightSpec::Logarithm => Weight::Logarithm,
         },
+        magnitudes: spec.magnitudes.iter().map(rule).collect(),
         prefer_keeping: spec.prefer_keeping.iter().map(preference).collect(),
         contributor: spec.attackers.contains(&AttackerSpec::Contributor),
         insider: spec.attackers.contains(&AttackerSpec::Insider),
@@ -44,16 +46,27 @@ pub(super) fn policy(spec: &PolicySpec, zeros: Zeros) -> Policy {
     }
 }
 
+pub(super) fn rule(spec: &MagnitudeRuleSpec) -> MagnitudeRule {
+    match *spec {
+        MagnitudeRuleSpec::People(minimum) => MagnitudeRule::Contributors { minimum, range: 0 },
+        MagnitudeRuleSpec::Organisations(minimum) => MagnitudeRule::Organisations { minimum, range: 0 },
+        MagnitudeRuleSpec::Dominance { n, k } => MagnitudeRule::Dominance { n, k },
+        MagnitudeRuleSpec::Percent(p) => MagnitudeRule::Percent { p },
+        MagnitudeRuleSpec::PriorPosterior { p, q } => MagnitudeRule::PriorPosterior { p, q },
+    }
+}
+
 /// What a spec asks for that nothing follows yet. A reader of the report must not take it for done.
 pub(super) fn not_followed(spec: &Spec, purpose: Purpose) -> Vec<String> {
     let contributor = purpose == Purpose::Audit && spec.policy.attackers.contains(&AttackerSpec::Contributor);
-    let within = spec.also_public.values().any(|public| public.within.is_some());
+    let mut measures = spec.tables.values().flat_map(|table| table.measures.values()).flatten();
+    let amounts = purpose == Purpose::Audit && measures.any(|measure| measure.magnitude.is_some());
     let notes = [
         (
             contributor,
             "who is counted in a hidden cell is not known from the files: what the attacker `contributor` finds was not looked at",
         ),
-        (within, "`within` is not followed yet: that one cohort contains the other was not used"),
+        (amounts, "of amounts only what subtraction gives was looked at, not how close anybody can come"),
     ];
     notes.into_iter().filter(|(asked, _)| *asked).map(|(_, note)| note.to_owned()).collect()
 }

@@ -9,9 +9,9 @@ use super::audit::{bound, look};
 use super::engine::{self, Outcome};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
+use super::perturbative;
 use super::policy::{not_followed, policy};
 use super::report::{AuditReport, Progress, number};
-use super::rounding;
 use super::spec::MethodSpec;
 use super::views::{Group, groups};
 use super::words::Figure;
@@ -55,6 +55,14 @@ pub struct ProtectReport {
     pub base: Option<u64>,
     /// Of rounded figures, those beyond a neighbouring multiple of the true one.
     pub relaxed: usize,
+    /// The largest noise, where figures have noise.
+    pub noise: Option<u32>,
+    /// Of figures with noise, those that are not the true ones.
+    pub changed: usize,
+    /// Totals that are not the sum of their printed parts.
+    pub unequal_sums: usize,
+    /// Small figures that printed totals narrow below the level, though not to one value.
+    pub narrowed: usize,
     /// What else there is to know.
     pub notes: Vec<String>,
 }
@@ -85,8 +93,10 @@ pub fn protect(
     refuse_unnamed(&tables)?;
     name_all(&mut tables);
     let policy = policy(&job.spec.policy, Zeros::Hide);
-    if let MethodSpec::Rounding(spec) = &job.spec.policy.method {
-        return rounding::protect(job, tables, spec, &policy, progress);
+    match &job.spec.policy.method {
+        MethodSpec::Suppression => {}
+        MethodSpec::Rounding(spec) => return perturbative::round(job, tables, spec, &policy, progress),
+        MethodSpec::CellKey(spec) => return perturbative::perturb(job, tables, spec, &policy, progress),
     }
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
     let statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
@@ -255,6 +265,25 @@ impl ProtectReport {
         lines
     }
 
+    fn perturbed(&self, noise: u32) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "All {} figures have noise of at most {noise}, the same for the same people in every table; empty cells stay \
+                 empty. {} are not the true ones.",
+                number(self.figures),
+                number(self.changed)
+            ),
+            format!("{} totals are not the sum of their printed parts.", number(self.unequal_sums)),
+        ];
+        if self.narrowed > 0 {
+            lines.push(format!(
+                "{} small figures are narrowed by printed totals below the level asked for, though not to one value.",
+                number(self.narrowed)
+            ));
+        }
+        lines
+    }
+
     /// The report for people.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -271,7 +300,11 @@ impl ProtectReport {
                 format!("The audit passed: {} figures examined, each keeps its interval.", number(self.examined)),
             ]
         };
-        let mut lines = self.base.map_or_else(hidden, |base| self.rounded(base));
+        let mut lines = match (self.base, self.noise) {
+            (Some(base), _) => self.rounded(base),
+            (None, Some(noise)) => self.perturbed(noise),
+            (None, None) => hidden(),
+        };
         if self.added_rows > 0 {
             lines.push(format!(
                 "{} rows were added: totals, and empty cells that carry a mark.",

@@ -114,7 +114,8 @@ pub struct HierarchyFile {
     pub columns: Vec<String>,
 }
 
-/// A measure: a count of all, of those within another measure (`of`), or of one part of several (`part_of`).
+/// A measure: a count of all, of those within another measure (`of`), or of one part of several (`part_of`); or an amount
+/// (`magnitude`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MeasureSpec {
@@ -128,6 +129,61 @@ pub struct MeasureSpec {
     pub across: Option<String>,
     /// Of a measure `across` a dimension: category (or total label) and column.
     pub columns: Ordered<String>,
+    /// The column of the cells' keys, for `method: { cell_key: … }`: for each row the sum, modulo 2^64, of the record keys of
+    /// the people whom it counts; decimal, or hexadecimal after `0x`. It is read and never written.
+    pub cell_key: Option<String>,
+    /// Where it is no count but an amount, such as wages or days: who is behind it.
+    pub magnitude: Option<MagnitudeSpec>,
+}
+
+/// Who is behind an amount. The columns named here are read and never written: they hold the mark of hidden figures in the
+/// files that are published. Every total needs a row of its own, since who is behind it can't be added up.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MagnitudeSpec {
+    /// Decimals of the amount, and of the largest contributions.
+    pub decimals: u32,
+    /// The column of how many people are behind the amount.
+    pub people: Option<String>,
+    /// The column of how many organisations are, such as employers. They are the contributors where it is named, the people
+    /// where it is left out.
+    pub organisations: Option<String>,
+    /// The columns of the largest contributions, the largest first. Rules of dominance need as many as they look at.
+    pub largest: Vec<String>,
+}
+
+impl MagnitudeSpec {
+    /// The columns named, with the decimals of each.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, u32)> {
+        let counts = self.people.iter().chain(&self.organisations).map(|column| (column.as_str(), 0));
+        counts.chain(self.largest.iter().map(|column| (column.as_str(), self.decimals)))
+    }
+}
+
+/// What makes an amount sensitive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MagnitudeRuleSpec {
+    /// Fewer people than this are behind it.
+    People(u64),
+    /// Fewer organisations than this are behind it.
+    Organisations(u64),
+    /// The `n` largest have more than `k` percent of it.
+    Dominance {
+        /// How many.
+        n: u64,
+        /// The percentage.
+        k: u32,
+    },
+    /// The second largest could estimate the largest within so many percent.
+    Percent(u32),
+    /// The same where everybody can estimate all others within `q` percent beforehand.
+    PriorPosterior {
+        /// How close nobody may come, in percent.
+        p: u32,
+        /// How close everybody is beforehand, in percent.
+        q: u32,
+    },
 }
 
 /// A rate of two measures.
@@ -196,6 +252,8 @@ pub struct PolicySpec {
     pub zeros: Option<Zeros>,
     /// What becomes of groups in which nobody or everybody is counted.
     pub homogeneous: Homogeneous,
+    /// What makes the amounts of measures with `magnitude` sensitive; any of them does.
+    pub magnitudes: Vec<MagnitudeRuleSpec>,
     /// What to keep where there is a choice.
     pub weight: WeightSpec,
     /// Figures to keep before others.
@@ -214,6 +272,7 @@ impl Default for PolicySpec {
             level: LevelSpec::Full,
             zeros: None,
             homogeneous: Homogeneous::Hide,
+            magnitudes: Vec::new(),
             weight: WeightSpec::Value,
             prefer_keeping: Vec::new(),
             time_limit: None,
@@ -231,6 +290,22 @@ pub enum MethodSpec {
     Suppression,
     /// All are multiples of a base, and totals are still the sums of their parts.
     Rounding(RoundingSpec),
+    /// All have noise that depends on the people in a cell and on nothing else: the same people have the same noise in
+    /// every table and release. Totals are not the sums of their parts any more.
+    CellKey(CellKeySpec),
+}
+
+/// The cell-key method. Each measure names the column of its `cell_key`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CellKeySpec {
+    /// The noise is at most this, 1 to 100. The minimum cell and the level say how large it must be.
+    pub maximum: u32,
+    /// The variance of the noise, where the count admits it.
+    pub variance: f64,
+    /// No count from 1 to this is printed; 0 where it is left out.
+    #[serde(default)]
+    pub threshold: u32,
 }
 
 /// Controlled rounding.

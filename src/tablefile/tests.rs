@@ -8,10 +8,10 @@ use tempfile::TempDir;
 use super::{AuditReport, Job, ProtectedFiles, Way, audit, draft, page, protect};
 use crate::error::{Error, Kind};
 
-struct Files(TempDir);
+pub(super) struct Files(TempDir);
 
 impl Files {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
@@ -19,23 +19,23 @@ impl Files {
         Self(folder)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn job(&self, spec: &str) -> Result<Job, Error> {
+    pub(super) fn job(&self, spec: &str) -> Result<Job, Error> {
         Job::parse("spec.yaml", spec.to_owned(), self.0.path().to_path_buf(), false)
     }
 
-    fn audit(&self, spec: &str) -> AuditReport {
+    pub(super) fn audit(&self, spec: &str) -> AuditReport {
         audit(&self.job(spec).unwrap(), &[], &mut |_| {}).unwrap()
     }
 
-    fn protect(&self, spec: &str) -> Result<ProtectedFiles, Error> {
+    pub(super) fn protect(&self, spec: &str) -> Result<ProtectedFiles, Error> {
         protect(&self.job(spec)?, &[], &|| false, &mut |_| {})
     }
 
-    fn protected(&self, spec: &str) -> String {
+    pub(super) fn protected(&self, spec: &str) -> String {
         String::from_utf8(self.protect(spec).unwrap().files.remove(0).bytes).unwrap()
     }
 }

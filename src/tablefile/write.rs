@@ -25,7 +25,7 @@ pub(super) enum Shown<'a> {
     /// Its figures, but for those that are hidden.
     Hidden(&'a Statuses),
     /// Its figures, which are not those of its files.
-    Rounded,
+    Changed,
 }
 
 /// The files of a table, and how many rows they have more than before.
@@ -95,26 +95,28 @@ impl Printer<'_> {
         })?;
         let hidden = |row: usize, column: usize| self.is_hidden(file.roles[column], file.cells[row] as usize);
         if parquet::is_parquet(&bytes) {
-            let figures = |(at, role): (usize, &Role)| matches!(role, Role::Measure(..) | Role::Rate(..)).then_some(at);
+            let figures = |(at, role): (usize, &Role)| {
+                matches!(role, Role::Measure(..) | Role::Rate(..) | Role::Behind).then_some(at)
+            };
             let status: Vec<usize> = file.roles.iter().enumerate().filter_map(figures).collect();
             let bytes = Bytes::from(bytes);
             return match self.shown {
                 Shown::Hidden(_) => parquet::rewritten(&file.name, &bytes, &status, self.mark, hidden, more),
-                Shown::Rounded => {
-                    let word = |row: usize, column: usize| self.rounded(file.roles[column], file.cells[row] as usize);
+                Shown::Changed => {
+                    let word = |row: usize, column: usize| self.changed(file.roles[column], file.cells[row] as usize);
                     parquet::replaced(&file.name, &bytes, &status, word, more)
                 }
             };
         }
         let change = |row: usize, column: usize| match self.shown {
             Shown::Hidden(_) => hidden(row, column).then(|| self.mark.to_owned()),
-            Shown::Rounded => self.rounded(file.roles[column], file.cells[row] as usize),
+            Shown::Changed => self.changed(file.roles[column], file.cells[row] as usize),
         };
         Csv::new(&file.name, &bytes, format)?.rewritten(change, more.iter().cloned())
     }
 
     /// What stands in place of a figure of the file; `None` for a word that is none.
-    fn rounded(&self, role: Role, cell: usize) -> Option<String> {
+    fn changed(&self, role: Role, cell: usize) -> Option<String> {
         match role {
             Role::Measure(measure, offset) => {
                 self.table.values[measure][cell + offset].printed().map(|value| value.to_string())
@@ -123,6 +125,7 @@ impl Printer<'_> {
                 let rate = &self.table.rates[rate];
                 rate.values[cell + offset].printed().map(|_| self.rate(rate, cell + offset))
             }
+            Role::Behind => Some(self.mark.to_owned()),
             Role::Dimension(..) | Role::Kept => None,
         }
     }
@@ -136,6 +139,7 @@ impl Printer<'_> {
                 let rate = &self.table.rates[rate];
                 hidden(rate.numerator, cell + offset) || hidden(rate.denominator, cell + offset)
             }
+            Role::Behind => true,
             Role::Dimension(..) | Role::Kept => false,
         }
     }
@@ -175,6 +179,7 @@ impl Printer<'_> {
         let word = |role: &Role| match *role {
             Role::Dimension(axis, column) => self.table.axes[axis].nodes[nodes[axis]].words[column].clone(),
             Role::Kept => String::new(),
+            Role::Behind => self.mark.to_owned(),
             _ if self.is_hidden(*role, cell) => self.mark.to_owned(),
             Role::Measure(measure, offset) => {
                 self.table.values[measure][cell + offset].count().map_or_else(String::new, |value| value.to_string())
