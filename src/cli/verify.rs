@@ -59,6 +59,7 @@ fn say(app: &App, proof: &Proof) -> Result<()> {
             "open": report.open,
             "settled": report.settled,
             "unproven": report.unproven,
+            "perhaps_empty": report.perhaps_empty,
             "exposed": report.exposed,
             "tables": report.tables,
             "names": report.names.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -73,6 +74,14 @@ fn say(app: &App, proof: &Proof) -> Result<()> {
         number(report.open),
         number(report.settled)
     ));
+    if report.perhaps_empty > 0 {
+        output::line(format!(
+            "Of the other {}, {} may as well be empty: they are not shown to reach the level, nor can anybody tell that \
+             somebody is there.",
+            number(report.unproven),
+            number(report.perhaps_empty)
+        ));
+    }
     if report.exposed > 0 {
         output::line(format!(
             "{} figures are printed, or follow from printed ones, although the rules hide them.",

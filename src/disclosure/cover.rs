@@ -1,10 +1,11 @@
 //! The start pattern: the cheapest cells such that no hidden one stands alone.
 //!
 //! A figure can only change where another makes up for it, in each equation that it stands in: an equation with one
-//! figure that must stay open needs another hidden cell, and an equation in which nothing was hidden needs none or at
-//! least two. That is necessary and not enough, yet most of what a pattern costs is due to it, and it needs no linear
-//! program: so it is solved well before the first witness is looked for. Equations are filled greedily, then some
-//! neighbouring cells are published and the equations filled anew, many times, and the better pattern kept.
+//! figure that must stay open needs another hidden cell, so does one whose open figures can't make up for as much as the
+//! level asks, and an equation in which nothing was hidden needs none or at least two. That is necessary and not enough,
+//! yet most of what a pattern costs is due to it, and it needs no linear program: so it is solved well before the first
+//! witness is looked for. Equations are filled greedily, then some neighbouring cells are published and the equations
+//! filled anew, many times, and the better pattern kept.
 //!
 //! # Reference
 //! The conditions are the simplest of the cover inequalities in M. Fischetti and J. J. Salazar, "Solving the cell
@@ -12,6 +13,7 @@
 //! "A simple and effective iterated greedy algorithm", European Journal of Operational Research 177 (2007).
 
 use super::condense::System;
+use super::policy::Policy;
 use super::random::Random;
 
 /// Trials for each hidden cell.
@@ -55,7 +57,7 @@ pub(super) struct Cover<'a> {
 }
 
 impl<'a> Cover<'a> {
-    pub(super) fn new(system: &'a System, seed: u64) -> Self {
+    pub(super) fn new(system: &'a System, policy: &Policy) -> Self {
         let equations = 0..system.equation_count();
         let may_hide = |unknown: usize| system.unknowns[unknown].printed && !system.unknowns[unknown].primary;
         let own = |equation| system.equation(equation).map(|(unknown, _)| unknown).filter(|&unknown| may_hide(unknown));
@@ -67,7 +69,7 @@ impl<'a> Cover<'a> {
         let mut cover = Cover {
             system,
             groups: (0..system.unknowns.len()).map(|unknown| system.equations_of(unknown).collect()).collect(),
-            needs: equations.clone().map(|equation| need(system, equation)).collect(),
+            needs: equations.clone().map(|equation| need(system, policy, equation)).collect(),
             cheapest: members.iter().map(price).collect(),
             members,
             hidden: vec![false; system.unknowns.len()],
@@ -75,7 +77,7 @@ impl<'a> Cover<'a> {
             price: 0.0,
             changed: Vec::new(),
             queue: Vec::new(),
-            random: Random::new(seed),
+            random: Random::new(policy.seed),
         };
         cover.queue = (0..equations.len()).rev().collect();
         cover.fill(0.0, None);
@@ -102,7 +104,12 @@ impl<'a> Cover<'a> {
             self.count.push(cut.iter().filter(|&&cell| self.hidden[cell]).count());
             self.members.push(cut);
             self.cheapest.push(cheapest);
+            if self.is_short(number) {
+                self.queue.push(number);
+            }
         }
+        self.fill(0.0, None);
+        self.changed.clear();
     }
 
     /// Starts from a pattern that meets the cuts.
@@ -263,7 +270,7 @@ impl<'a> Cover<'a> {
 }
 
 /// What an equation asks for, given what is hidden in any case.
-fn need(system: &System, equation: usize) -> Need {
+fn need(system: &System, policy: &Policy, equation: usize) -> Need {
     let terms = || system.equation(equation);
     let unknowns = &system.unknowns;
     let is_open = |unknown: usize| !unknowns[unknown].printed || unknowns[unknown].primary;
@@ -271,11 +278,19 @@ fn need(system: &System, equation: usize) -> Need {
         return Need::NotOne;
     }
     // Where one goes up, another of the same sign goes down, or one of the other sign up.
-    let makes_up = |(other, c): (usize, i64), sign: i64| {
-        is_open(other) && (c.signum() != sign || unknowns[other].value > unknowns[other].lower)
+    let capacity = |figure: usize, falling: i64| {
+        let others = terms().filter(|&(other, _)| other != figure && is_open(other));
+        let rooms = others.map(|(other, c)| match c.signum() == falling {
+            true => unknowns[other].value - unknowns[other].lower,
+            false => i64::MAX,
+        });
+        rooms.fold(0_i64, i64::saturating_add)
     };
-    let alone = terms().any(|(unknown, c)| {
-        unknowns[unknown].protected && !terms().any(|term| term.0 != unknown && makes_up(term, c.signum()))
+    let alone = terms().filter(|&(unknown, _)| unknowns[unknown].protected).any(|(unknown, c)| {
+        let figure = &unknowns[unknown];
+        let requirement = policy.requirement(figure.value, figure.least);
+        let (up, down) = (requirement.upper - figure.value, figure.value - requirement.lower);
+        capacity(unknown, c.signum()) < up.max(1) || (down > 0 && capacity(unknown, -c.signum()) < down)
     });
     if alone { Need::One } else { Need::Nothing }
 }

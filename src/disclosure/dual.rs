@@ -10,6 +10,8 @@
 //! C. E. Lemke, "The dual method of solving the linear programming problem", Naval Research Logistics Quarterly 1
 //! (1954); R. Fourer, "Notes on the dual simplex method" (1994): bounds passed in the ratio test.
 
+mod step;
+
 use super::condense::System;
 
 /// What an unknown may do: the price of a unit up or down, and how far it may go down.
@@ -50,6 +52,10 @@ struct State {
     basic_down: u32,
     /// As far down as it may go, and not basic.
     sunk: bool,
+    /// How far it was taken down for good: its ways start there.
+    base: f64,
+    /// What a unit is worth at the prices of its equations.
+    price: f64,
 }
 
 /// The equation or basic column that is broken most.
@@ -87,6 +93,11 @@ pub(super) struct Dual {
     /// The terms of each equation, and the same by unknown.
     equations: Sparse,
     unknowns: Sparse,
+    /// The unknown of each equation that stands in no other and may always move, with its coefficient: it makes up for
+    /// the others at no price, so that the equation is broken only where that would take it below its bound.
+    slack: Vec<Option<(u32, f64)>>,
+    /// How far that unknown may go down, for equations that were touched.
+    room_of: Vec<f64>,
     stamp: u32,
     states: Vec<State>,
     /// Equations in the basis, and the position of each equation there, plus 1.
@@ -94,6 +105,8 @@ pub(super) struct Dual {
     at: Vec<u32>,
     /// By basic column (rows of this) and equation of the basis (columns): the inverse of the basis.
     inverse: Vec<Vec<f64>>,
+    /// The same by columns.
+    columns: Vec<Vec<f64>>,
     basic: Vec<Column>,
     value: Vec<f64>,
     /// Squared lengths of the rows of the inverse.
@@ -103,6 +116,12 @@ pub(super) struct Dual {
     /// What is missing in equations outside the basis, and which of them were ever broken.
     missing: Vec<f64>,
     touched: Vec<usize>,
+    /// Equations outside the basis that may be broken.
+    doubtful: Vec<usize>,
+    is_doubtful: Vec<bool>,
+    /// About the squared lengths of their rows when they last changed; 0 where not known.
+    weight: Vec<f64>,
+    looked_up: usize,
     is_touched: Vec<bool>,
     /// Entries of the row at hand by unknown.
     entry: Vec<f64>,
@@ -110,7 +129,7 @@ pub(super) struct Dual {
     has_entry: Vec<bool>,
     /// Unknowns that have been looked at.
     seen: Vec<usize>,
-    ways: Vec<Way>,
+    ways: Vec<step::Way>,
     /// Changes that are settled.
     fixed: Vec<(usize, f64)>,
     spare: Vec<Vec<f64>>,
@@ -126,11 +145,15 @@ const BROKEN: f64 = 1e-7;
 const WHOLE: f64 = 1e-4;
 /// How many numbers may be made whole.
 const DIVES: usize = 200;
+/// Ways that cost by so little more than the cheapest are as good: some times the price of moving what is hidden, and
+/// far below that of hiding a cell.
+const ABOUT: f64 = 0.05;
 /// The smallest entry to divide by.
 const PIVOT: f64 = 1e-6;
 
 impl Dual {
-    pub(super) fn new(system: &System) -> Self {
+    /// `gives` names the unknown of an equation that stands in no other and is not printed.
+    pub(super) fn new(system: &System, gives: &[Option<usize>]) -> Self {
         let (unknowns, equations) = (system.unknowns.len(), system.equation_count());
         let (mut by_equation, mut by_unknown) = (Sparse::default(), Sparse::default());
         for equation in 0..equations {
@@ -140,13 +163,20 @@ impl Dual {
             let own = |equation: usize| (equation, system.coefficient(equation, unknown) as f64);
             by_unknown.push(system.equations_of(unknown).map(own));
         }
+        let slack = |(equation, unknown): (usize, &Option<usize>)| {
+            unknown.map(|unknown| (unknown as u32, system.coefficient(equation, unknown) as f64))
+        };
         Dual {
+            slack: gives.iter().enumerate().map(slack).collect(),
             equations: by_equation,
             unknowns: by_unknown,
             states: vec![State::default(); unknowns],
             at: vec![0; equations],
             missing: vec![0.0; equations],
+            room_of: vec![0.0; equations],
             is_touched: vec![false; equations],
+            is_doubtful: vec![false; equations],
+            weight: vec![0.0; equations],
             entry: vec![0.0; unknowns],
             has_entry: vec![false; unknowns],
             ..Dual::default()
@@ -197,13 +227,25 @@ impl Dual {
 
     /// Whether everything could be mended; `None` where the steps did not suffice.
     fn mend_all(&mut self, left: &mut usize, terms: &dyn Fn(usize) -> Option<Terms>) -> Option<bool> {
-        while let Some(broken) = self.worst() {
+        loop {
+            self.look_up(terms);
+            let Some(broken) = self.worst() else { return Some(true) };
             *left = left.checked_sub(1)?;
             if !self.mend(broken, terms) {
                 return Some(false);
             }
         }
-        Some(true)
+    }
+
+    /// Notes the room in equations that were touched since.
+    fn look_up(&mut self, terms: &dyn Fn(usize) -> Option<Terms>) {
+        for at in self.looked_up..self.touched.len() {
+            let equation = self.touched[at];
+            if let Some((unknown, _)) = self.slack[equation] {
+                self.room_of[equation] = terms(unknown as usize).map_or(0.0, |terms| terms.room);
+            }
+        }
+        self.looked_up = self.touched.len();
     }
 
     /// The basic column that is nearest to a whole number without being one, and that number.
@@ -245,7 +287,12 @@ impl Dual {
             self.is_touched[equation] = false;
             self.missing[equation] = 0.0;
         }
+        for equation in self.doubtful.drain(..) {
+            self.is_doubtful[equation] = false;
+        }
+        self.looked_up = 0;
         self.spare.append(&mut self.inverse);
+        self.spare.append(&mut self.columns);
         self.seen.clear();
         self.fixed.clear();
         self.blocked.clear();
@@ -261,8 +308,12 @@ impl Dual {
             let equation = equation as usize;
             if self.at[equation] == 0 {
                 self.missing[equation] -= own * by;
+                self.weight[equation] = 0.0;
                 if !std::mem::replace(&mut self.is_touched[equation], true) {
                     self.touched.push(equation);
+                }
+                if !std::mem::replace(&mut self.is_doubtful[equation], true) {
+                    self.doubtful.push(equation);
                 }
             }
         }
@@ -272,7 +323,33 @@ impl Dual {
         let sunk = self.entries_sunk();
         let basic = self.basic.iter().zip(&self.value);
         let basic = basic.map(|(column, &value)| (column.unknown, if column.down { -value } else { value }));
-        sunk.chain(basic).chain(self.fixed.iter().copied()).collect()
+        let based = self.seen.iter().map(|&unknown| (unknown, -self.states[unknown].base));
+        let outside = self.touched.iter().filter(|&&equation| self.at[equation] == 0);
+        let implied = outside.filter_map(|&equation| {
+            let (unknown, own) = self.slack_of(equation)?;
+            Some((unknown, self.missing[equation] / own))
+        });
+        sunk.chain(basic).chain(self.fixed.iter().copied()).chain(based).chain(implied).collect()
+    }
+
+    /// The unknown that makes up for what is missing in an equation outside the basis, and its coefficient.
+    fn slack_of(&self, equation: usize) -> Option<(usize, f64)> {
+        let (unknown, own) = self.slack[equation]?;
+        let unknown = unknown as usize;
+        // The figure that is moved makes up for nothing.
+        (self.states[unknown].stamp != self.stamp).then_some((unknown, own))
+    }
+
+    /// What is missing in an equation outside the basis, beyond what its own unknown makes up for.
+    fn lacking(&self, equation: usize) -> f64 {
+        self.lacking_with(equation, self.missing[equation])
+    }
+
+    fn lacking_with(&self, equation: usize, missing: f64) -> f64 {
+        match self.slack_of(equation) {
+            None => missing,
+            Some((_, own)) => (missing * own + self.room_of[equation]).min(0.0) / own,
+        }
     }
 
     fn entries_sunk(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
@@ -280,16 +357,26 @@ impl Dual {
         sunk.filter_map(|&unknown| Some((unknown, -self.states[unknown].terms?.room)))
     }
 
-    fn worst(&self) -> Option<Broken> {
+    fn worst(&mut self) -> Option<Broken> {
         let mut worst = None;
         let mut most = 0.0;
-        for &equation in &self.touched {
-            let missing = self.missing[equation].abs();
-            if self.at[equation] == 0 && missing > BROKEN && missing * missing > most * self.around(equation) {
-                most = missing * missing / self.around(equation);
+        let mut doubtful = std::mem::take(&mut self.doubtful);
+        doubtful.retain(|&equation| {
+            let missing = if self.at[equation] > 0 { 0.0 } else { self.lacking(equation).abs() };
+            self.is_doubtful[equation] = missing > BROKEN;
+            if missing <= BROKEN {
+                return false;
+            }
+            if self.weight[equation] == 0.0 {
+                self.weight[equation] = self.around(equation);
+            }
+            if missing * missing > most * self.weight[equation] {
+                most = missing * missing / self.weight[equation];
                 worst = Some(Broken::Equation(equation));
             }
-        }
+            true
+        });
+        self.doubtful = doubtful;
         for (position, &value) in self.value.iter().enumerate() {
             let broken = -self.slack(position, value);
             if broken > BROKEN && broken * broken > most * self.length[position] {
@@ -322,313 +409,4 @@ impl Dual {
             _ => value,
         }
     }
-
-    /// One step; false when nothing can mend it.
-    fn mend(&mut self, broken: Broken, terms: &dyn Fn(usize) -> Option<Terms>) -> bool {
-        let mut row = self.spare.pop().unwrap_or_default();
-        self.row(broken, &mut row);
-        // A change of the row's own value that mends it: up or down.
-        let (mut lack, up) = match broken {
-            Broken::Equation(equation) => (self.missing[equation].abs(), self.missing[equation] > 0.0),
-            Broken::Basic(position) => {
-                let value = self.value[position];
-                (-self.slack(position, value), value > 0.0)
-            }
-            Broken::Number(position, value) => {
-                let over = self.value[position] - value;
-                (over.abs(), over > 0.0)
-            }
-        };
-        // Raising a column lowers a basic one by its entry, and fills an equation by it.
-        let sign = if up { 1.0 } else { -1.0 };
-        let mut ways = std::mem::take(&mut self.ways);
-        self.list(&row, broken, sign, terms, &mut ways);
-        let mut flips = Vec::new();
-        let chosen = loop {
-            let Some(next) = cheapest(&ways) else {
-                self.spare.push(row);
-                self.ways = ways;
-                return false;
-            };
-            let Way { rate, span, .. } = ways[next];
-            if !span.is_finite() || lack - rate * span <= BROKEN {
-                break next;
-            }
-            lack -= rate * span;
-            flips.push(ways.swap_remove(next).column);
-        };
-        for column in flips {
-            self.flip(column);
-        }
-        let Way { column, own, .. } = ways[chosen];
-        self.ways = ways;
-        self.enter(broken, row, column, own);
-        true
-    }
-
-    /// The row of the inverse that belongs to what is broken: by equations of the basis.
-    fn row(&mut self, broken: Broken, row: &mut Vec<f64>) {
-        row.clear();
-        match broken {
-            Broken::Basic(position) | Broken::Number(position, _) => row.extend_from_slice(&self.inverse[position]),
-            Broken::Equation(equation) => {
-                row.resize(self.rows.len(), 0.0);
-                for &(unknown, own) in self.equations.of(equation) {
-                    let state = &self.states[unknown as usize];
-                    if state.stamp != self.stamp {
-                        continue;
-                    }
-                    for (position, own) in [(state.basic_up, own), (state.basic_down, -own)] {
-                        if let Some(position) = (position as usize).checked_sub(1) {
-                            for (entry, other) in row.iter_mut().zip(&self.inverse[position]) {
-                                *entry -= own * other;
-                            }
-                            self.work += row.len();
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// The columns that can mend it.
-    fn list(
-        &mut self,
-        row: &[f64],
-        broken: Broken,
-        sign: f64,
-        terms: &dyn Fn(usize) -> Option<Terms>,
-        ways: &mut Vec<Way>,
-    ) {
-        self.entries.clear();
-        let own = if let Broken::Equation(equation) = broken { Some((equation, 1.0)) } else { None };
-        let rows = self.rows.iter().copied().zip(row.iter().copied());
-        for (equation, weight) in rows.filter(|&(_, weight)| weight.abs() > EPSILON).chain(own) {
-            for &(unknown, coefficient) in self.equations.of(equation) {
-                let unknown = unknown as usize;
-                if !std::mem::replace(&mut self.has_entry[unknown], true) {
-                    self.entries.push(unknown);
-                    self.entry[unknown] = 0.0;
-                }
-                self.entry[unknown] += weight * coefficient;
-            }
-            self.work += self.equations.of(equation).len();
-        }
-        ways.clear();
-        for at in 0..self.entries.len() {
-            let unknown = self.entries[at];
-            self.has_entry[unknown] = false;
-            let entry = self.entry[unknown];
-            if entry.abs() < PIVOT {
-                continue;
-            }
-            if self.states[unknown].stamp != self.stamp {
-                self.states[unknown] = State { stamp: self.stamp, terms: terms(unknown), ..State::default() };
-                self.seen.push(unknown);
-            }
-            let state = self.states[unknown];
-            let Some(terms) = state.terms else { continue };
-            let price = self.price(unknown);
-            // What a step up and a step down cost beyond the prices of the equations.
-            let mend = entry * sign;
-            if state.basic_up == 0 && mend > 0.0 {
-                let column = Column { unknown, down: false };
-                let ratio = (terms.up - price).max(0.0) / mend;
-                ways.push(Way { column, ratio, rate: mend, span: f64::INFINITY, own: entry });
-            }
-            if state.basic_down == 0 && terms.room > 0.0 {
-                let column = Column { unknown, down: true };
-                let left = terms.down + price;
-                if !state.sunk && mend < 0.0 {
-                    ways.push(Way { column, ratio: left.max(0.0) / -mend, rate: -mend, span: terms.room, own: -entry });
-                } else if state.sunk && mend > 0.0 {
-                    ways.push(Way {
-                        column,
-                        ratio: (-left).max(0.0) / mend,
-                        rate: mend,
-                        span: terms.room,
-                        own: -entry,
-                    });
-                }
-            }
-        }
-    }
-
-    /// Takes a column that isn't basic from one bound to the other.
-    fn flip(&mut self, column: Column) {
-        let state = &mut self.states[column.unknown];
-        let Some(terms) = state.terms else { return };
-        let by = if state.sunk { -terms.room } else { terms.room };
-        state.sunk = !state.sunk;
-        let mut turned = vec![0.0; self.basic.len()];
-        self.turned(column, &mut turned);
-        self.advance(&turned, by);
-        self.shift(column.unknown, -by);
-    }
-
-    /// The basic columns' share in a column: how far each falls when it rises by 1.
-    fn turned(&mut self, column: Column, turned: &mut [f64]) {
-        let sign = if column.down { -1.0 } else { 1.0 };
-        for &(equation, own) in self.unknowns.of(column.unknown) {
-            if let Some(at) = (self.at[equation as usize] as usize).checked_sub(1) {
-                let own = own * sign;
-                for (entry, row) in turned.iter_mut().zip(&self.inverse) {
-                    *entry += own * row[at];
-                }
-                self.work += turned.len();
-            }
-        }
-    }
-
-    /// Moves the basic columns as a column that isn't rises.
-    fn advance(&mut self, turned: &[f64], by: f64) {
-        for (position, &share) in turned.iter().enumerate() {
-            if share.abs() > EPSILON {
-                self.value[position] -= share * by;
-                let column = self.basic[position];
-                self.shift(column.unknown, if column.down { share * by } else { -share * by });
-            }
-        }
-    }
-
-    /// Takes a column into the basis for what is broken.
-    fn enter(&mut self, broken: Broken, mut row: Vec<f64>, column: Column, own: f64) {
-        let mut turned = vec![0.0; self.basic.len()];
-        self.turned(column, &mut turned);
-        let Some(terms) = self.states[column.unknown].terms else { return };
-        let start = if column.down && self.states[column.unknown].sunk { terms.room } else { 0.0 };
-        let step = match broken {
-            Broken::Equation(equation) => self.missing[equation] / own,
-            Broken::Basic(position) => {
-                let value = self.value[position];
-                let bound = if value < 0.0 { 0.0 } else { self.room(position) };
-                (value - bound) / own
-            }
-            Broken::Number(position, value) => (self.value[position] - value) / own,
-        };
-        self.advance(&turned, step);
-        self.shift(column.unknown, if column.down { -step } else { step });
-        // Prices: the new column must pay for itself.
-        let price = self.reduced(column, terms) / own;
-        for (dual, entry) in self.dual.iter_mut().zip(&row) {
-            *dual += price * entry;
-        }
-        if column.down {
-            self.states[column.unknown].sunk = false;
-        }
-        let place = match broken {
-            Broken::Equation(equation) => {
-                self.rows.push(equation);
-                self.at[equation] = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-                self.dual.push(price);
-                row.push(1.0);
-                for other in &mut self.inverse {
-                    other.push(0.0);
-                }
-                None
-            }
-            Broken::Basic(position) | Broken::Number(position, _) => {
-                let out = self.basic[position];
-                let state = &mut self.states[out.unknown];
-                if out.down {
-                    state.sunk = self.value[position] > BROKEN;
-                    state.basic_down = 0;
-                } else {
-                    state.basic_up = 0;
-                }
-                Some(position)
-            }
-        };
-        let number = u32::try_from(place.unwrap_or(self.basic.len()) + 1).unwrap_or(u32::MAX);
-        let state = &mut self.states[column.unknown];
-        if column.down {
-            state.basic_down = number
-        } else {
-            state.basic_up = number
-        }
-        for entry in &mut row {
-            *entry /= own;
-            if entry.abs() < 1e-12 {
-                *entry = 0.0;
-            }
-        }
-        let filled: Vec<usize> = (0..row.len()).filter(|&at| row[at] != 0.0).collect();
-        let length: f64 = filled.iter().map(|&at| row[at] * row[at]).sum();
-        for (position, other) in self.inverse.iter_mut().enumerate() {
-            let share = turned[position];
-            if share.abs() > EPSILON && Some(position) != place {
-                let mut both = 0.0;
-                for &at in &filled {
-                    both += other[at] * row[at];
-                    other[at] -= share * row[at];
-                }
-                let after = self.length[position] + share * (share * length - 2.0 * both);
-                self.length[position] = after.max(1e-4);
-                self.work += filled.len();
-            }
-        }
-        let value = start + step;
-        match place {
-            None => {
-                self.inverse.push(row);
-                self.basic.push(column);
-                self.value.push(value);
-                self.length.push(length);
-            }
-            Some(position) => {
-                let old = std::mem::replace(&mut self.inverse[position], row);
-                self.spare.push(old);
-                self.basic[position] = column;
-                self.value[position] = value;
-                self.length[position] = length;
-            }
-        }
-    }
-
-    fn room(&self, position: usize) -> f64 {
-        let column = self.basic[position];
-        self.states[column.unknown].terms.map_or(f64::INFINITY, |terms| terms.room)
-    }
-
-    /// What a unit of an unknown is worth at the prices of its equations.
-    fn price(&self, unknown: usize) -> f64 {
-        let own = self.unknowns.of(unknown).iter();
-        own.map(|&(equation, own)| match self.at[equation as usize] {
-            0 => 0.0,
-            at => self.dual[at as usize - 1] * own,
-        })
-        .sum()
-    }
-
-    /// What a unit of a column costs beyond the prices of its equations.
-    fn reduced(&self, column: Column, terms: Terms) -> f64 {
-        let price = self.price(column.unknown);
-        if column.down { terms.down + price } else { terms.up - price }
-    }
-}
-
-/// A column that can mend what is broken.
-struct Way {
-    column: Column,
-    /// What it costs by unit of what is mended.
-    ratio: f64,
-    /// How much a unit of it mends.
-    rate: f64,
-    /// How far it can go.
-    span: f64,
-    /// Its entry in the row.
-    own: f64,
-}
-
-/// The cheapest way; of those that cost the same the one that mends most, so that numbers stay exact.
-fn cheapest(ways: &[Way]) -> Option<usize> {
-    let mut least = ways.first()?.ratio;
-    let mut found = 0;
-    for (at, way) in ways.iter().enumerate().skip(1) {
-        if way.ratio < least - EPSILON || (way.ratio <= least + EPSILON && way.rate > ways[found].rate + 1e-3) {
-            found = at;
-            least = least.min(way.ratio);
-        }
-    }
-    Some(found)
 }

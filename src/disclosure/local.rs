@@ -143,7 +143,7 @@ impl<'a> Local<'a> {
     }
 
     /// How far an unknown can fall.
-    fn room(&self, unknown: usize) -> i64 {
+    pub(super) fn room(&self, unknown: usize) -> i64 {
         room(self.system, self.not_empty, unknown)
     }
 
@@ -246,7 +246,8 @@ impl<'a> Local<'a> {
             };
             Some(Terms { up, down, room })
         };
-        let dual = self.dual.get_or_insert_with(|| Dual::new(system));
+        let gives = &self.gives;
+        let dual = self.dual.get_or_insert_with(|| Dual::new(system, gives));
         let before = dual.work;
         let outcome = dual.solve((figure, sign as f64), unit, most, &terms);
         self.work += (dual.work - before) / WORK_UNIT;
@@ -599,13 +600,13 @@ impl<'a> Local<'a> {
         let change = |unknown: usize| {
             witness.binary_search_by_key(&unknown, |&(moved, _)| moved).map_or(0, |found| witness[found].1)
         };
-        let bounds = witness.iter().all(|&(unknown, change)| self.room(unknown) + change >= 0);
+        if reach(goal.sum, witness) < goal.change || witness.iter().any(|&(one, change)| self.room(one) + change < 0) {
+            return false;
+        }
         let mut rows: Vec<usize> = witness.iter().flat_map(|&(unknown, _)| self.system.equations_of(unknown)).collect();
         rows.sort_unstable();
         rows.dedup();
-        bounds
-            && reach(goal.sum, witness) >= goal.change
-            && rows.iter().all(|&row| self.system.equation(row).map(|(u, c)| c * change(u)).sum::<i64>() == 0)
+        rows.iter().all(|&row| self.system.equation(row).map(|(u, c)| c * change(u)).sum::<i64>() == 0)
     }
 }
 

@@ -82,7 +82,7 @@ pub struct Policy {
     pub sums: bool,
     /// Cells that the search hides last: at the nodes of a dimension, such as its total.
     pub prefer_keeping: Vec<Preference>,
-    /// How long the search tries to do better after it has found a pattern: a round for each 20.
+    /// How long the search tries to do better after it has found a pattern: a round for each 15.
     pub neighbourhoods: usize,
     /// How long the search for a first pattern looks for cheap ways where the usual one fails: 20 takes minutes on 20,000
     /// cells.

@@ -19,7 +19,7 @@ use super::audit::Knowledge;
 use super::condense::System;
 use super::cover::Cover;
 use super::exchange::Exchange;
-use super::local::{Far, Goal, Local, Movable, Witness, reach};
+use super::local::{Far, Goal, Local, Movable, Witness};
 use super::optimum::optimum;
 use super::policy::{Phase, Policy, Progress};
 
@@ -44,16 +44,17 @@ const LAST_SIZES: [usize; 1] = [usize::MAX];
 const RELEASE_SIZES: [usize; 2] = [120, 400];
 /// The work after which the search looks no further for cheaper witnesses in larger regions: a bound on the time that
 /// is the same on every machine.
-const SEARCH_WORK: usize = 150_000;
+const SEARCH_WORK: usize = 60_000;
 /// Figures that may need a new witness for one cell to be published again.
 const RELEASE_FIGURES: usize = 400;
 /// How many of the policy's neighbourhoods a round stands for.
-const ROUND: usize = 20;
+const ROUND: usize = 15;
 /// How much dearer than the best a pattern may be to go on from, as a share of it.
 const DRIFT: f64 = 0.003;
-/// Steps of a linear program that must find a witness, and of one that may fail.
-const STEPS: usize = 10_000;
-const RELEASE_STEPS: usize = 300;
+/// Steps of a linear program that must find a witness, and of one that may fail. Where the tables count several nested
+/// measures a program may take a thousand, and that is still far cheaper than programs in regions.
+const STEPS: usize = 2_000;
+const RELEASE_STEPS: usize = 150;
 /// Witnesses that are tried for stretching.
 const STRETCHED: usize = 30;
 /// Stands for no cell, where a witness may only move hidden cells.
@@ -61,6 +62,8 @@ const NOBODY: usize = usize::MAX;
 
 /// So many times the work for a first pattern ends the search for better ones.
 const REFINED: usize = 2;
+/// Cubic thousands of unknowns beyond which the work for better patterns grows.
+const REFINED_UNKNOWNS: usize = 1000;
 /// Witnesses that a figure takes at most.
 const STRETCHES: usize = 8;
 
@@ -76,8 +79,8 @@ struct Search<'a> {
     exchange: Option<&'a Exchange>,
     hidden: Vec<bool>,
     witnesses: Vec<Kept>,
-    /// Witnesses that move an unknown.
-    moving: Vec<Vec<u32>>,
+    /// Witnesses that move an unknown, and how far.
+    moving: Vec<Vec<(u32, i64)>>,
     /// Cells hidden since this was last emptied.
     fresh: Vec<usize>,
     /// An unknown that no witness may move.
@@ -100,7 +103,7 @@ pub(super) fn search(
 ) -> Pattern {
     let primary = system.unknowns.iter().map(|unknown| unknown.printed && unknown.primary).collect();
     let mut search = Search::new(system, Some(exchange), policy, primary);
-    let mut cover = Cover::new(system, policy.seed);
+    let mut cover = Cover::new(system, policy);
     search.follow(&cover);
     let unmet = search.protect_all(progress);
     if unmet.is_empty() {
@@ -157,9 +160,9 @@ impl<'a> Search<'a> {
 
     /// Whether a witness that fits what is known moves a figure.
     fn is_seen_to_move(&self, figure: usize) -> bool {
-        let mut moving = self.moving[figure].iter().map(|&index| &self.witnesses[index as usize]);
+        let mut moving = self.moving[figure].iter().map(|&(index, _)| &self.witnesses[index as usize]);
         let agrees = |witness: &Witness| {
-            self.still.is_none_or(|still| !moves(witness, still))
+            self.still.is_none_or(|still| witness.iter().all(|&(moved, _)| moved != still))
                 && self.local.holds(&Goal { sum: &[], change: 0 }, witness)
         };
         moving.any(|kept| kept.alive && agrees(&kept.moves))
@@ -175,9 +178,13 @@ impl Search<'_> {
     fn refine(&mut self, cover: &mut Cover<'_>, stop: &dyn Fn() -> bool, progress: &mut dyn FnMut(Progress)) {
         let order = self.order();
         let total = self.policy.neighbourhoods.div_ceil(ROUND);
+        let most = self.most();
         let mut best = self.price(&self.complementary());
         let mut kept = (self.hidden.clone(), self.alive());
         for done in 0..total {
+            if self.spent() >= most {
+                break;
+            }
             progress(Progress { phase: Phase::Improve, done, total });
             cover.adopt(&self.hidden);
             cover.improve(1.0 - done as f64 / total as f64);
@@ -200,7 +207,7 @@ impl Search<'_> {
             } else {
                 self.forget();
             }
-            if stop() || self.spent() >= REFINED {
+            if stop() {
                 break;
             }
         }
@@ -210,6 +217,12 @@ impl Search<'_> {
     /// The work done so far, in the whole parts that the policy's effort allows for a first pattern.
     fn spent(&self) -> usize {
         self.local.work / (SEARCH_WORK * self.policy.effort.max(1))
+    }
+
+    /// The work after which the pattern is good enough, in the same parts. The work of a round grows faster than the
+    /// system.
+    fn most(&self) -> usize {
+        REFINED * ((self.system.unknowns.len() / 1000).pow(3) / REFINED_UNKNOWNS).clamp(1, 8)
     }
 
     /// Protects what is not; says whether that could be done, and gives the cuts that were found.
@@ -223,7 +236,7 @@ impl Search<'_> {
             if !blocked.is_empty() {
                 cuts.push(blocked.to_vec());
             }
-            if stop() || self.spent() > REFINED || !self.protect(figure, None, &RELEASE_SIZES) {
+            if stop() || self.spent() > self.most() || !self.protect(figure, None, &RELEASE_SIZES) {
                 return (false, cuts);
             }
         }
@@ -279,16 +292,14 @@ impl Search<'_> {
     }
 
     /// How far the figure must still be moved: signed changes, of which one is needed now, the best first; none when it
-    /// is protected. `without` is a cell that witnesses may not move.
-    fn needs(&self, unknown: usize, without: Option<usize>) -> Vec<i64> {
+    /// is protected.
+    fn needs(&self, unknown: usize) -> Vec<i64> {
         let value = self.system.unknowns[unknown].value;
         let requirement = self.system.requirement(self.policy, unknown);
         let (mut low, mut high) = (value, value);
-        for &index in &self.moving[unknown] {
-            let kept = &self.witnesses[index as usize];
-            if kept.alive && without.is_none_or(|cell| !moves(&kept.moves, cell)) {
-                let there = value + reach(&[(unknown, 1)], &kept.moves);
-                (low, high) = (low.min(there), high.max(there));
+        for &(index, by) in &self.moving[unknown] {
+            if self.witnesses[index as usize].alive {
+                (low, high) = (low.min(value + by), high.max(value + by));
             }
         }
         let lacking = requirement.width - (high - low);
@@ -309,21 +320,21 @@ impl Search<'_> {
     fn protect(&mut self, unknown: usize, without: Option<usize>, sizes: &[usize]) -> bool {
         // Up, then down where the level asks for both.
         for _ in 0..3 {
-            let Some(&change) = self.needs(unknown, without).first() else { return true };
-            if self.stretched(unknown, change, without) {
+            let Some(&change) = self.needs(unknown).first() else { return true };
+            if self.stretched(unknown, change) {
                 continue;
             }
             if !self.find(&goal(&[(unknown, change.signum())], change), without, sizes) {
                 return false;
             }
         }
-        self.needs(unknown, without).is_empty()
+        self.needs(unknown).is_empty()
     }
 
     /// Protects a figure for which one witness does not go far enough: as far as each goes, one after the other.
     fn protect_anyhow(&mut self, unknown: usize) -> bool {
         for _ in 0..STRETCHES {
-            let needs = self.needs(unknown, None);
+            let needs = self.needs(unknown);
             if needs.is_empty() {
                 return true;
             }
@@ -332,29 +343,32 @@ impl Search<'_> {
                 return false;
             }
         }
-        self.needs(unknown, None).is_empty()
+        self.needs(unknown).is_empty()
     }
 
     /// Makes a witness for the figure of one that moves it too little, or the other way.
-    fn stretched(&mut self, figure: usize, change: i64, without: Option<usize>) -> bool {
+    fn stretched(&mut self, figure: usize, change: i64) -> bool {
         let goal = Goal { sum: &[(figure, change.signum())], change: change.abs() };
-        let found = self.moving[figure].iter().rev().take(STRETCHED).find_map(|&index| {
-            let kept = &self.witnesses[index as usize];
-            if !kept.alive || without.is_some_and(|cell| moves(&kept.moves, cell)) {
+        let alive = self.moving[figure].iter().rev().take(STRETCHED).find_map(|&(index, own)| {
+            let kept = Some(&self.witnesses[index as usize]).filter(|kept| kept.alive)?;
+            let stretch = |by: i64| by.checked_mul(change).filter(|by| by % own == 0).map(|by| by / own);
+            // Most fail at a bound.
+            let fits =
+                |&(one, by): &(usize, i64)| stretch(by).is_some_and(|by| by >= 0 || self.local.room(one) + by >= 0);
+            if !kept.moves.iter().all(fits) {
                 return None;
             }
-            let own = reach(&[(figure, 1)], &kept.moves);
-            let stretch = |by: i64| by.checked_mul(change).filter(|by| by % own == 0).map(|by| by / own);
             let moved: Option<Witness> = kept.moves.iter().map(|&(one, by)| Some((one, stretch(by)?))).collect();
             moved.filter(|witness| self.local.holds(&goal, witness))
         });
-        let stretched = found.is_some();
-        found.into_iter().for_each(|witness| self.keep(witness));
+        let stretched = alive.is_some();
+        alive.into_iter().for_each(|witness| self.keep(witness));
         stretched
     }
 
     /// Finds a witness and hides what it moves. With a cell that must stay still, only hidden cells may move.
     fn find(&mut self, goal: &Goal<'_>, without: Option<usize>, sizes: &[usize]) -> bool {
+        let most = if without.is_some() { RELEASE_STEPS } else { STEPS };
         let (system, hidden, still) = (self.system, &self.hidden, self.still);
         let movable = |index: usize| {
             let unknown = &system.unknowns[index];
@@ -367,7 +381,6 @@ impl Search<'_> {
                 (true, false) => Movable::Price(unknown.cost),
             }
         };
-        let most = if without.is_some() || self.spent() > 0 { RELEASE_STEPS } else { STEPS };
         let found = match self.local.far(goal, most, &movable) {
             Far::Found(witness) => Some(witness),
             _ if without.is_some() => None,
@@ -387,8 +400,8 @@ impl Search<'_> {
 
     fn keep(&mut self, witness: Witness) {
         let number = u32::try_from(self.witnesses.len()).expect("fewer witnesses than fit the memory");
-        for &(unknown, _) in &witness {
-            self.moving[unknown].push(number);
+        for &(unknown, by) in &witness {
+            self.moving[unknown].push((number, by));
             let printed = self.system.unknowns[unknown].printed;
             if printed && !std::mem::replace(&mut self.hidden[unknown], true) {
                 self.fresh.push(unknown);
@@ -425,19 +438,11 @@ impl Search<'_> {
         }
     }
 
-    fn try_publish(&mut self, cell: usize) -> bool {
-        let done = self.can_do_without(cell);
-        if done {
-            self.publish(cell);
-        }
-        done
-    }
-
     /// Publishes a cell; gives the witnesses that are none any more.
     fn publish(&mut self, cell: usize) -> Vec<u32> {
         self.hidden[cell] = false;
         let mut dead = Vec::new();
-        for &index in &self.moving[cell] {
+        for &(index, _) in &self.moving[cell] {
             if std::mem::replace(&mut self.witnesses[index as usize].alive, false) {
                 dead.push(index);
             }
@@ -454,14 +459,17 @@ impl Search<'_> {
         figures
     }
 
-    /// Whether all that relied on the cell can be protected without moving it.
-    fn can_do_without(&mut self, cell: usize) -> bool {
-        let moving = self.moving[cell].iter().copied();
-        let alive: Vec<u32> = moving.filter(|&index| self.witnesses[index as usize].alive).collect();
-        let mut figures = self.relying(&alive);
-        figures.retain(|&unknown| !self.needs(unknown, Some(cell)).is_empty());
-        figures.len() <= RELEASE_FIGURES
-            && figures.iter().all(|&unknown| self.protect(unknown, Some(cell), &RELEASE_SIZES))
+    /// Publishes a cell if all that relied on it can be protected without moving it.
+    fn try_publish(&mut self, cell: usize) {
+        let dead = self.publish(cell);
+        let mut figures = self.relying(&dead);
+        figures.retain(|&unknown| !self.needs(unknown).is_empty());
+        let done = figures.len() <= RELEASE_FIGURES
+            && figures.iter().all(|&unknown| self.protect(unknown, Some(cell), &RELEASE_SIZES));
+        if !done {
+            self.hidden[cell] = true;
+            dead.into_iter().for_each(|index| self.witnesses[index as usize].alive = true);
+        }
     }
 
     /// Publishes what is hidden and moved by no witness: every witness stays one.
@@ -488,11 +496,7 @@ impl Search<'_> {
         let numbers: Vec<Option<u32>> = self.witnesses.iter().map(&mut renumber).collect();
         self.witnesses.retain(|kept| kept.alive);
         for moving in &mut self.moving {
-            *moving = moving.iter().filter_map(|&index| numbers[index as usize]).collect();
+            *moving = moving.iter().filter_map(|&(index, by)| Some((numbers[index as usize]?, by))).collect();
         }
     }
-}
-
-fn moves(witness: &Witness, cell: usize) -> bool {
-    witness.binary_search_by_key(&cell, |&(moved, _)| moved).is_ok()
 }

@@ -280,7 +280,7 @@ def verify(public, certificate):
                 else:
                     row[figure] = row.get(figure, 0) + multiplier * c
         tighten({f: c for f, c in row.items() if c}, rest, low, high)
-    counts = {"open": 0, "settled": 0, "unproven": 0, "exposed": 0}
+    counts = {"open": 0, "settled": 0, "unproven": 0, "perhaps_empty": 0, "exposed": 0}
     interval = lambda f: (tables.known[f],) * 2 if f in tables.known else (low[f], high[f])
     for figure in [*tables.places, *(f for f in unknown if f[0] == "since")]:
         if figure not in tables.own or figure[0] == "slack":
@@ -297,6 +297,7 @@ def verify(public, certificate):
             counts["settled"] += 1
         else:
             counts["unproven"] += 1
+            counts["perhaps_empty"] += ranges[figure][0] <= 0
     return counts
 
 

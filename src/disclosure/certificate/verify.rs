@@ -25,6 +25,8 @@ pub struct CertificateReport {
     pub settled: usize,
     /// Of them, neither.
     pub unproven: usize,
+    /// Of those, the ones that a table shows empty: nobody can tell that anybody is there. Less than the level asks.
+    pub perhaps_empty: usize,
     /// The first of those.
     pub names: Vec<CellName>,
     /// Figures that are printed, or that printed figures leave, and give somebody away.
@@ -334,6 +336,7 @@ impl<'s, 'a> Check<'s, 'a> {
             open: 0,
             settled: 0,
             unproven: 0,
+            perhaps_empty: 0,
             names: Vec::new(),
             exposed: 0,
             tables: 1 + certificate.tables.len() + certificate.moves.len(),
@@ -372,6 +375,7 @@ impl<'s, 'a> Check<'s, 'a> {
                 report.settled += 1;
             } else {
                 report.unproven += 1;
+                report.perhaps_empty += usize::from(least <= 0);
                 if report.names.len() < NAMED {
                     report.names.push(figures.name(figure));
                 }
