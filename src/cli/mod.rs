@@ -113,6 +113,13 @@ pub fn main() -> ExitCode {
         }
     };
     let app = App::new(cli.global);
+    // What a reader of damaged files says when it gives up may quote a value; that file is refused all the same.
+    let said = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !crate::intake::panic_is_of_a_file() {
+            said(panic);
+        }
+    }));
     let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(dispatch(&app, cli.command)),
         Err(error) => Err(crate::Error::internal("cli.runtime", "the runtime can't start").with_source(error)),

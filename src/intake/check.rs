@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::field::{Cell, FieldPlan, Misfit, Use};
-use super::reader::{Columns, Record};
+use super::layout::Layout;
+use super::reader::{Columns, Kind, Record, Span};
 use super::report::{ConsistencyFinding, FieldBook, RejectCount, WordCount};
 use super::rules::Rules;
 use crate::error::Result;
@@ -36,6 +37,7 @@ struct Uses {
     replaced: Vec<u64>,
     missing: Vec<u64>,
     blank: u64,
+    null: u64,
     placeholders: u64,
 }
 
@@ -58,8 +60,13 @@ impl<'c> Checker<'c> {
     }
 
     /// Checks a row. Where it is admitted, `cells` and `scratch` hold its values.
-    pub(super) fn check(&mut self, record: &Record<'_>, columns: &Columns) -> std::result::Result<(), Reject<'c>> {
-        let checked = self.row(record, columns);
+    pub(super) fn check(
+        &mut self,
+        record: &Record<'_>,
+        layout: &Layout<'_>,
+        columns: &Columns,
+    ) -> std::result::Result<(), Reject<'c>> {
+        let checked = self.row(record, layout, columns);
         match &checked {
             Ok(()) => self.note_uses(),
             Err(reject) => *self.rejects.entry((reject.misfit.rule, reject.column)).or_default() += 1,
@@ -67,7 +74,12 @@ impl<'c> Checker<'c> {
         checked
     }
 
-    fn row(&mut self, record: &Record<'_>, columns: &Columns) -> std::result::Result<(), Reject<'c>> {
+    fn row(
+        &mut self,
+        record: &Record<'_>,
+        layout: &Layout<'_>,
+        columns: &Columns,
+    ) -> std::result::Result<(), Reject<'c>> {
         let whole = |misfit| Reject { column: None, misfit };
         if let Some(fault) = &record.fault {
             return Err(whole(Misfit { rule: fault.rule, reason: fault.reason.clone() }));
@@ -80,7 +92,9 @@ impl<'c> Checker<'c> {
         self.uses.clear();
         for (at, (field, &column)) in self.fields.iter().zip(&columns.of_field).enumerate() {
             let uses = &mut self.uses;
-            let read = field.read(record.text, record.spans[column], record.quote, &mut self.scratch, &mut |one| {
+            let span = column.map_or(Span { kind: Kind::Null, ..Span::default() }, |column| record.spans[column]);
+            let picture = layout.pictures[at];
+            let read = field.read(record.text, span, record.quote, picture, &mut self.scratch, &mut |one| {
                 uses.push((at, one));
             });
             self.cells.push(read.map_err(|misfit| Reject { column: Some(field.column), misfit })?);
@@ -109,6 +123,7 @@ impl<'c> Checker<'c> {
                 Use::Replaced(word) => &mut book.replaced[word as usize],
                 Use::MissingWord(word) => &mut book.missing[word as usize],
                 Use::Blank => &mut book.blank,
+                Use::Null => &mut book.null,
                 Use::Placeholder => &mut book.placeholders,
             } += 1;
         }
@@ -131,6 +146,7 @@ impl<'c> Checker<'c> {
             replaced: words(&plan.spec.replace, &uses.replaced),
             missing: words(&plan.spec.missing, &uses.missing),
             blank: uses.blank,
+            null: uses.null,
             placeholders: uses.placeholders,
         };
         let empty = |book: &FieldBook| FieldBook { field: book.field.clone(), ..FieldBook::default() };

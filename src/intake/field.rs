@@ -1,8 +1,9 @@
 //! One field of one row: cleaned, its missing words and wrong spellings known, its type read, its rules checked.
 
-use super::reader::{Span, column_name};
+use super::layout::column_name;
+use super::reader::{Kind, Span};
 use super::value;
-use crate::workspace::{Clean, DateFormat, Field, LogicalType, Normaliser, PlaceholderAction};
+use crate::workspace::{Clean, DateFormat, Field, LogicalType, Normaliser, PictureContent, PlaceholderAction};
 
 /// A checked value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,7 +17,7 @@ pub(super) enum Cell {
 }
 
 /// Where a text stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     /// In the row's scratch text and not in the record.
     scratch: bool,
@@ -42,6 +43,8 @@ pub(super) enum Use {
     MissingWord(u32),
     /// Blank, without being listed.
     Blank,
+    /// Null, or not there at all.
+    Null,
     /// A placeholder taken as missing.
     Placeholder,
 }
@@ -93,11 +96,19 @@ impl<'c> FieldPlan<'c> {
         record: &str,
         span: Span,
         quote: char,
+        picture: Option<PictureContent>,
         scratch: &mut String,
         uses: &mut impl FnMut(Use),
     ) -> Result<Cell, Misfit> {
+        if span.kind == Kind::Null {
+            uses(Use::Null);
+            return self.missing_cell();
+        }
+        if matches!(span.kind, Kind::Nested | Kind::Fault) {
+            return self.of_cell(span.kind, "", Place::default());
+        }
         let mut place = Place { scratch: false, start: span.start, end: span.end };
-        if span.escaped {
+        if span.escaped() {
             place = unescape(place.of(record, ""), quote, scratch);
         }
         for step in &self.spec.clean {
@@ -122,7 +133,49 @@ impl<'c> FieldPlan<'c> {
             uses(Use::Placeholder);
             return self.missing_cell();
         }
-        self.typed(text, place)
+        match (span.kind, picture) {
+            (Kind::Plain | Kind::Escaped, Some(PictureContent::Digits { decimals, sign, .. })) => {
+                let number = value::pictured(text, sign).ok_or_else(|| misfit("picture", NOT_PICTURED))?;
+                self.pictured(number, decimals as u32, text, place)
+            }
+            (Kind::Plain | Kind::Escaped, _) => self.typed(text, place),
+            (kind, _) => self.of_cell(kind, text, place),
+        }
+    }
+
+    /// The value of a cell that has a type of its own.
+    fn of_cell(&self, kind: Kind, text: &str, place: Place) -> Result<Cell, Misfit> {
+        let logical_type = self.spec.logical_type;
+        let wrong = |what: &str| Err(misfit("cell", what));
+        match (kind, logical_type) {
+            (Kind::Boolean, LogicalType::Boolean) => Ok(Cell::Boolean(text == "true")),
+            (Kind::Day, LogicalType::Date) => match value::date(text, &[DateFormat::Iso]) {
+                Some(day) => Ok(Cell::Date(day)),
+                None => wrong("it has a time of day, or is no day of the calendar"),
+            },
+            (Kind::Day, _) => wrong("the cell is a day, and the field is not"),
+            (Kind::Nested, _) => wrong("it is a list or an object"),
+            (Kind::Fault, _) => wrong("the cell holds an error"),
+            (Kind::Rounded, LogicalType::String | LogicalType::Integer) => {
+                wrong("the cell is a number of more than 15 digits, of which some may be lost; it should be text")
+            }
+            (Kind::Number, LogicalType::String) if !value::is_whole(text) => {
+                wrong("the cell is a number with a fraction, and the field is text")
+            }
+            _ => self.typed(text, place),
+        }
+    }
+
+    /// The value of digits that a COBOL picture describes.
+    fn pictured(&self, number: i128, decimals: u32, text: &str, place: Place) -> Result<Cell, Misfit> {
+        let cell = match self.spec.logical_type {
+            LogicalType::Integer => i64::try_from(number).ok().map(Cell::Integer),
+            LogicalType::Number => Some(Cell::Number(value::scaled(number, decimals))),
+            _ => return self.typed(text, place),
+        };
+        let cell = cell.ok_or_else(|| misfit("type", &self.expected()))?;
+        self.in_range(cell)?;
+        Ok(cell)
     }
 
     fn is_missing(&self, text: &str, uses: &mut impl FnMut(Use)) -> bool {
@@ -213,6 +266,8 @@ fn written(format: DateFormat) -> &'static str {
         DateFormat::Us => "MM/DD/YYYY",
     }
 }
+
+const NOT_PICTURED: &str = "it is not digits as its picture says";
 
 fn misfit(rule: &'static str, reason: &str) -> Misfit {
     Misfit { rule, reason: reason.to_owned() }

@@ -4,11 +4,14 @@
 //! Nothing is guessed: a wrong declaration refuses the delivery, a value that doesn't fit rejects its row. Rows in =
 //! rows admitted + rows rejected, always. No message quotes a value of a row.
 
+mod archive;
 mod batch;
 mod check;
 mod delivery;
+mod extract;
 mod field;
 mod glob;
+mod layout;
 mod quarantine;
 mod reader;
 mod report;
@@ -20,10 +23,11 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use reader::panic_is_of_a_file;
 pub(crate) use reader::{Delimited, Span};
 
 pub use delivery::{Delivery, discover};
 pub use quarantine::{Quarantine, QuarantinedRow, open as open_quarantine};
-pub use report::{ConsistencyFinding, DeliveryBook, FieldBook, IntakeReport, RejectCount, WordCount};
+pub use report::{ConsistencyFinding, DeliveryBook, FieldBook, IntakeReport, PartBook, RejectCount, WordCount};
 pub use scan::{Progress, check_row_change, scan};
 pub use typed_rows::TypedRows;

@@ -1,6 +1,6 @@
 //! Text to typed values: strict, so that nothing is guessed.
 
-use crate::workspace::{BooleanWords, DateFormat};
+use crate::workspace::{BooleanWords, DateFormat, PictureSign};
 
 /// Days from 1970-01-01 to a day written in one of the formats.
 pub(super) fn date(text: &str, formats: &[DateFormat]) -> Option<i32> {
@@ -51,19 +51,80 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     is_digits(digits).then(|| text.parse().ok()).flatten()
 }
 
+/// Whether it is a whole number, however long.
+pub(super) fn is_whole(text: &str) -> bool {
+    is_digits(text.strip_prefix('-').unwrap_or(text))
+}
+
 /// A number: digits, with one point among them or without, with a minus sign or without. With `implied` decimals there is
 /// no point: `0150` with 1 is 15.0.
 pub(super) fn number(text: &str, implied: Option<u32>) -> Option<f64> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     match (implied, unsigned.split_once('.')) {
         (Some(decimals), None) if is_digits(unsigned) => {
-            // Through text, so that 0150 with 1 is the double nearest to 15.0 and no other.
-            format!("{text}e-{decimals}").parse().ok()
+            let whole: i128 = text.parse().ok()?;
+            Some(scaled(whole, decimals))
         }
         (None, None) if is_digits(unsigned) => finite(text),
         (None, Some((whole, fraction))) if is_digits(fraction) && (whole.is_empty() || is_digits(whole)) => {
             finite(text)
         }
+        _ => None,
+    }
+}
+
+/// The double nearest to `whole` with so many decimals.
+pub(super) fn scaled(whole: i128, decimals: u32) -> f64 {
+    // Both are doubles themselves, so that their quotient is the nearest one and no other.
+    if whole.unsigned_abs() < 1 << 53 && decimals <= 22 {
+        return whole as f64 / 10_f64.powi(decimals.cast_signed());
+    }
+    format!("{whole}e-{decimals}").parse().unwrap_or(f64::NAN)
+}
+
+/// The digits of a COBOL picture with their sign; a sign over a digit is one of `{ABCDEFGHI` (plus) or `}JKLMNOPQR` and
+/// `pqrstuvwxy` (minus).
+pub(super) fn pictured(text: &str, sign: PictureSign) -> Option<i128> {
+    let bytes = text.as_bytes();
+    let (digits, over, minus) = match (sign, bytes) {
+        (PictureSign::None, digits) => (digits, None, false),
+        (PictureSign::Before, [sign @ (b'+' | b'-'), digits @ ..])
+        | (PictureSign::Behind, [digits @ .., sign @ (b'+' | b'-')]) => (digits, None, *sign == b'-'),
+        (PictureSign::OverLast, [digits @ .., last]) => {
+            let (digit, minus) = overpunched(*last)?;
+            (digits, Some((digit, false)), minus)
+        }
+        (PictureSign::OverFirst, [first, digits @ ..]) => {
+            let (digit, minus) = overpunched(*first)?;
+            (digits, Some((digit, true)), minus)
+        }
+        _ => return None,
+    };
+    let mut number: i128 = match over {
+        Some((digit, true)) => i128::from(digit),
+        _ => 0,
+    };
+    if digits.is_empty() && over.is_none() {
+        return None;
+    }
+    let behind = over.filter(|(_, first)| !first).map(|(digit, _)| digit + b'0');
+    for byte in digits.iter().copied().chain(behind) {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
+    }
+    Some(if minus { -number } else { number })
+}
+
+fn overpunched(byte: u8) -> Option<(u8, bool)> {
+    match byte {
+        b'0'..=b'9' => Some((byte - b'0', false)),
+        b'{' => Some((0, false)),
+        b'A'..=b'I' => Some((byte - b'A' + 1, false)),
+        b'}' => Some((0, true)),
+        b'J'..=b'R' => Some((byte - b'J' + 1, true)),
+        b'p'..=b'y' => Some((byte - b'p', true)),
         _ => None,
     }
 }
@@ -133,7 +194,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn zoned_digits_carry_their_sign() {
+        use PictureSign::{Before, Behind, None as Unsigned, OverFirst, OverLast};
+        for (text, sign, number) in [
+            ("12C", OverLast, Some(123)),
+            ("12L", OverLast, Some(-123)),
+            ("12{", OverLast, Some(120)),
+            ("12}", OverLast, Some(-120)),
+            ("12s", OverLast, Some(-123)),
+            ("123", OverLast, Some(123)),
+            ("A23", OverFirst, Some(123)),
+            ("J23", OverFirst, Some(-123)),
+            ("-023", Before, Some(-23)),
+            ("023+", Behind, Some(23)),
+            ("023", Behind, None),
+            ("1C3", OverLast, None),
+            ("12C", Unsigned, None),
+            (" 12", Unsigned, None),
+            ("", Unsigned, None),
+            ("-", Before, None),
+            ("12S", OverLast, None),
+        ] {
+            assert_eq!(pictured(text, sign), number, "{text} {sign:?}");
+        }
+        assert_eq!((scaled(-1234, 2), scaled(1, 30)), (-12.34, 1e-30));
+    }
+
     proptest! {
+        #[test]
+        fn implied_decimals_give_the_nearest_number(whole in any::<i64>(), decimals in 0..25_u32) {
+            let nearest: f64 = format!("{whole}e-{decimals}").parse().expect("a number");
+            prop_assert_eq!(scaled(i128::from(whole), decimals).to_bits(), nearest.to_bits());
+        }
+
         #[test]
         fn every_day_is_the_calendars(days in -700_000_i32..2_900_000) {
             let day = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(days)).expect("in range");

@@ -22,7 +22,8 @@ pub use agreement::{
 };
 pub use contract::{
     BooleanWords, Clean, Compression, ConsistencyDecision, Contract, DateFormat, Encoding, ExtraColumns, Field, Format,
-    LogicalType, Normaliser, PlaceholderAction, Placeholders, Position, Rule, Thresholds,
+    LogicalType, Normaliser, Picture, PictureContent, PictureSign, PlaceholderAction, Placeholders, Position, Rule,
+    Thresholds,
 };
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;

@@ -183,6 +183,15 @@ fn the_plan_digest_changes_with_every_file_of_the_plan_and_no_other() {
     assert_eq!(digest(""), before);
 }
 
+/// Run it by hand after a change of the types, or run `accord schema`.
+#[test]
+#[ignore = "writes the schemas"]
+fn write_the_schemas() {
+    for (name, schema) in schemas() {
+        fs::write(project().join("config/schemas").join(&name), schema).unwrap();
+    }
+}
+
 #[test]
 fn schemas_are_up_to_date() {
     for (name, schema) in schemas() {

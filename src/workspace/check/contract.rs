@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::diagnose::Finding;
 use super::super::document::Document;
-use super::super::{Contract, Field, Format, LogicalType, Normaliser, PlaceholderAction, Rule};
-use super::{repeated, sql_name, unknown};
+use super::super::{Contract, Field, LogicalType, Normaliser, PlaceholderAction, Rule};
+use super::{layout, repeated, sql_name, unknown};
 
 pub(super) fn check(document: &Document, contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -17,7 +17,7 @@ pub(super) fn check(document: &Document, contract: &Contract) -> Vec<Finding> {
         findings.extend(of_type(document, at, field));
         findings.extend(codes(document, at, field));
     }
-    findings.extend(layout(document, contract));
+    findings.extend(layout::check(document, contract));
     findings.extend(person(document, contract));
     findings.extend(rules(document, contract));
     findings
@@ -37,10 +37,10 @@ fn names(document: &Document, contract: &Contract) -> Vec<Finding> {
         if !seen.insert(&field.name) {
             findings.push(document.finding(&pointer, format!("there are two fields `{}`", field.name)));
         }
-        let column = field.column.as_ref().unwrap_or(&field.name);
+        let column = (field.column.as_ref().unwrap_or(&field.name), field.occurrence);
         if !columns.insert(column) && field.column.is_some() {
             let pointer = format!("/fields/{at}/column");
-            findings.push(document.finding(&pointer, format!("two fields read the column `{column}`")));
+            findings.push(document.finding(&pointer, format!("two fields read the column `{}`", column.0)));
         }
     }
     findings
@@ -93,81 +93,6 @@ fn codes(document: &Document, at: usize, field: &Field) -> Vec<Finding> {
         Finding::new(&document.source, document.locate_key(&pointer), format!("`{word}` is both missing and allowed"))
     });
     replaced.chain(both).collect()
-}
-
-fn layout(document: &Document, contract: &Contract) -> Vec<Finding> {
-    match &contract.format {
-        Format::Delimited { delimiter, quote, header, .. } => {
-            delimited(document, contract, *delimiter, *quote, *header)
-        }
-        Format::FixedWidth { record_length } => fixed_width(document, contract, *record_length),
-    }
-}
-
-fn delimited(
-    document: &Document,
-    contract: &Contract,
-    delimiter: char,
-    quote: Option<char>,
-    header: bool,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if !delimiter.is_ascii() || matches!(delimiter, '\r' | '\n') {
-        findings.push(document.finding("/format/delimiter", "a delimiter is an ASCII character, not a line end"));
-    }
-    if quote == Some(delimiter) {
-        findings.push(document.finding("/format/quote", "the quote is the delimiter"));
-    }
-    if quote.is_some_and(|quote| !quote.is_ascii()) {
-        findings.push(document.finding("/format/quote", "a quote is an ASCII character"));
-    }
-    for (at, field) in contract.fields.iter().enumerate() {
-        if field.position.is_some() {
-            let span = document.locate_key(&format!("/fields/{at}/position"));
-            let message = format!("`{}` has a position", field.name);
-            findings.push(Finding::new(&document.source, span, message).label("the format is delimited"));
-        }
-        if field.column.is_some() && !header {
-            let span = document.locate_key(&format!("/fields/{at}/column"));
-            let message = format!("`{}` has a column name", field.name);
-            findings.push(Finding::new(&document.source, span, message).label("the format has no header"));
-        }
-    }
-    findings
-}
-
-fn fixed_width(document: &Document, contract: &Contract, record_length: usize) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut placed: Vec<(usize, usize, usize)> = Vec::new();
-    for (at, field) in contract.fields.iter().enumerate() {
-        let pointer = format!("/fields/{at}/position");
-        let Some(position) = field.position else {
-            let message = format!("`{}` has no position", field.name);
-            findings.push(document.finding(&format!("/fields/{at}/name"), message).label("the format is fixed-width"));
-            continue;
-        };
-        let Some(end) =
-            position.start.checked_add(position.length).filter(|_| position.start >= 1 && position.length >= 1)
-        else {
-            findings.push(point(document, &pointer, "a position starts at 1 or later and has a length of 1 or more"));
-            continue;
-        };
-        if end - 1 > record_length {
-            let finding = point(document, &pointer, &format!("`{}` ends behind the record", field.name));
-            findings.push(finding.label(format!("at {}, the record at {record_length}", end - 1)));
-        }
-        let other = placed.iter().find(|(_, start, stop)| position.start < *stop && *start < end);
-        if let Some((other, ..)) = other {
-            let name = &contract.fields[*other].name;
-            findings.push(point(document, &pointer, &format!("`{}` overlaps `{name}`", field.name)));
-        }
-        placed.push((at, position.start, end));
-    }
-    findings
-}
-
-fn point(document: &Document, pointer: &str, message: &str) -> Finding {
-    Finding::new(&document.source, document.locate_key(pointer), message)
 }
 
 fn person(document: &Document, contract: &Contract) -> Vec<Finding> {

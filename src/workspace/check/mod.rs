@@ -4,6 +4,7 @@
 
 mod agreement;
 mod contract;
+mod layout;
 mod link;
 mod pipeline;
 mod table;

@@ -1,10 +1,15 @@
 //! `config/contracts/*.yaml`: what an extract must look like. Words follow the Open Data Contract Standard (v3) where it
 //! has one for the thing (`id`, `version`, `title`, `description`, `required`, `unique`, `classification`).
 
+mod format;
+mod picture;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::types::{Ordered, Share};
+pub use format::{Compression, Encoding, ExtraColumns, Format};
+pub use picture::{Picture, PictureContent, PictureSign};
 
 /// What one kind of extract must look like.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -23,8 +28,9 @@ pub struct Contract {
     pub description: Option<String>,
     /// How the bytes are laid out.
     pub format: Format,
-    /// How characters are written as bytes.
-    pub encoding: Encoding,
+    /// How characters are written as bytes; only text has an encoding.
+    #[serde(default)]
+    pub encoding: Option<Encoding>,
     /// Whether the bytes are compressed.
     #[serde(default)]
     pub compression: Compression,
@@ -45,66 +51,6 @@ pub struct Contract {
     pub thresholds: Thresholds,
 }
 
-/// How the bytes are laid out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Format {
-    /// Columns between delimiters.
-    Delimited {
-        /// One character, such as `,` or `^`.
-        delimiter: char,
-        /// Whether the first line names the columns.
-        header: bool,
-        /// The quoting character; no quoting where it is left out.
-        #[serde(default)]
-        quote: Option<char>,
-        /// Whether each line ends with one more delimiter.
-        #[serde(default)]
-        trailing_delimiter: bool,
-    },
-    /// Columns at fixed positions.
-    FixedWidth {
-        /// Characters in each line, line end not counted.
-        record_length: usize,
-    },
-}
-
-/// How characters are written as bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Encoding {
-    /// UTF-8, with or without byte order mark.
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// Windows code page 1252.
-    #[serde(rename = "windows-1252")]
-    Windows1252,
-    /// ASCII only.
-    #[serde(rename = "us-ascii")]
-    UsAscii,
-}
-
-/// Whether the bytes are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Compression {
-    /// Not at all.
-    #[default]
-    None,
-    /// gzip.
-    Gzip,
-}
-
-/// What to do with columns that the contract does not know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ExtraColumns {
-    /// The delivery is refused.
-    #[default]
-    Refuse,
-    /// They are dropped unread.
-    Drop,
-}
-
 /// A field.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -114,9 +60,16 @@ pub struct Field {
     /// The column's name in the header, where it is another one.
     #[serde(default)]
     pub column: Option<String>,
-    /// Where it stands in a fixed-width line.
+    /// Which of several columns of that name it is, counted from 1.
+    #[serde(default)]
+    pub occurrence: Option<usize>,
+    /// Where it stands in a fixed-width line; behind the field before it where it is left out and there is a picture.
     #[serde(default)]
     pub position: Option<Position>,
+    /// How it is written in a fixed-width line: `X(10)`, `9(3)V99` (the point is implied), `S9(5)` (the sign stands over
+    /// the last digit).
+    #[serde(default)]
+    pub picture: Option<Picture>,
     /// Its type.
     #[serde(rename = "type")]
     pub logical_type: LogicalType,
@@ -168,8 +121,9 @@ pub struct Field {
 pub struct Position {
     /// First character, counted from 1.
     pub start: usize,
-    /// Number of characters.
-    pub length: usize,
+    /// Number of characters; that of the picture where it is left out.
+    #[serde(default)]
+    pub length: Option<usize>,
 }
 
 /// A field's type (the words of ODCS).

@@ -1,5 +1,7 @@
 //! Each bad input that an extract can be, and the guarantees: books balance, nothing is quoted, nothing is guessed.
 
+mod formats;
+
 use std::io::Write;
 use std::sync::Mutex;
 
@@ -63,6 +65,13 @@ fields:
   - { name: name, type: string }
 thresholds: { rejected: "100%", row_change: "25%" }
 "#;
+
+fn read_all(contract: &Contract, bytes: &[u8]) -> Result<()> {
+    let layout = super::layout::Layout::of(contract)?;
+    let mut reader = Reader::new(&layout, "a")?;
+    reader.push(&layout, bytes, &mut |_| Ok(()))?;
+    reader.finish(&layout, &mut |_| Ok(()))
+}
 
 fn clock() -> jiff::Timestamp {
     jiff::Timestamp::UNIX_EPOCH
@@ -347,8 +356,7 @@ fn a_truncated_gzip_is_an_error_wherever_it_is_cut() {
     let whole = [first.clone(), gzip(b"3^c^\n")].concat();
     // Between two members the file is whole as far as anyone can tell.
     for cut in (3..whole.len()).filter(|cut| *cut != first.len()) {
-        let mut reader = Reader::new(&packed, "a.gz").expect("a reader");
-        let ended = reader.push(&whole[..cut], &mut |_| Ok(())).and_then(|()| reader.finish(&mut |_| Ok(())));
+        let ended = read_all(&packed, &whole[..cut]);
         let error = ended.expect_err("truncated");
         assert!(["intake.truncated", "intake.damaged"].contains(&error.code()), "cut at {cut} of {}", whole.len());
         assert!(error.to_string().contains("truncated") && error.kind() == Kind::Data, "{error:?}");
@@ -356,8 +364,7 @@ fn a_truncated_gzip_is_an_error_wherever_it_is_cut() {
     let mut damaged = whole.clone();
     let middle = first.len() / 2;
     damaged[middle] ^= 0x55;
-    let mut reader = Reader::new(&packed, "a.gz").expect("a reader");
-    assert!(reader.push(&damaged, &mut |_| Ok(())).and_then(|()| reader.finish(&mut |_| Ok(()))).is_err());
+    assert!(read_all(&packed, &damaged).is_err());
 }
 
 #[test]
@@ -505,20 +512,26 @@ fn records(
     bytes: &[u8],
     mut size: impl FnMut() -> usize,
 ) -> std::result::Result<Seen, &'static str> {
-    let mut reader = Reader::new(contract, "a").map_err(|error| error.code())?;
+    let layout = super::layout::Layout::of(contract).map_err(|error| error.code())?;
+    let mut reader = Reader::new(&layout, "a").map_err(|error| error.code())?;
     let mut seen = Vec::new();
     let mut each = |record: &Record<'_>| {
         let fields = record.spans.iter().map(|span| record.text[span.start as usize..span.end as usize].to_owned());
-        seen.push((record.line, record.raw.to_vec(), fields.collect(), record.fault.as_ref().map(|fault| fault.rule)));
+        seen.push((
+            record.line,
+            record.kept().into_owned(),
+            fields.collect(),
+            record.fault.as_ref().map(|fault| fault.rule),
+        ));
         Ok(())
     };
     let mut rest = bytes;
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(size().clamp(1, rest.len()));
-        reader.push(piece, &mut each).map_err(|error| error.code())?;
+        reader.push(&layout, piece, &mut each).map_err(|error| error.code())?;
         rest = after;
     }
-    reader.finish(&mut each).map_err(|error| error.code())?;
+    reader.finish(&layout, &mut each).map_err(|error| error.code())?;
     Ok(seen)
 }
 
