@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::field::{Cell, FieldPlan, Misfit, Use};
 use super::layout::Layout;
 use super::reader::{Columns, Kind, Record, Span};
+use super::references::References;
 use super::report::{ConsistencyFinding, FieldBook, RejectCount, WordCount};
 use super::rules::Rules;
 use crate::error::Result;
@@ -34,6 +35,8 @@ pub(super) struct Checker<'c> {
 struct Uses {
     trimmed: u64,
     unwrapped: u64,
+    stripped: u64,
+    padded: u64,
     replaced: Vec<u64>,
     missing: Vec<u64>,
     blank: u64,
@@ -42,15 +45,15 @@ struct Uses {
 }
 
 impl<'c> Checker<'c> {
-    pub(super) fn new(contract: &'c Contract) -> Result<Self> {
+    pub(super) fn new(contract: &'c Contract, references: &mut References) -> Result<Self> {
         let books = contract.fields.iter().map(|field| Uses {
             replaced: vec![0; field.replace.len()],
             missing: vec![0; field.missing.len()],
             ..Uses::default()
         });
         Ok(Self {
-            fields: contract.fields.iter().map(FieldPlan::new).collect(),
-            rules: Rules::new(contract)?,
+            fields: contract.fields.iter().map(FieldPlan::new).collect::<Result<_>>()?,
+            rules: Rules::new(contract, references)?,
             cells: Vec::with_capacity(contract.fields.len()),
             scratch: String::new(),
             uses: Vec::new(),
@@ -105,11 +108,11 @@ impl<'c> Checker<'c> {
                 self.rules.admit();
                 Ok(())
             }
-            Err(misfit) => {
+            Err((column, misfit)) => {
                 if misfit.rule == "consistent" {
                     self.rules.reject();
                 }
-                Err(whole(misfit))
+                Err(Reject { column, misfit })
             }
         }
     }
@@ -120,6 +123,8 @@ impl<'c> Checker<'c> {
             *match one {
                 Use::Trimmed => &mut book.trimmed,
                 Use::Unwrapped => &mut book.unwrapped,
+                Use::Stripped => &mut book.stripped,
+                Use::Padded => &mut book.padded,
                 Use::Replaced(word) => &mut book.replaced[word as usize],
                 Use::MissingWord(word) => &mut book.missing[word as usize],
                 Use::Blank => &mut book.blank,
@@ -143,6 +148,8 @@ impl<'c> Checker<'c> {
             field: plan.spec.name.clone(),
             trimmed: uses.trimmed,
             unwrapped: uses.unwrapped,
+            stripped: uses.stripped,
+            padded: uses.padded,
             replaced: words(&plan.spec.replace, &uses.replaced),
             missing: words(&plan.spec.missing, &uses.missing),
             blank: uses.blank,
@@ -151,6 +158,11 @@ impl<'c> Checker<'c> {
         };
         let empty = |book: &FieldBook| FieldBook { field: book.field.clone(), ..FieldBook::default() };
         self.fields.iter().zip(&self.books).map(book).filter(|book| *book != empty(book)).collect()
+    }
+
+    /// Hands back the keys that other sources refer to.
+    pub(super) fn learned(&mut self, contract: &str, references: &mut References) {
+        self.rules.learned(contract, references);
     }
 
     pub(super) fn findings(&self) -> Vec<ConsistencyFinding> {

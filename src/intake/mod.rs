@@ -7,6 +7,7 @@
 mod archive;
 mod batch;
 mod check;
+mod compare;
 mod delivery;
 mod extract;
 mod field;
@@ -14,6 +15,7 @@ mod glob;
 mod layout;
 mod quarantine;
 mod reader;
+mod references;
 mod report;
 mod rules;
 mod scan;
@@ -26,8 +28,12 @@ mod tests;
 pub use reader::panic_is_of_a_file;
 pub(crate) use reader::{Delimited, Span};
 
+pub use batch::arrow_type;
+pub(crate) use compare::{is_constant_of, is_less};
 pub use delivery::{Delivery, discover};
+pub(crate) use field::pattern_mistake;
 pub use quarantine::{Quarantine, QuarantinedRow, open as open_quarantine};
+pub use references::References;
 pub use report::{ConsistencyFinding, DeliveryBook, FieldBook, IntakeReport, PartBook, RejectCount, WordCount};
 pub use scan::{Progress, check_row_change, scan};
 pub use typed_rows::TypedRows;

@@ -80,6 +80,12 @@ pub struct FieldBook {
     pub trimmed: u64,
     /// Values that were a spreadsheet's formula.
     pub unwrapped: u64,
+    /// Values that lost all but their digits.
+    #[serde(default)]
+    pub stripped: u64,
+    /// Values that were filled up at their start.
+    #[serde(default)]
+    pub padded: u64,
     /// Known wrong spellings.
     pub replaced: Vec<WordCount>,
     /// Words for "no value".

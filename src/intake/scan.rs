@@ -6,6 +6,7 @@ use super::delivery::Delivery;
 use super::extract::{Intake, Way};
 use super::layout::Layout;
 use super::quarantine::Quarantine;
+use super::references::References;
 use super::report::IntakeReport;
 use super::typed_rows::TypedRows;
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ pub struct Progress {
 }
 
 /// Reads the deliveries of a source in order. All fields of the contract are checked; those named in `wanted` become
-/// columns of the typed rows, in that order. Rejected rows go to `quarantine`, which is safely written before anything is
+/// columns of the typed rows, in that order. `references` holds the keys of sources read before. Rejected rows go to `quarantine`, which is safely written before anything is
 /// said about how many there are.
 ///
 /// # Errors
@@ -35,6 +36,7 @@ pub async fn scan(
     deliveries: &[Delivery],
     contract: &Contract,
     wanted: &[&str],
+    references: &mut References,
     quarantine: &mut Quarantine,
     sink: &mut (dyn FnMut(TypedRows) -> Result<()> + Send),
     progress: &(dyn Fn(Progress) + Sync),
@@ -43,7 +45,7 @@ pub async fn scan(
     let mut intake = Intake {
         source: source_name,
         layout: &layout,
-        checker: Checker::new(contract)?,
+        checker: Checker::new(contract, references)?,
         batch: Batch::new(contract, wanted)?,
         rejected: Vec::new(),
         sink,
@@ -63,6 +65,7 @@ pub async fn scan(
     report.fields = intake.checker.fields();
     report.consistency = intake.checker.findings();
     balance(&report)?;
+    intake.checker.learned(&contract.id, references);
     quarantine.finish().await?;
     check_rejects(contract, source_name, &report, quarantine.path())?;
     Ok(report)

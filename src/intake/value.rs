@@ -51,6 +51,49 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     is_digits(digits).then(|| text.parse().ok()).flatten()
 }
 
+/// A decimal as a whole number of its last places. Nothing is rounded: only zeros may stand behind the last place.
+pub(super) fn decimal(text: &str, precision: u8, scale: u8, implied: Option<u32>) -> Option<i128> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    if let Some(decimals) = implied {
+        let digits = is_digits(unsigned).then(|| text.parse().ok()).flatten()?;
+        return rescaled(digits, decimals, precision, scale);
+    }
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    if whole.len() + fraction.len() == 0 || (fraction.is_empty() && unsigned.contains('.')) {
+        return None;
+    }
+    let mut number: i128 = 0;
+    let mut add = |digit: u8| {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
+        Some(())
+    };
+    whole.bytes().try_for_each(&mut add)?;
+    let (kept, rest) = fraction.as_bytes().split_at(fraction.len().min(usize::from(scale)));
+    kept.iter().copied().try_for_each(&mut add)?;
+    if rest.iter().any(|digit| *digit != b'0') {
+        return None;
+    }
+    let missing = u32::from(scale) - kept.len() as u32;
+    number = number.checked_mul(10_i128.checked_pow(missing)?)?;
+    let fits = number < 10_i128.checked_pow(u32::from(precision))?;
+    fits.then_some(if text.starts_with('-') { -number } else { number })
+}
+
+/// Digits with so many decimals as a decimal of another scale; none where it has fewer places.
+pub(super) fn rescaled(number: i128, decimals: u32, precision: u8, scale: u8) -> Option<i128> {
+    let number = match u32::from(scale).checked_sub(decimals) {
+        Some(more) => number.checked_mul(10_i128.checked_pow(more)?)?,
+        None => {
+            let power = 10_i128.checked_pow(decimals - u32::from(scale))?;
+            (number % power == 0).then_some(number / power)?
+        }
+    };
+    (number.unsigned_abs() < 10_u128.checked_pow(u32::from(precision))?).then_some(number)
+}
+
 /// Whether it is a whole number, however long.
 pub(super) fn is_whole(text: &str) -> bool {
     is_digits(text.strip_prefix('-').unwrap_or(text))
@@ -192,6 +235,31 @@ mod tests {
         for wrong in ["", ".", "1.", "1,5", "1e3", "inf", "NaN", "1.2.3", "-", "-.", "+1"] {
             assert_eq!(number(wrong, None), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn decimals_keep_every_digit_and_round_nothing() {
+        for (text, expected) in [
+            ("12.34", Some(1234)),
+            ("12.3", Some(1230)),
+            ("-0.01", Some(-1)),
+            ("12", Some(1200)),
+            (".5", Some(50)),
+            ("12.3400", Some(1234)),
+            ("12.345", None),
+            ("1234.5", None),
+            ("1.", None),
+            ("", None),
+            ("-", None),
+            (".", None),
+            ("1e2", None),
+            ("1,5", None),
+        ] {
+            assert_eq!(decimal(text, 5, 2, None), expected, "{text}");
+        }
+        assert_eq!((decimal("0150", 5, 2, Some(1)), decimal("5", 5, 2, Some(2))), (Some(1500), Some(5)));
+        let most = "9".repeat(38);
+        assert_eq!(decimal(&most, 38, 0, None).map(|number| number.to_string()), Some(most));
     }
 
     #[test]

@@ -21,9 +21,9 @@ pub use agreement::{
     Required, Retention,
 };
 pub use contract::{
-    BooleanWords, Clean, Compression, ConsistencyDecision, Contract, DateFormat, Encoding, ExtraColumns, Field, Format,
-    LogicalType, Normaliser, Picture, PictureContent, PictureSign, PlaceholderAction, Placeholders, Position, Rule,
-    Thresholds,
+    BooleanWords, Bound, Clean, Comparison, Compression, ConsistencyDecision, Contract, DateFormat, Encoding,
+    ExtraColumns, Field, Format, Length, LogicalType, Normaliser, Operand, Picture, PictureContent, PictureSign,
+    PlaceholderAction, Placeholders, Position, Rule, Thresholds, WhenMissing,
 };
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;

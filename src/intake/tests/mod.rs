@@ -1,5 +1,6 @@
 //! Each bad input that an extract can be, and the guarantees: books balance, nothing is quoted, nothing is guessed.
 
+mod contracts;
 mod formats;
 
 use std::io::Write;
@@ -118,6 +119,10 @@ impl Outcome {
 }
 
 fn scan_files(contract: &Contract, files: &[(&str, &[u8])]) -> Outcome {
+    scan_with(contract, files, &mut References::of([contract]))
+}
+
+fn scan_with(contract: &Contract, files: &[(&str, &[u8])], references: &mut References) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open_folder(folder.path(), clock).expect("a store");
     let identity = age::x25519::Identity::generate();
@@ -139,7 +144,9 @@ fn scan_files(contract: &Contract, files: &[(&str, &[u8])]) -> Outcome {
             }
             Ok(())
         };
-        is_send(scan(&store, "students", &deliveries, contract, &wanted, &mut quarantine, &mut sink, &|_| {})).await
+        let scanned =
+            scan(&store, "students", &deliveries, contract, &wanted, references, &mut quarantine, &mut sink, &|_| {});
+        is_send(scanned).await
     });
     let sealed = std::fs::read(folder.path().join("quarantine/q.age")).ok();
     let quarantined =

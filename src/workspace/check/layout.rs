@@ -162,7 +162,7 @@ fn picture(document: &Document, at: usize, field: &Field) -> Option<Finding> {
     let PictureContent::Digits { decimals, sign, .. } = picture.content else { return None };
     let bare = decimals == 0 && sign == PictureSign::None;
     match field.logical_type {
-        LogicalType::Number => None,
+        LogicalType::Number | LogicalType::Decimal => None,
         LogicalType::Integer if decimals == 0 => None,
         LogicalType::Integer => wrong(format!("`{}` is an integer, and its picture has decimals", field.name)),
         LogicalType::String | LogicalType::Date if bare => None,

@@ -7,6 +7,7 @@ mod contract;
 mod layout;
 mod link;
 mod pipeline;
+mod rule;
 mod table;
 
 use std::path::{Component, Path, PathBuf};
@@ -25,7 +26,7 @@ pub(super) fn all(files: &Files) -> Vec<Finding> {
     for file in &files.contracts {
         if let Some((document, contract)) = file.parts() {
             findings.extend(named_after(document, "/id", &contract.id, &file.name, "file"));
-            findings.extend(contract::check(document, contract));
+            findings.extend(contract::check(document, contract, files));
         }
     }
     for file in &files.agreements {

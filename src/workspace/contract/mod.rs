@@ -1,15 +1,19 @@
 //! `config/contracts/*.yaml`: what an extract must look like. Words follow the Open Data Contract Standard (v3) where it
 //! has one for the thing (`id`, `version`, `title`, `description`, `required`, `unique`, `classification`).
 
+mod bound;
 mod format;
 mod picture;
+mod rule;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::types::{Ordered, Share};
+pub use bound::Bound;
 pub use format::{Compression, Encoding, ExtraColumns, Format};
 pub use picture::{Picture, PictureContent, PictureSign};
+pub use rule::{Comparison, ConsistencyDecision, Operand, Rule, WhenMissing};
 
 /// What one kind of extract must look like.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -43,7 +47,7 @@ pub struct Contract {
     pub person: Vec<String>,
     /// The fields, in the order of the columns where there is no header.
     pub fields: Vec<Field>,
-    /// Rules over several rows.
+    /// Rules over several fields, several rows, or another source.
     #[serde(default)]
     pub rules: Vec<Rule>,
     /// When a delivery is refused as a whole.
@@ -82,6 +86,12 @@ pub struct Field {
     /// Decimal places that the digits hold without a point: `0150` with 1 is 15.0.
     #[serde(default)]
     pub implied_decimals: Option<u32>,
+    /// Digits of a decimal, those behind the point counted; 38 at most.
+    #[serde(default)]
+    pub precision: Option<u8>,
+    /// Digits of a decimal behind the point. Nothing is rounded: a value with more of them is rejected.
+    #[serde(default)]
+    pub scale: Option<u8>,
     /// Whether a row without it is rejected.
     #[serde(default)]
     pub required: bool,
@@ -104,12 +114,21 @@ pub struct Field {
     /// Values that stand in for a real identifier, such as `0000000000`.
     #[serde(default)]
     pub placeholders: Option<Placeholders>,
-    /// Smallest number allowed.
+    /// Smallest number, or first day, that is allowed.
     #[serde(default)]
-    pub minimum: Option<f64>,
-    /// Largest number allowed.
+    pub minimum: Option<Bound>,
+    /// Largest number, or last day, that is allowed.
     #[serde(default)]
-    pub maximum: Option<f64>,
+    pub maximum: Option<Bound>,
+    /// How many characters a text may have.
+    #[serde(default)]
+    pub length: Option<Length>,
+    /// A regular expression that the whole of a text matches.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// Whether no two rows have the same value. The first one is kept; a missing value is none.
+    #[serde(default)]
+    pub unique: bool,
     /// What it means.
     #[serde(default)]
     pub description: Option<String>,
@@ -136,6 +155,8 @@ pub enum LogicalType {
     Integer,
     /// A number; Arrow `Float64`.
     Number,
+    /// A number that keeps all its digits, with `precision` and `scale`; Arrow `Decimal128`.
+    Decimal,
     /// True or false; Arrow `Boolean`.
     Boolean,
     /// A day; Arrow `Date32`.
@@ -170,12 +191,33 @@ pub struct BooleanWords {
 
 /// A clean-up step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Clean {
     /// Blanks at both ends go.
     Trim,
     /// `="0020011"` becomes `0020011`.
     UnwrapExcelFormula,
+    /// All but the digits go: `123-45-6789` becomes `123456789`.
+    DigitsOnly,
+    /// A shorter value is filled up at its start: `20011` to 7 with `0` becomes `0020011`. Nothing stays nothing.
+    LeftPad {
+        /// Characters that it has afterwards.
+        to: usize,
+        /// The character that fills it up.
+        with: char,
+    },
+}
+
+/// How many characters a text may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Length {
+    /// At least.
+    #[serde(default)]
+    pub minimum: Option<usize>,
+    /// At most.
+    #[serde(default)]
+    pub maximum: Option<usize>,
 }
 
 /// What makes two spellings the same before they become a pseudonym.
@@ -212,39 +254,6 @@ pub enum PlaceholderAction {
     Missing,
 }
 
-/// A rule over several rows of a source.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Rule {
-    /// No two rows have the same values in these fields. The first of rows equal in all fields is kept and the others
-    /// are rejected as duplicates; rows that differ elsewhere are rejected as conflicts, the first one kept.
-    Unique {
-        /// The fields.
-        fields: Vec<String>,
-    },
-    /// Rows with the same key should agree in a field. They are counted, and kept or rejected as it says.
-    Consistent {
-        /// The key.
-        key: Vec<String>,
-        /// The field that should have one value per key.
-        field: String,
-        /// What was decided.
-        decision: ConsistencyDecision,
-        /// Why.
-        reason: String,
-    },
-}
-
-/// What was decided about rows that contradict each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConsistencyDecision {
-    /// Each row keeps its own value; the number of keys with several values is reported.
-    KeepEach,
-    /// Rows after the first whose value differs are rejected.
-    RejectLater,
-}
-
 /// When a delivery is refused as a whole.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -266,5 +275,13 @@ impl Contract {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The contracts whose rows its rows refer to.
+    pub fn refers_to(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().filter_map(|rule| match rule {
+            Rule::Reference { contract, .. } => Some(contract.as_str()),
+            _ => None,
+        })
     }
 }
