@@ -1,6 +1,8 @@
 //! One delivery read from its storage: streamed from its start, or by ranges where its directory stands at its end. Nothing
 //! of it is laid down anywhere on the way.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
@@ -11,13 +13,14 @@ use super::check::{Checker, text_of};
 use super::delivery::Delivery;
 use super::layout::Layout;
 use super::quarantine::{Entry, Quarantine};
-use super::reader::{Heading, ParquetReader, Reader, Record, Unpack};
+use super::reader::{Heading, LARGEST_WORKBOOK, ParquetReader, Reader, Record, Sealed, Unpack};
+use super::recognise::{self, Head};
 use super::report::{DeliveryBook, PartBook};
 use super::scan::Progress;
 use super::typed_rows::TypedRows;
 use crate::error::{Context, Error, Result};
 use crate::storage::Store;
-use crate::workspace::{Compression, Format};
+use crate::workspace::{Compression, Contract, Format};
 
 /// How many bytes are read between two signs of progress.
 const STRIDE: u64 = 1 << 20;
@@ -25,7 +28,8 @@ const STRIDE: u64 = 1 << 20;
 /// A source being read.
 pub(super) struct Intake<'a> {
     pub(super) source: &'a str,
-    pub(super) layout: &'a Layout<'a>,
+    pub(super) contract: &'a Contract,
+    pub(super) layouts: &'a [Layout<'a>],
     pub(super) checker: Checker<'a>,
     pub(super) batch: Batch,
     /// Lines for the quarantine that are not encrypted yet.
@@ -43,13 +47,29 @@ pub(super) struct Way<'a> {
 }
 
 /// A delivery, or a part of it, being read.
-struct Open {
-    heading: Heading,
+struct Open<'a> {
     /// What messages call it.
     path: String,
+    /// The layouts that it may have.
+    layouts: Vec<&'a Layout<'a>>,
+    /// For one file of an archive, how it is packed.
+    sealed: Option<Sealed>,
+    /// Its start, as it was delivered.
+    head: Vec<u8>,
+    state: State<'a>,
+    heading: Heading,
     rows_in: u64,
     admitted: u64,
     rejected: u64,
+}
+
+enum State<'a> {
+    /// Its layout is not known yet.
+    New,
+    Known {
+        layout: &'a Layout<'a>,
+        reader: Box<Reader>,
+    },
 }
 
 impl Way<'_> {
@@ -62,7 +82,7 @@ impl Way<'_> {
     }
 }
 
-impl Intake<'_> {
+impl<'a> Intake<'a> {
     pub(super) async fn delivery(&mut self, way: &mut Way<'_>, delivery: &Delivery) -> Result<DeliveryBook> {
         let path = &delivery.path;
         let mut book = DeliveryBook {
@@ -73,10 +93,15 @@ impl Intake<'_> {
             ..DeliveryBook::default()
         };
         let before = way.at.bytes;
-        match (self.layout.format, self.layout.compression) {
-            (Format::Parquet {}, _) => self.parquet(way, delivery, &mut book).await?,
-            (_, Compression::Zip) => self.archive(way, delivery, &mut book).await?,
-            _ => self.stream(way, delivery, &mut book).await?,
+        let layouts = by_magic(way.store, self.layouts, delivery).await?;
+        match layouts.first() {
+            Some(Layout { format: Format::Parquet {}, .. }) => {
+                self.parquet(way, delivery, layouts, &mut book).await?;
+            }
+            Some(Layout { compression: Compression::Zip, .. }) => {
+                self.archive(way, delivery, layouts, &mut book).await?;
+            }
+            _ => self.stream(way, delivery, layouts, &mut book).await?,
         }
         way.quarantine.add(&mut self.rejected).await?;
         way.at.bytes = before + delivery.size;
@@ -89,20 +114,25 @@ impl Intake<'_> {
     }
 
     /// Reads a delivery from its start.
-    async fn stream(&mut self, way: &mut Way<'_>, delivery: &Delivery, book: &mut DeliveryBook) -> Result<()> {
+    async fn stream(
+        &mut self,
+        way: &mut Way<'_>,
+        delivery: &Delivery,
+        layouts: Vec<&'a Layout<'a>>,
+        book: &mut DeliveryBook,
+    ) -> Result<()> {
         let path = &delivery.path;
-        let mut reader = Reader::new(self.layout, path)?;
-        let mut open = Open::new(path.clone());
+        let mut open = Open::new(path.clone(), layouts, None);
         let mut hash = Sha256::new();
         let mut stream = way.store.stream(path).await.context(|| format!("read extract {path}"))?;
         while let Some(piece) = stream.next().await {
             let piece: Bytes = piece.context(|| format!("read extract {path}"))?;
             hash.update(&piece);
-            self.piece(&mut reader, &mut open, &piece)?;
+            self.piece(&mut open, &piece)?;
             way.quarantine.add(&mut self.rejected).await?;
             way.advance(piece.len() as u64);
         }
-        self.end(&mut reader, &mut open)?;
+        self.end(&mut open)?;
         if open.rows_in == 0 && open.heading.seen() {
             return Err(empty(path, "it has a header and no row"));
         }
@@ -111,26 +141,41 @@ impl Intake<'_> {
     }
 
     /// Reads the files of an archive in the order of their names.
-    async fn archive(&mut self, way: &mut Way<'_>, delivery: &Delivery, book: &mut DeliveryBook) -> Result<()> {
+    async fn archive(
+        &mut self,
+        way: &mut Way<'_>,
+        delivery: &Delivery,
+        layouts: Vec<&'a Layout<'a>>,
+        book: &mut DeliveryBook,
+    ) -> Result<()> {
         let path = &delivery.path;
         let members = directory(way.store, delivery).await?;
         for member in &members {
             member.readable(path)?;
         }
         for member in &members {
-            let part = self.member(way, delivery, member).await?;
-            book.rows_in += part.rows_in;
-            book.admitted += part.admitted;
-            book.rejected += part.rejected;
-            book.parts.push(part);
+            let open = Open::new(format!("{path}/{}", member.name), layouts.clone(), Some(member.sealed));
+            let open = self.member(way, delivery, member, open).await?;
+            open.add_to(book);
+            book.parts.push(PartBook {
+                name: member.name.clone(),
+                layout: open.layout_name(),
+                rows_in: open.rows_in,
+                admitted: open.admitted,
+                rejected: open.rejected,
+            });
         }
         unchanged(way.store, delivery).await
     }
 
-    async fn member(&mut self, way: &mut Way<'_>, delivery: &Delivery, member: &Member) -> Result<PartBook> {
+    async fn member(
+        &mut self,
+        way: &mut Way<'_>,
+        delivery: &Delivery,
+        member: &Member,
+        mut open: Open<'a>,
+    ) -> Result<Open<'a>> {
         let (path, store) = (&delivery.path, way.store);
-        let mut open = Open::new(format!("{path}/{}", member.name));
-        let mut reader = Reader::over(Unpack::member(member.sealed, &open.path), self.layout, &open.path)?;
         let header = member.offset..(member.offset + archive::HEADER).min(delivery.size);
         let header = store.read_range(path, header).await.context(|| format!("read extract {path}"))?;
         let content = member.content(&header, path)?;
@@ -141,46 +186,99 @@ impl Intake<'_> {
             let mut stream = store.stream_range(path, content).await.context(|| format!("read extract {path}"))?;
             while let Some(piece) = stream.next().await {
                 let piece: Bytes = piece.context(|| format!("read extract {path}"))?;
-                self.piece(&mut reader, &mut open, &piece)?;
+                self.piece(&mut open, &piece)?;
                 way.quarantine.add(&mut self.rejected).await?;
                 way.advance(piece.len() as u64);
             }
         }
-        self.end(&mut reader, &mut open)?;
+        self.end(&mut open)?;
         if open.rows_in == 0 {
             let said = if open.heading.seen() { "it has a header and no row" } else { "it is empty" };
             return Err(empty(&open.path, said));
         }
-        let (rows_in, admitted, rejected) = (open.rows_in, open.admitted, open.rejected);
-        Ok(PartBook { name: member.name.clone(), rows_in, admitted, rejected })
+        Ok(open)
     }
 
     /// Reads a Parquet file by its row groups.
-    async fn parquet(&mut self, way: &mut Way<'_>, delivery: &Delivery, book: &mut DeliveryBook) -> Result<()> {
+    async fn parquet(
+        &mut self,
+        way: &mut Way<'_>,
+        delivery: &Delivery,
+        layouts: Vec<&'a Layout<'a>>,
+        book: &mut DeliveryBook,
+    ) -> Result<()> {
         let path = &delivery.path;
-        let mut reader = ParquetReader::open(way.store, self.layout, path, delivery.size).await?;
-        let mut open = Open::new(path.clone());
-        while reader.next(&mut |record| self.record(record, &mut open)).await? {
+        let (mut found, mut refused) = (None, None);
+        for layout in &layouts {
+            match ParquetReader::open(way.store, layout, path, delivery.size).await {
+                Ok(reader) => {
+                    found = Some((*layout, reader));
+                    break;
+                }
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        let Some((layout, mut reader)) = found else {
+            return Err(refused.unwrap_or_else(|| empty(path, "it is empty")));
+        };
+        let mut open = Open::new(path.clone(), layouts, None);
+        while reader.next(&mut |record| self.record(record, layout, &mut open)).await? {
             way.quarantine.add(&mut self.rejected).await?;
         }
         open.add_to(book);
+        layout.name.clone_into(&mut book.layout);
         unchanged(way.store, delivery).await
     }
 
-    fn piece(&mut self, reader: &mut Reader, open: &mut Open, bytes: &[u8]) -> Result<()> {
-        let layout = self.layout;
-        reader.push(layout, bytes, &mut |record| self.record(record, open))
+    fn piece(&mut self, open: &mut Open<'a>, bytes: &[u8]) -> Result<()> {
+        let room = open.room().saturating_sub(open.head.len()).min(bytes.len());
+        open.head.extend_from_slice(&bytes[..room]);
+        match open.state {
+            State::Known { .. } => self.push(open, bytes),
+            // With one layout there is nothing to recognise: its reader says what is wrong.
+            State::New if open.layouts.len() == 1 => {
+                open.recognise(self.contract, false)?;
+                self.push(open, bytes)
+            }
+            State::New if open.head.len() < open.room() => Ok(()),
+            State::New => {
+                open.recognise(self.contract, false)?;
+                let head = open.head.clone();
+                self.push(open, &head)?;
+                self.push(open, &bytes[room..])
+            }
+        }
     }
 
-    fn end(&mut self, reader: &mut Reader, open: &mut Open) -> Result<()> {
-        let layout = self.layout;
-        reader.finish(layout, &mut |record| self.record(record, open))
+    fn end(&mut self, open: &mut Open<'a>) -> Result<()> {
+        if matches!(open.state, State::New) {
+            open.recognise(self.contract, true)?;
+            if open.layouts.len() > 1 {
+                let head = open.head.clone();
+                self.push(open, &head)?;
+            }
+        }
+        let State::Known { layout, mut reader } = std::mem::replace(&mut open.state, State::New) else {
+            return Ok(());
+        };
+        let done = reader.finish(layout, &mut |record| self.record(record, layout, open));
+        open.state = State::Known { layout, reader };
+        done.map_err(|error| open.explain(error, self.contract))
     }
 
-    fn record(&mut self, record: &Record<'_>, open: &mut Open) -> Result<()> {
-        let Some(columns) = open.heading.take(self.layout, record, &open.path)? else { return Ok(()) };
+    fn push(&mut self, open: &mut Open<'a>, bytes: &[u8]) -> Result<()> {
+        let State::Known { layout, mut reader } = std::mem::replace(&mut open.state, State::New) else {
+            return Ok(());
+        };
+        let done = reader.push(layout, bytes, &mut |record| self.record(record, layout, open));
+        open.state = State::Known { layout, reader };
+        done.map_err(|error| open.explain(error, self.contract))
+    }
+
+    fn record(&mut self, record: &Record<'_>, layout: &Layout<'_>, open: &mut Open<'a>) -> Result<()> {
+        let Some(columns) = open.heading.take(layout, record, &open.path)? else { return Ok(()) };
         open.rows_in += 1;
-        match self.checker.check(record, self.layout, columns) {
+        match self.checker.check(record, layout, columns) {
             Ok(()) => {
                 open.admitted += 1;
                 let scratch = &self.checker.scratch;
@@ -211,16 +309,90 @@ impl Intake<'_> {
     }
 }
 
-impl Open {
-    fn new(path: String) -> Self {
-        Self { heading: Heading::new(), path, rows_in: 0, admitted: 0, rejected: 0 }
+impl<'a> Open<'a> {
+    fn new(path: String, layouts: Vec<&'a Layout<'a>>, sealed: Option<Sealed>) -> Self {
+        let (heading, state) = (Heading::new(), State::New);
+        Self { path, layouts, sealed, head: Vec::new(), state, heading, rows_in: 0, admitted: 0, rejected: 0 }
+    }
+
+    /// How many bytes of its start are kept: a workbook can be recognised as a whole only.
+    fn room(&self) -> usize {
+        let workbook = self.layouts.len() > 1
+            && self.layouts.iter().any(|layout| matches!(layout.format, Format::Excel { .. }))
+            && matches!(self.head.first(), None | Some(b'P' | 0xd0));
+        if workbook { LARGEST_WORKBOOK } else { recognise::HEAD }
+    }
+
+    fn reader(&self, layout: &Layout<'_>) -> Result<Reader> {
+        match self.sealed {
+            Some(sealed) => Reader::over(Unpack::member(sealed, &self.path), layout, &self.path),
+            None => Reader::new(layout, &self.path),
+        }
+    }
+
+    fn recognise(&mut self, contract: &Contract, whole: bool) -> Result<()> {
+        let head = Head { bytes: &self.head, whole, path: &self.path };
+        let layout = recognise::choose(contract, &self.layouts, &head, &|layout| self.reader(layout))?;
+        self.state = State::Known { layout, reader: Box::new(self.reader(layout)?) };
+        Ok(())
+    }
+
+    /// Says more about a layout that is not known.
+    fn explain(&self, error: Error, contract: &Contract) -> Error {
+        if self.rows_in > 0 || !recognise::is_of_layout(&error) || self.sealed.is_some() {
+            return error;
+        }
+        let whole = self.head.len() < recognise::HEAD;
+        let head = Head { bytes: &self.head, whole, path: &self.path };
+        recognise::explained(error, contract, &self.layouts, &head)
+    }
+
+    fn layout_name(&self) -> String {
+        match &self.state {
+            State::Known { layout, .. } => layout.name.to_owned(),
+            State::New => String::new(),
+        }
     }
 
     fn add_to(&self, book: &mut DeliveryBook) {
         book.rows_in += self.rows_in;
         book.admitted += self.admitted;
         book.rejected += self.rejected;
+        if book.layout.is_empty() {
+            book.layout = self.layout_name();
+        }
     }
+}
+
+/// The layouts that a delivery may have by its first bytes: those that are streamed, those of a zip archive, or those
+/// of Parquet. The first ones where it is none of them, so that they say what is wrong.
+async fn by_magic<'a>(store: &Store, layouts: &'a [Layout<'a>], delivery: &Delivery) -> Result<Vec<&'a Layout<'a>>> {
+    let way_of = |layout: &Layout<'_>| match (layout.format, layout.compression) {
+        (Format::Parquet {}, _) => 2,
+        (_, Compression::Zip) => 1,
+        _ => 0,
+    };
+    let ways: BTreeSet<u8> = layouts.iter().map(way_of).collect();
+    let mut wanted = layouts.first().map_or(0, way_of);
+    if ways.len() > 1 && delivery.size > 4 {
+        let path = &delivery.path;
+        let start = store.read_range(path, 0..4).await.context(|| format!("read extract {path}"))?;
+        let workbook = layouts.iter().any(|layout| matches!(layout.format, Format::Excel { .. }));
+        let found = match &start[..] {
+            b"PAR1" => 2,
+            b"PK\x03\x04" if workbook && is_workbook(store, delivery).await? => 0,
+            b"PK\x03\x04" => 1,
+            _ => 0,
+        };
+        wanted = ways.get(&found).copied().unwrap_or(wanted);
+    }
+    Ok(layouts.iter().filter(|layout| way_of(layout) == wanted).collect())
+}
+
+/// Whether an archive is a workbook.
+async fn is_workbook(store: &Store, delivery: &Delivery) -> Result<bool> {
+    let members = directory(store, delivery).await;
+    Ok(members.is_ok_and(|members| members.iter().any(|member| member.name == "[Content_Types].xml")))
 }
 
 /// The files of an archive.

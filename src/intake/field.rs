@@ -327,6 +327,7 @@ fn written(format: DateFormat) -> &'static str {
         DateFormat::Compact => "YYYYMMDD",
         DateFormat::Iso => "YYYY-MM-DD",
         DateFormat::Us => "MM/DD/YYYY",
+        DateFormat::UsShort => "M/D/YYYY",
     }
 }
 

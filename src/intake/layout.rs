@@ -1,10 +1,13 @@
-//! A layout of a contract, ready to read with: format, encoding, and the place of each field.
+//! The layouts of a contract, ready to read with: format, encoding, and the place of each field.
 
 use crate::error::{Error, Result};
-use crate::workspace::{Compression, Contract, Encoding, ExtraColumns, Field, Format, PictureContent, Position};
+use crate::workspace::{
+    ColumnPlace, Compression, Contract, Encoding, ExtraColumns, Field, Format, OtherLayout, PictureContent, Position,
+};
 
 /// One layout of a contract.
 pub(super) struct Layout<'c> {
+    pub(super) name: &'c str,
     pub(super) format: &'c Format,
     pub(super) encoding: Encoding,
     pub(super) compression: Compression,
@@ -24,20 +27,32 @@ pub(super) enum Place<'c> {
     Order(usize),
     /// Behind so many characters, so many long.
     Position { start: usize, length: usize },
+    /// Nowhere.
+    Absent,
 }
 
 impl<'c> Layout<'c> {
-    /// The layout that the contract itself describes.
+    /// The layouts of a contract, its own one first.
     ///
     /// # Errors
-    /// A field has no place in it.
-    pub(super) fn of(contract: &'c Contract) -> Result<Self> {
+    /// A field has no place in one of them.
+    pub(super) fn all(contract: &'c Contract) -> Result<Vec<Self>> {
+        let mut layouts = vec![Self::own(contract)?];
+        for other in &contract.layouts {
+            layouts.push(Self::other(contract, other)?);
+        }
+        Ok(layouts)
+    }
+
+    /// The layout that the contract itself describes.
+    fn own(contract: &'c Contract) -> Result<Self> {
         let mut places = Vec::with_capacity(contract.fields.len());
         let mut behind = 0;
         for (at, field) in contract.fields.iter().enumerate() {
             let place = match &contract.format {
                 Format::FixedWidth { record_length, .. } => {
-                    let place = position(field, behind, *record_length).ok_or_else(|| no_position(contract, field))?;
+                    let place = position(field, field.position, behind, *record_length);
+                    let place = place.ok_or_else(|| no_position(contract, field))?;
                     if let Place::Position { start, length } = place {
                         behind = start + length;
                     }
@@ -51,12 +66,40 @@ impl<'c> Layout<'c> {
             places.push(place);
         }
         Ok(Self {
+            name: contract.layout.as_deref().unwrap_or(&contract.version),
             format: &contract.format,
             encoding: contract.encoding.unwrap_or(Encoding::Utf8),
             compression: contract.compression,
             extra_columns: contract.extra_columns,
             places,
             pictures: contract.fields.iter().map(|field| field.picture.as_ref().map(|one| one.content)).collect(),
+        })
+    }
+
+    fn other(contract: &'c Contract, other: &'c OtherLayout) -> Result<Self> {
+        let place = |(at, field): (usize, &'c Field)| match (other.columns.get(&field.name), &other.format) {
+            (Some(ColumnPlace::Absent), _) => Ok(Place::Absent),
+            (Some(ColumnPlace::Column(name)), _) => Ok(Place::Column { name, occurrence: None }),
+            (Some(ColumnPlace::Number(number)), _) => Ok(Place::Order(number.saturating_sub(1))),
+            (Some(ColumnPlace::Position(place)), Format::FixedWidth { record_length, .. }) => {
+                position(field, Some(*place), 0, *record_length).ok_or_else(|| no_position(contract, field))
+            }
+            (None, format) if format.names_columns() => {
+                Ok(Place::Column { name: column_name(field), occurrence: field.occurrence })
+            }
+            (None, Format::Delimited { .. } | Format::Excel { .. }) if other.columns.is_empty() => Ok(Place::Order(at)),
+            _ => Err(no_position(contract, field)),
+        };
+        let fixed = matches!(other.format, Format::FixedWidth { .. });
+        let picture = |field: &Field| field.picture.as_ref().filter(|_| fixed).map(|one| one.content);
+        Ok(Self {
+            name: &other.name,
+            format: &other.format,
+            encoding: other.encoding.unwrap_or(Encoding::Utf8),
+            compression: other.compression,
+            extra_columns: other.extra_columns,
+            places: contract.fields.iter().enumerate().map(place).collect::<Result<_>>()?,
+            pictures: contract.fields.iter().map(picture).collect(),
         })
     }
 
@@ -72,6 +115,20 @@ impl<'c> Layout<'c> {
             _ => None,
         })
     }
+
+    /// The column of each field where columns have no names, and how many there are.
+    pub(super) fn by_order(&self) -> (Vec<Option<usize>>, usize) {
+        let places: Vec<Option<usize>> = self
+            .places
+            .iter()
+            .map(|place| match place {
+                Place::Order(at) => Some(*at),
+                _ => None,
+            })
+            .collect();
+        let count = places.iter().flatten().max().map_or(0, |last| last + 1);
+        (places, count)
+    }
 }
 
 /// The name of a field's column.
@@ -80,9 +137,9 @@ pub(super) fn column_name(field: &Field) -> &str {
 }
 
 /// Where a field stands in a fixed-width line; `behind` is where the field before it ends.
-fn position<'c>(field: &Field, behind: usize, record_length: usize) -> Option<Place<'c>> {
+fn position<'c>(field: &Field, place: Option<Position>, behind: usize, record_length: usize) -> Option<Place<'c>> {
     let pictured = field.picture.as_ref().map(|picture| picture.length());
-    let (start, length) = match field.position {
+    let (start, length) = match place {
         Some(Position { start, length }) => (start.checked_sub(1)?, length.or(pictured)?),
         None => (behind, pictured?),
     };

@@ -15,10 +15,12 @@ mod glob;
 mod layout;
 mod quarantine;
 mod reader;
+mod recognise;
 mod references;
 mod report;
 mod rules;
 mod scan;
+mod sniff;
 mod typed_rows;
 mod value;
 

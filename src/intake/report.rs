@@ -42,6 +42,9 @@ pub struct DeliveryBook {
     pub rejected: u64,
     /// Paths of other deliveries that equal it to the byte.
     pub duplicates: Vec<String>,
+    /// The layout that it was recognised by; of an archive that of its first file.
+    #[serde(default)]
+    pub layout: String,
     /// The files of an archive, in the order in which they were read.
     #[serde(default)]
     pub parts: Vec<PartBook>,
@@ -52,6 +55,9 @@ pub struct DeliveryBook {
 pub struct PartBook {
     /// Its name.
     pub name: String,
+    /// The layout that it was recognised by.
+    #[serde(default)]
+    pub layout: String,
     /// Rows in it.
     pub rows_in: u64,
     /// Rows that the contract admitted.

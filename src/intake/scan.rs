@@ -41,10 +41,11 @@ pub async fn scan(
     sink: &mut (dyn FnMut(TypedRows) -> Result<()> + Send),
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<IntakeReport> {
-    let layout = Layout::of(contract)?;
+    let layouts = Layout::all(contract)?;
     let mut intake = Intake {
         source: source_name,
-        layout: &layout,
+        contract,
+        layouts: &layouts,
         checker: Checker::new(contract, references)?,
         batch: Batch::new(contract, wanted)?,
         rejected: Vec::new(),

@@ -15,6 +15,13 @@ pub(super) fn date(text: &str, formats: &[DateFormat]) -> Option<i32> {
         DateFormat::Us if bytes.len() == 10 && bytes[2] == b'/' && bytes[5] == b'/' => {
             days(digits(&bytes[6..])?, digits(&bytes[..2])?, digits(&bytes[3..5])?)
         }
+        DateFormat::UsShort => {
+            let (month, rest) = text.split_once('/')?;
+            let (day, year) = rest.split_once('/')?;
+            let fits = (1..=2).contains(&month.len()) && (1..=2).contains(&day.len()) && year.len() == 4;
+            fits.then_some(())?;
+            days(digits(year.as_bytes())?, digits(month.as_bytes())?, digits(day.as_bytes())?)
+        }
         _ => None,
     })
 }
@@ -214,6 +221,12 @@ mod tests {
             "２０２４０１０１",
         ] {
             assert_eq!(date(wrong, &all), None, "{wrong}");
+        }
+        let short = [DateFormat::UsShort];
+        assert_eq!(date("2/9/2024", &short), date("02/09/2024", &all));
+        assert_eq!(date("02/29/2024", &short), date("2024-02-29", &all));
+        for wrong in ["2/30/2024", "/2/2024", "002/2/2024", "2/2/24", "2/2/2024 ", "2//2024", "2/2"] {
+            assert_eq!(date(wrong, &short), None, "{wrong}");
         }
         assert_eq!(date("2024-02-29", &[DateFormat::Compact]), None, "only the declared formats");
     }

@@ -21,9 +21,9 @@ pub use agreement::{
     Required, Retention,
 };
 pub use contract::{
-    BooleanWords, Bound, Clean, Comparison, Compression, ConsistencyDecision, Contract, DateFormat, Encoding,
-    ExtraColumns, Field, Format, Length, LogicalType, Normaliser, Operand, Picture, PictureContent, PictureSign,
-    PlaceholderAction, Placeholders, Position, Rule, Thresholds, WhenMissing,
+    BooleanWords, Bound, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision, Contract, DateFormat,
+    Encoding, ExtraColumns, Field, Format, Length, LogicalType, Normaliser, Operand, OtherLayout, Picture,
+    PictureContent, PictureSign, PlaceholderAction, Placeholders, Position, Rule, Thresholds, WhenMissing,
 };
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;

@@ -63,6 +63,11 @@ impl Heading {
         }
     }
 
+    /// Whether the columns are known.
+    pub(in crate::intake) fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+
     /// Whether anything was read.
     pub(in crate::intake) fn seen(&self) -> bool {
         !matches!(self, Self::Header(rows) if rows.is_empty())
@@ -128,7 +133,8 @@ impl Columns {
             _ => return Ok(Self::in_order(count)),
         }
         let at_least = layout.extra_columns == ExtraColumns::Drop;
-        let columns = Self { at_least, ..Self::in_order(count) };
+        let (of_field, count) = layout.by_order();
+        let columns = Self { of_field, count, at_least };
         if first.fault.is_none() && !columns.fits(first.spans.len()) {
             let found = first.spans.len();
             let said = format!(

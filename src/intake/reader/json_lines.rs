@@ -85,6 +85,28 @@ impl JsonLines {
     }
 }
 
+/// The keys of a line, in their order; none where it is no JSON object.
+pub(in crate::intake) fn json_keys(line: &str) -> Option<Vec<String>> {
+    let mut json = Json { text: line, at: 0, key: String::new() };
+    let mut keys = Vec::new();
+    let mut skipped = String::new();
+    json.expect(b'{').ok()?;
+    if json.take(b'}') {
+        return Some(keys);
+    }
+    loop {
+        let mut key = String::new();
+        json.string(&mut key).ok()?;
+        keys.push(key);
+        json.expect(b':').ok()?;
+        json.value(&mut skipped, 0).ok()?;
+        skipped.clear();
+        if !json.take(b',') {
+            return json.take(b'}').then_some(keys);
+        }
+    }
+}
+
 /// Walks over a line.
 struct Json<'t> {
     text: &'t str,

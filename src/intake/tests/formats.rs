@@ -10,7 +10,7 @@ use flate2::write::DeflateEncoder;
 
 use super::*;
 
-fn fixture(name: &str) -> Vec<u8> {
+pub(super) fn fixture(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/formats").join(name);
     std::fs::read(path).expect("a fixture")
 }
@@ -71,7 +71,7 @@ fn what_unpacks_a_thousandfold_is_read_in_small_pieces() {
     let text = format!("{HEADER}{}", "1,a,,1,2024,Y,A\n".repeat(400_000));
     for (name, bytes) in [("zstd", zstd(text.as_bytes())), ("bzip2", bzip2(text.as_bytes()))] {
         let contract = packed(name);
-        let layout = super::super::layout::Layout::of(&contract).expect("a layout");
+        let layout = super::super::layout::Layout::all(&contract).expect("a layout").remove(0);
         let mut unpack = super::super::reader::Unpack::new(layout.compression, false, "a").expect("an unpacker");
         let (mut largest, mut total) = (0, 0);
         let mut sink = |piece: &[u8]| {
@@ -453,7 +453,7 @@ fields:
 thresholds: { rejected: "100%", row_change: "25%" }
 "#;
 
-fn batch() -> RecordBatch {
+pub(super) fn batch() -> RecordBatch {
     let columns: [(&str, ArrayRef); 5] = [
         ("score", Arc::new(Float64Array::from(vec![Some(85.7), None, Some(f64::NAN)]))),
         ("unread", Arc::new(StringArray::from(vec!["x", "y", "z"]))),
@@ -464,7 +464,7 @@ fn batch() -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).expect("a batch")
 }
 
-fn parquet_file(batch: &RecordBatch) -> Vec<u8> {
+pub(super) fn parquet_file(batch: &RecordBatch) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("a writer");
     writer.write(batch).expect("a batch");

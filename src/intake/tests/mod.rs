@@ -2,6 +2,8 @@
 
 mod contracts;
 mod formats;
+mod layouts;
+mod samples;
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -68,7 +70,7 @@ thresholds: { rejected: "100%", row_change: "25%" }
 "#;
 
 fn read_all(contract: &Contract, bytes: &[u8]) -> Result<()> {
-    let layout = super::layout::Layout::of(contract)?;
+    let layout = super::layout::Layout::all(contract)?.remove(0);
     let mut reader = Reader::new(&layout, "a")?;
     reader.push(&layout, bytes, &mut |_| Ok(()))?;
     reader.finish(&layout, &mut |_| Ok(()))
@@ -519,7 +521,7 @@ fn records(
     bytes: &[u8],
     mut size: impl FnMut() -> usize,
 ) -> std::result::Result<Seen, &'static str> {
-    let layout = super::layout::Layout::of(contract).map_err(|error| error.code())?;
+    let layout = super::layout::Layout::all(contract).map_err(|error| error.code())?.remove(0);
     let mut reader = Reader::new(&layout, "a").map_err(|error| error.code())?;
     let mut seen = Vec::new();
     let mut each = |record: &Record<'_>| {

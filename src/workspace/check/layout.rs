@@ -2,81 +2,172 @@
 
 use super::super::diagnose::Finding;
 use super::super::document::Document;
-use super::super::{Compression, Contract, Encoding, Field, Format, LogicalType, PictureContent, PictureSign};
+use super::super::{
+    ColumnPlace, Compression, Contract, Encoding, Field, Format, LogicalType, OtherLayout, PictureContent, PictureSign,
+};
+use super::step;
+
+/// What a layout says of the bytes, whichever it is.
+struct Bytes<'c> {
+    /// Where it stands in the file.
+    at: String,
+    format: &'c Format,
+    encoding: Option<Encoding>,
+    compression: Compression,
+}
 
 pub(super) fn check(document: &Document, contract: &Contract) -> Vec<Finding> {
-    let mut findings = bytes(document, contract);
-    findings.extend(rows(document, &contract.format));
-    match &contract.format {
-        Format::Delimited { delimiter, quote, .. } => findings.extend(delimited(document, *delimiter, *quote)),
-        Format::FixedWidth { record_length, .. } => findings.extend(fixed_width(document, contract, *record_length)),
-        Format::Excel { sheet: Some(_), sheet_number: Some(_), .. } => {
-            let message = "a sheet is found by its name or by its number";
-            findings.push(point(document, "/format/sheet_number", message).help("remove one of the two"));
-        }
-        Format::Excel { sheet_number: Some(0), .. } => {
-            findings.push(document.finding("/format/sheet_number", "sheets are counted from 1"));
-        }
-        _ => {}
+    let Contract { format, encoding, compression, .. } = contract;
+    let own = Bytes { at: String::new(), format, encoding: *encoding, compression: *compression };
+    let mut findings = own.check(document);
+    if let Format::FixedWidth { record_length, .. } = &contract.format {
+        findings.extend(fixed_width(document, contract, *record_length));
     }
     for (at, field) in contract.fields.iter().enumerate() {
         findings.extend(misplaced(document, &contract.format, at, field));
         findings.extend(picture(document, at, field));
     }
-    findings
-}
-
-/// Encoding and compression, which not all formats have.
-fn bytes(document: &Document, contract: &Contract) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let (format, word) = (&contract.format, contract.format.word());
-    match contract.encoding {
-        None if format.is_text() => {
-            let finding = document.finding("/format", "the contract lacks the key `encoding`");
-            findings.push(finding.help("add `encoding: utf-8`, or ask the partner how the file is written"));
+    let mut names = vec![contract.layout.as_deref().unwrap_or(&contract.version)];
+    for (at, layout) in contract.layouts.iter().enumerate() {
+        let OtherLayout { format, encoding, compression, name, .. } = layout;
+        let bytes = Bytes { at: format!("/layouts/{at}"), format, encoding: *encoding, compression: *compression };
+        findings.extend(bytes.check(document));
+        if names.contains(&name.as_str()) {
+            let pointer = format!("{}/name", bytes.at);
+            findings.push(document.finding(&pointer, format!("there are two layouts `{name}`")));
         }
-        Some(_) if !format.is_text() => {
-            findings
-                .push(point(document, "/encoding", &format!("`{word}` has no encoding")).label("only text has one"));
-        }
-        Some(Encoding::Windows1252 | Encoding::Latin1 | Encoding::UsAscii) if *format == (Format::JsonLines {}) => {
-            findings.push(document.finding("/encoding", "JSON is written in `utf-8` or `utf-16`"));
-        }
-        _ => {}
-    }
-    let packed = contract.compression != Compression::None;
-    if packed && matches!(format, Format::Parquet {} | Format::ArrowIpc {}) {
-        let finding = point(document, "/compression", &format!("`{word}` is not compressed as a whole"));
-        findings.push(finding.label("it compresses its columns itself"));
+        names.push(name);
+        findings.extend(places(document, contract, layout, &bytes.at));
     }
     findings
 }
 
-/// Title rows and header rows.
-fn rows(document: &Document, format: &Format) -> Option<Finding> {
-    let (header, rows) = match format {
-        Format::Delimited { header, header_rows, .. } | Format::Excel { header, header_rows, .. } => {
-            (*header, *header_rows)
+impl Bytes<'_> {
+    fn check(&self, document: &Document) -> Vec<Finding> {
+        let mut findings = self.encoded(document);
+        findings.extend(self.rows(document));
+        let at = &self.at;
+        match self.format {
+            Format::Delimited { delimiter, quote, .. } => findings.extend(delimited(document, at, *delimiter, *quote)),
+            Format::Excel { sheet: Some(_), sheet_number: Some(_), .. } => {
+                let message = "a sheet is found by its name or by its number";
+                let finding = point(document, &format!("{at}/format/sheet_number"), message);
+                findings.push(finding.help("remove one of the two"));
+            }
+            Format::Excel { sheet_number: Some(0), .. } => {
+                findings.push(document.finding(&format!("{at}/format/sheet_number"), "sheets are counted from 1"));
+            }
+            _ => {}
         }
-        _ => return None,
-    };
-    if !(1..=2).contains(&rows) {
-        return Some(document.finding("/format/header_rows", "a header has 1 or 2 rows"));
+        findings
     }
-    (!header && rows > 1)
-        .then(|| point(document, "/format/header_rows", "`header_rows` without a header").label("`header` is false"))
+
+    /// Encoding and compression, which not all formats have.
+    fn encoded(&self, document: &Document) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let (format, word, at) = (self.format, self.format.word(), &self.at);
+        match self.encoding {
+            None if format.is_text() => {
+                let finding = document.finding(&format!("{at}/format"), "this lacks the key `encoding` beside it");
+                findings.push(finding.help("add `encoding: utf-8`, or ask the partner how the file is written"));
+            }
+            Some(_) if !format.is_text() => {
+                let finding = point(document, &format!("{at}/encoding"), &format!("`{word}` has no encoding"));
+                findings.push(finding.label("only text has one"));
+            }
+            Some(Encoding::Windows1252 | Encoding::Latin1 | Encoding::UsAscii) if *format == (Format::JsonLines {}) => {
+                findings.push(document.finding(&format!("{at}/encoding"), "JSON is written in `utf-8` or `utf-16`"));
+            }
+            _ => {}
+        }
+        let packed = self.compression != Compression::None;
+        if packed && matches!(format, Format::Parquet {} | Format::ArrowIpc {}) {
+            let message = format!("`{word}` is not compressed as a whole");
+            let finding = point(document, &format!("{at}/compression"), &message);
+            findings.push(finding.label("it compresses its columns itself"));
+        }
+        findings
+    }
+
+    /// Title rows and header rows.
+    fn rows(&self, document: &Document) -> Option<Finding> {
+        let (header, rows) = match self.format {
+            Format::Delimited { header, header_rows, .. } | Format::Excel { header, header_rows, .. } => {
+                (*header, *header_rows)
+            }
+            _ => return None,
+        };
+        let pointer = format!("{}/format/header_rows", self.at);
+        if !(1..=2).contains(&rows) {
+            return Some(document.finding(&pointer, "a header has 1 or 2 rows"));
+        }
+        (!header && rows > 1)
+            .then(|| point(document, &pointer, "`header_rows` without a header").label("`header` is false"))
+    }
 }
 
-fn delimited(document: &Document, delimiter: char, quote: Option<char>) -> Vec<Finding> {
+/// Where another layout says that fields stand.
+fn places(document: &Document, contract: &Contract, layout: &OtherLayout, at: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let fields = || contract.fields.iter().map(|field| field.name.as_str());
+    let mut numbers = Vec::new();
+    for (name, place) in layout.columns.iter() {
+        let pointer = format!("{at}/columns/{}", step(name));
+        let Some(field) = contract.field(name) else {
+            let finding =
+                Finding::new(&document.source, document.locate_key(&pointer), format!("there is no field `{name}`"));
+            findings.push(finding.nearest(name, fields()));
+            continue;
+        };
+        let mut wrong = |message: String| findings.push(point(document, &pointer, &message));
+        let word = layout.format.word();
+        match (place, &layout.format) {
+            (ColumnPlace::Absent, _) if field.required => {
+                wrong(format!("`{name}` is required, and absent from this layout"));
+            }
+            (ColumnPlace::Absent, _) => {}
+            (ColumnPlace::Column(_), format) if format.names_columns() => {}
+            (
+                ColumnPlace::Number(number),
+                Format::Delimited { header: false, .. } | Format::Excel { header: false, .. },
+            ) => {
+                if *number == 0 || numbers.contains(number) {
+                    wrong(format!("columns are counted from 1, and each is one field: `{name}` has no column"));
+                }
+                numbers.push(*number);
+            }
+            (ColumnPlace::Position(place), Format::FixedWidth { record_length, .. }) => {
+                let length = place.length.or(field.picture.as_ref().map(|picture| picture.length()));
+                let end = length.and_then(|length| place.start.checked_add(length));
+                if place.start < 1 || length == Some(0) || end.is_none_or(|end| end - 1 > *record_length) {
+                    wrong(format!("`{name}` has no place within the record"));
+                }
+            }
+            _ => wrong(format!("a column of `{word}` is not found like this")),
+        }
+    }
+    let unlisted = fields().find(|name| !layout.columns.contains_key(name));
+    let fixed = matches!(layout.format, Format::FixedWidth { .. });
+    let must = fixed || (!layout.format.names_columns() && !layout.columns.is_empty());
+    if let Some(name) = unlisted.filter(|_| must) {
+        let message = format!("this layout does not say where `{name}` stands");
+        let finding = document.finding(&format!("{at}/name"), message);
+        findings.push(finding.help("list it under `columns`, or write that it is `absent`"));
+    }
+    findings
+}
+
+fn delimited(document: &Document, at: &str, delimiter: char, quote: Option<char>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (at_delimiter, at_quote) = (format!("{at}/format/delimiter"), format!("{at}/format/quote"));
     if !delimiter.is_ascii() || matches!(delimiter, '\r' | '\n') {
-        findings.push(document.finding("/format/delimiter", "a delimiter is an ASCII character, not a line end"));
+        findings.push(document.finding(&at_delimiter, "a delimiter is an ASCII character, not a line end"));
     }
     if quote == Some(delimiter) {
-        findings.push(document.finding("/format/quote", "the quote is the delimiter"));
+        findings.push(document.finding(&at_quote, "the quote is the delimiter"));
     }
     if quote.is_some_and(|quote| !quote.is_ascii()) {
-        findings.push(document.finding("/format/quote", "a quote is an ASCII character"));
+        findings.push(document.finding(&at_quote, "a quote is an ASCII character"));
     }
     findings
 }

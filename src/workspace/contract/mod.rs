@@ -3,6 +3,7 @@
 
 mod bound;
 mod format;
+mod layout;
 mod picture;
 mod rule;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::types::{Ordered, Share};
 pub use bound::Bound;
 pub use format::{Compression, Encoding, ExtraColumns, Format};
+pub use layout::{ColumnPlace, OtherLayout};
 pub use picture::{Picture, PictureContent, PictureSign};
 pub use rule::{Comparison, ConsistencyDecision, Operand, Rule, WhenMissing};
 
@@ -30,6 +32,10 @@ pub struct Contract {
     /// What it is, where the data come from, known breaks.
     #[serde(default)]
     pub description: Option<String>,
+    /// The name of the layout that `format`, `encoding` and the places of the fields describe; the contract's version
+    /// where it is left out.
+    #[serde(default)]
+    pub layout: Option<String>,
     /// How the bytes are laid out.
     pub format: Format,
     /// How characters are written as bytes; only text has an encoding.
@@ -47,6 +53,10 @@ pub struct Contract {
     pub person: Vec<String>,
     /// The fields, in the order of the columns where there is no header.
     pub fields: Vec<Field>,
+    /// Other layouts in which the same fields come, such as those of earlier years. Each extract is recognised by its
+    /// format, encoding and columns; one that has none of the layouts is refused.
+    #[serde(default)]
+    pub layouts: Vec<OtherLayout>,
     /// Rules over several fields, several rows, or another source.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -77,7 +87,7 @@ pub struct Field {
     /// Its type.
     #[serde(rename = "type")]
     pub logical_type: LogicalType,
-    /// How dates are written, tried in order: `YYYYMMDD`, `YYYY-MM-DD`, `MM/DD/YYYY`.
+    /// How dates are written, tried in order: `YYYYMMDD`, `YYYY-MM-DD`, `MM/DD/YYYY`, `M/D/YYYY`.
     #[serde(default)]
     pub date_formats: Vec<DateFormat>,
     /// The words for true and false; `true`/`false` where it is left out.
@@ -175,6 +185,9 @@ pub enum DateFormat {
     /// `06/05/2026`
     #[serde(rename = "MM/DD/YYYY")]
     Us,
+    /// `6/5/2026`, also `06/05/2026`
+    #[serde(rename = "M/D/YYYY")]
+    UsShort,
 }
 
 /// The words for true and false.
