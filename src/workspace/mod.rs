@@ -7,6 +7,7 @@ mod contract;
 mod diagnose;
 mod document;
 mod load;
+mod odcs;
 mod pipeline;
 mod resolved;
 mod roles;
