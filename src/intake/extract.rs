@@ -332,18 +332,33 @@ impl<'a> Open<'a> {
 
     fn recognise(&mut self, contract: &Contract, whole: bool) -> Result<()> {
         let head = Head { bytes: &self.head, whole, path: &self.path };
-        let layout = recognise::choose(contract, &self.layouts, &head, &|layout| self.reader(layout))?;
+        let layout = recognise::choose(&self.layouts, &head, &|layout| self.reader(layout))
+            .map_err(|error| self.explain(error, contract))?;
         self.state = State::Known { layout, reader: Box::new(self.reader(layout)?) };
         Ok(())
     }
 
     /// Says more about a layout that is not known.
     fn explain(&self, error: Error, contract: &Contract) -> Error {
-        if self.rows_in > 0 || !recognise::is_of_layout(&error) || self.sealed.is_some() {
+        if self.rows_in > 0 || !recognise::is_of_layout(&error) {
             return error;
         }
         let whole = self.head.len() < recognise::HEAD;
-        let head = Head { bytes: &self.head, whole, path: &self.path };
+        let unpacked = self.sealed.map(|sealed| {
+            let mut bytes = Vec::new();
+            let mut sink = |piece: &[u8]| {
+                if bytes.len() < recognise::HEAD {
+                    bytes.extend_from_slice(piece);
+                }
+                Ok(())
+            };
+            // A start is no whole file: what it gives before its end is enough.
+            let _ = Unpack::member(sealed, &self.path).push(&self.head, &mut sink);
+            bytes
+        });
+        let bytes = unpacked.as_deref().unwrap_or(&self.head);
+        let whole = whole && bytes.len() < recognise::HEAD;
+        let head = Head { bytes, whole, path: &self.path };
         recognise::explained(error, contract, &self.layouts, &head)
     }
 

@@ -6,7 +6,7 @@ use super::layout::{Layout, Place};
 use super::reader::{Heading, Reader, Record, nearest};
 use super::sniff::{Sniffed, sniff};
 use crate::error::{Error, Result};
-use crate::workspace::{Contract, Format};
+use crate::workspace::{Compression, Contract, Encoding, Format};
 
 /// Bytes of the start by which an extract is recognised.
 pub(super) const HEAD: usize = 64 << 10;
@@ -27,7 +27,6 @@ pub(super) struct Head<'h> {
 /// # Errors
 /// With one layout, what it refuses; with several, `intake.unknown_layout` where the start has none of them.
 pub(super) fn choose<'l, 'c>(
-    contract: &Contract,
     layouts: &[&'l Layout<'c>],
     head: &Head<'_>,
     reader: &dyn Fn(&'l Layout<'c>) -> Result<Reader>,
@@ -47,9 +46,8 @@ pub(super) fn choose<'l, 'c>(
     best.map(|(_, layout)| layout).ok_or_else(|| {
         let names: Vec<&str> = layouts.iter().map(|layout| layout.name).collect();
         let said = format!("read extract {}: its layout is none of {}", head.path, names.join(", "));
-        let error = Error::data("intake.unknown_layout", said)
-            .with_hint("agree the layout above with the partner, and put it under `layouts` of the contract");
-        explained(error, contract, layouts, head)
+        Error::data("intake.unknown_layout", said)
+            .with_hint("agree the layout above with the partner, and put it under `layouts` of the contract")
     })
 }
 
@@ -81,7 +79,8 @@ fn odd_records(mut reader: Reader, layout: &Layout<'_>, head: &Head<'_>) -> Resu
 pub(super) fn is_of_layout(error: &Error) -> bool {
     matches!(
         error.code(),
-        "intake.no_header"
+        "intake.unknown_layout"
+            | "intake.no_header"
             | "intake.missing_column"
             | "intake.extra_column"
             | "intake.duplicate_column"
@@ -141,7 +140,9 @@ fn differences(layout: &Layout<'_>, found: &Sniffed) -> Vec<String> {
             lines.push(format!("{what}: {known}, now {now}"));
         }
     };
-    differs("compression", layout.compression.word().to_owned(), found.compression.word().to_owned());
+    if layout.compression != Compression::Zip {
+        differs("compression", layout.compression.word().to_owned(), found.compression.word().to_owned());
+    }
     differs("format", layout.format.word().to_owned(), found.format.word().to_owned());
     if layout.format.is_text() && layout.encoding != found.encoding && !found.ascii {
         differs("encoding", layout.encoding.word().to_owned(), found.encoding.word().to_owned());
@@ -190,6 +191,12 @@ fn columns(layout: &Layout<'_>, names: &[String]) -> Vec<String> {
     lines
 }
 
+/// The encoding that the contract says, where the start is ASCII alone and would fit it.
+fn encoding(layout: &Layout<'_>, found: &Sniffed) -> Encoding {
+    let fits = found.ascii && layout.format.is_text() && found.encoding != Encoding::Utf16;
+    if fits && layout.encoding != Encoding::Utf16 { layout.encoding } else { found.encoding }
+}
+
 fn quote(format: &Format) -> Option<char> {
     match format {
         Format::Delimited { quote, .. } => *quote,
@@ -207,10 +214,12 @@ fn draft(contract: &Contract, nearest_layout: &Layout<'_>, found: &Sniffed) -> O
         "layouts:".to_owned(),
         "  - name: NEW # what you call it".to_owned(),
         format!("    format: {}", found.format_yaml(quote(nearest_layout.format))),
-        format!("    encoding: {}", found.encoding.word()),
+        format!("    encoding: {}", encoding(nearest_layout, found).word()),
     ];
-    if found.compression != crate::workspace::Compression::None {
-        lines.push(format!("    compression: {}", found.compression.word()));
+    let zipped = nearest_layout.compression == Compression::Zip;
+    let compression = if zipped { Compression::Zip } else { found.compression };
+    if compression != Compression::None {
+        lines.push(format!("    compression: {}", compression.word()));
     }
     let names = shown(nearest_layout, found);
     if names.is_some_and(|names| names.iter().any(|name| !nearest_layout.knows(name))) {
@@ -233,6 +242,9 @@ fn draft(contract: &Contract, nearest_layout: &Layout<'_>, found: &Sniffed) -> O
                     "      {name}: {{ position: {{ start: {}, length: {length} }} }} # still?",
                     start + 1
                 ));
+            }
+            (Place::Order(at), _) if nearest_layout.by_order().1 != found.width => {
+                places.push(format!("      {name}: {{ number: {} }} # still?", at + 1));
             }
             _ => {}
         }

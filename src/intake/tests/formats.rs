@@ -85,7 +85,7 @@ fn what_unpacks_a_thousandfold_is_read_in_small_pieces() {
 }
 
 /// A zip archive; each file deflated or not.
-fn zip(files: &[(&str, &[u8], bool)]) -> Vec<u8> {
+pub(super) fn zip(files: &[(&str, &[u8], bool)]) -> Vec<u8> {
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());
     for (name, content, deflated) in files {
         let mut crc = flate2::Crc::new();

@@ -166,3 +166,14 @@ fn with_one_layout_a_drift_names_the_column_and_shows_what_differs() {
           units: { column: "UNIT" } # is it?
     "#);
 }
+
+#[test]
+fn a_file_of_an_archive_that_drifts_is_compared_by_what_is_in_it() {
+    let contract = contract(&HEADED.replace("encoding: utf-8", "encoding: utf-8\ncompression: zip"));
+    let text = "STUDENT_ID,NAME,BORN,UNIT,YEAR,FOSTER,BAND\n1,SECRET,,1,2024,Y,A\n";
+    let outcome = scan_one(&contract, formats::zip(&[("a.csv", text.as_bytes(), true)]));
+    assert_eq!(outcome.error().code(), "intake.missing_column");
+    let report = outcome.error().report().expect("a report");
+    assert!(report.contains("in/a.csv/a.csv compared") && report.contains("is it `UNIT` now?"), "{report}");
+    assert!(!report.contains("SECRET") && !report.contains("compression"), "{report}");
+}

@@ -459,20 +459,6 @@ fn the_newest_is_last_by_name_and_what_equals_it_is_said() {
 }
 
 #[test]
-fn contradictions_are_counted_and_kept_or_rejected_as_decided() {
-    let rule = "  - { type: consistent, key: [name], field: band, decision: keep_each, reason: why not }\n";
-    let keeping = HEADED.replace("rules:\n", &format!("rules:\n{rule}"));
-    let rows = format!("{HEADER}1,a,,,,,A\n2,a,,,,,B\n3,b,,,,,A\n4,b,,,,,A\n5,,,,,,A\n6,,,,,,B\n7,a,,,,,A\n");
-    let kept = scan_one(&contract(&keeping), &rows);
-    assert_eq!(kept.rows.len(), 7);
-    let finding = &kept.report().consistency[0];
-    assert_eq!((finding.keys, finding.keys_with_several), (2, 1));
-    let rejecting = scan_one(&contract(&keeping.replace("keep_each", "reject_later")), &rows);
-    assert_eq!(rejecting.rejects(), [(3, "", "consistent")]);
-    assert_eq!(rejecting.report().consistency[0].keys_with_several, 1);
-}
-
-#[test]
 fn a_quarantine_opens_with_its_own_key_only_and_goes_when_nothing_is_rejected() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open_folder(folder.path(), clock).expect("a store");
