@@ -5,6 +5,7 @@
 mod app;
 mod audit;
 mod check;
+mod contract;
 mod keys;
 mod ledger;
 mod output;
@@ -77,6 +78,8 @@ enum Color {
 enum Command {
     /// Check config, agreements, contracts, pipelines and their SQL without reading a row
     Check(check::Args),
+    /// Draft a contract from a sample, and try one on an extract
+    Contract(contract::Args),
     /// Write the JSON Schemas of the workspace's files, for editors
     Schema(schema::Args),
     /// Say in a page what a pipeline would read, publish and need
@@ -136,6 +139,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
     match command {
         Command::Check(args) => check::run(app, &args).await,
+        Command::Contract(args) => contract::run(app, args).await,
         Command::Schema(args) => schema::run(app, &args),
         Command::Plan(args) => plan::run(app, &args).await,
         Command::Run(args) => run::run(app, &args).await,

@@ -12,6 +12,7 @@ mod delivery;
 mod extract;
 mod field;
 mod glob;
+mod infer;
 mod layout;
 mod quarantine;
 mod reader;
@@ -32,8 +33,9 @@ pub(crate) use reader::{Delimited, Span};
 
 pub use batch::arrow_type;
 pub(crate) use compare::{is_constant_of, is_less};
-pub use delivery::{Delivery, discover};
+pub use delivery::{Delivery, delivery, discover};
 pub(crate) use field::pattern_mistake;
+pub use infer::{SAMPLE, infer};
 pub use quarantine::{Quarantine, QuarantinedRow, open as open_quarantine};
 pub use references::References;
 pub use report::{ConsistencyFinding, DeliveryBook, FieldBook, IntakeReport, PartBook, RejectCount, WordCount};

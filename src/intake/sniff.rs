@@ -5,7 +5,7 @@ use super::recognise::Head;
 use crate::workspace::{Compression, Encoding, Format};
 
 /// Rows that are looked at.
-const ROWS: usize = 200;
+const ROWS: usize = 2000;
 
 /// What an extract looks like.
 #[derive(Debug)]
@@ -47,6 +47,24 @@ impl Sniffed {
             other => format!("{{ type: {} }}", other.word()),
         }
     }
+}
+
+/// Looks at the start of an extract, and gives the rows behind its header.
+pub(super) fn sample(head: &Head<'_>) -> Option<(Sniffed, Vec<Vec<String>>)> {
+    let found = sniff(head)?;
+    let (_, bytes) = unpacked(head)?;
+    let (_, text) = decoded(&bytes, head.whole);
+    let rows = match &found.format {
+        Format::Delimited { delimiter, title_rows, .. } => {
+            let skipped = title_rows + found.format.header_rows();
+            let mut rows = rows(&text, *delimiter, head.whole);
+            rows.drain(..skipped.min(rows.len()));
+            rows.retain(|row| row.len() >= found.width);
+            rows
+        }
+        _ => Vec::new(),
+    };
+    Some((found, rows))
 }
 
 /// Looks at the start of an extract; none where nothing can be said.
@@ -138,17 +156,13 @@ fn delimited(text: &str, whole: bool) -> Option<Sniffed> {
         }
     }
     let (_, rows, width, delimiter) = best?;
-    let title_rows = rows.iter().position(|row| row.len() == width)?;
+    let (title_rows, header_rows, header) = heading(&rows, width)?;
     let body = &rows[title_rows..];
     let trailing = body.iter().all(|row| row.len() != width || row.last().is_some_and(String::is_empty));
     let mut first = body[0].clone();
     if trailing {
         first.pop();
     }
-    let named = |cell: &String| cell.chars().any(char::is_alphabetic);
-    let header = first.iter().filter(|cell| named(cell)).count() * 2 > first.len();
-    let upper = first.iter().any(String::is_empty) && body.get(1).is_some_and(|row| row.iter().all(named));
-    let header_rows = if header && upper { 2 } else { 1 };
     if header_rows == 2 {
         first = joined(&body[..2]);
     }
@@ -157,6 +171,23 @@ fn delimited(text: &str, whole: bool) -> Option<Sniffed> {
     let width = width - usize::from(trailing);
     let first = if header { first } else { Vec::new() };
     Some(Sniffed { compression: Compression::None, format, encoding: Encoding::Utf8, ascii: true, width, first })
+}
+
+/// Rows above the header, rows of the header, and whether there is one.
+fn heading(rows: &[Vec<String>], width: usize) -> Option<(usize, usize, bool)> {
+    let named = |row: &Vec<String>| row.iter().filter(|cell| cell.chars().any(char::is_alphabetic)).count();
+    let start = rows.iter().position(|row| row.len() == width)?;
+    let bare = rows[start].iter().filter(|cell| cell.is_empty()).count() * 2 > width;
+    if !bare {
+        return Some((start, 1, named(&rows[start]) * 2 > width));
+    }
+    // A row of titles or of groups' names is mostly empty, and a row of names below it is not.
+    let names = rows.iter().skip(start + 1).take(4).position(|row| named(row) * 10 > width * 9);
+    match names {
+        Some(0) => Some((start, 2, true)),
+        Some(behind) => Some((start + 1 + behind, 1, true)),
+        None => Some((start, 1, false)),
+    }
 }
 
 fn rows(text: &str, delimiter: char, whole: bool) -> Vec<Vec<String>> {

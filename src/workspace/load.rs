@@ -279,6 +279,39 @@ impl Reader<'_> {
     }
 }
 
+/// Reads one contract that belongs to no workspace, in Accord's own words or in those of the Open Data Contract Standard.
+/// What it refers to is not looked for.
+///
+/// # Errors
+/// Every mistake in it, each with its place.
+pub fn contract(name: &str, text: String) -> std::result::Result<Contract, Findings> {
+    let mut findings = Findings::default();
+    let mut mistakes = Vec::new();
+    let source = Arc::new(SourceText { path: name.to_owned(), text: text.clone() });
+    let document = Document::parse(source, &mut mistakes);
+    let (document, contract) = match document {
+        Some(mut document) if mistakes.is_empty() && odcs::is_one(&document) => {
+            let contract = odcs::read(&mut document, &mut mistakes);
+            (Some(document), contract)
+        }
+        _ => {
+            let (document, contract, found) = strict::<Contract>(name.to_owned(), text);
+            mistakes = found;
+            (document, contract)
+        }
+    };
+    if let (Some(document), Some(contract)) = (&document, &contract) {
+        mistakes.extend(check::contract_alone(document, contract));
+    }
+    match contract.filter(|_| mistakes.is_empty()) {
+        Some(contract) => Ok(contract),
+        None => {
+            findings.extend(mistakes);
+            Err(findings)
+        }
+    }
+}
+
 /// Reads one YAML file strictly that belongs to no workspace, such as the spec of a table.
 ///
 /// # Errors

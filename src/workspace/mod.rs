@@ -28,7 +28,7 @@ pub use contract::{
 };
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;
-pub use load::{load, parse, read};
+pub use load::{contract, load, parse, read};
 pub use pipeline::{
     Assignment, Dimension, Disclosure, Homogeneous, Identity, Insider, Level, Link, LinkRule, Measure, Pick, Pipeline,
     Release, Source, Table, Zeros,

@@ -2,6 +2,7 @@
 
 mod contracts;
 mod formats;
+mod infer;
 mod layouts;
 mod samples;
 

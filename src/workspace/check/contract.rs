@@ -8,7 +8,7 @@ use super::super::load::Files;
 use super::super::{Clean, Contract, Field, LogicalType, Normaliser, PlaceholderAction};
 use super::{layout, repeated, rule, sql_name, unknown};
 
-pub(super) fn check(document: &Document, contract: &Contract, files: &Files) -> Vec<Finding> {
+pub(super) fn check(document: &Document, contract: &Contract, files: Option<&Files>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if contract.fields.is_empty() {
         findings.push(document.finding("/fields", "a contract has at least one field"));
