@@ -175,5 +175,6 @@ fn a_file_of_an_archive_that_drifts_is_compared_by_what_is_in_it() {
     assert_eq!(outcome.error().code(), "intake.missing_column");
     let report = outcome.error().report().expect("a report");
     assert!(report.contains("in/a.csv/a.csv compared") && report.contains("is it `UNIT` now?"), "{report}");
-    assert!(!report.contains("SECRET") && !report.contains("compression"), "{report}");
+    assert!(!report.contains("SECRET") && !report.contains("compression: zip, now"), "{report}");
+    assert!(report.contains("\n    compression: zip\n"), "{report}");
 }
