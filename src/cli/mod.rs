@@ -5,6 +5,7 @@
 mod app;
 mod audit;
 mod check;
+mod contract;
 mod keys;
 mod ledger;
 mod output;
@@ -77,6 +78,8 @@ enum Color {
 enum Command {
     /// Check config, agreements, contracts, pipelines and their SQL without reading a row
     Check(check::Args),
+    /// Draft a contract from a sample, and try one on an extract
+    Contract(contract::Args),
     /// Write the JSON Schemas of the workspace's files, for editors
     Schema(schema::Args),
     /// Say in a page what a pipeline would read, publish and need
@@ -113,6 +116,13 @@ pub fn main() -> ExitCode {
         }
     };
     let app = App::new(cli.global);
+    // What a reader of damaged files says when it gives up may quote a value; that file is refused all the same.
+    let said = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !crate::intake::panic_is_of_a_file() {
+            said(panic);
+        }
+    }));
     let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(dispatch(&app, cli.command)),
         Err(error) => Err(crate::Error::internal("cli.runtime", "the runtime can't start").with_source(error)),
@@ -129,6 +139,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
     match command {
         Command::Check(args) => check::run(app, &args).await,
+        Command::Contract(args) => contract::run(app, args).await,
         Command::Schema(args) => schema::run(app, &args),
         Command::Plan(args) => plan::run(app, &args).await,
         Command::Run(args) => run::run(app, &args).await,

@@ -8,24 +8,13 @@ use super::normalise::normalise_into;
 use crate::error::{Error, Result};
 use crate::workspace::{Field, LogicalType, Normaliser};
 
-/// The Arrow type of a contract's field (the seam with intake).
-pub(super) fn arrow_type(logical: LogicalType) -> DataType {
-    match logical {
-        LogicalType::String => DataType::Utf8,
-        LogicalType::Integer => DataType::Int64,
-        LogicalType::Number => DataType::Float64,
-        LogicalType::Boolean => DataType::Boolean,
-        LogicalType::Date => DataType::Date32,
-    }
-}
-
 /// The field's normaliser, or the one that goes without saying for its type. `None` where values of the type can't
 /// identify anybody: a fraction has no one spelling, and true or false says nothing.
 pub(super) fn normaliser(field: &Field) -> Option<Normaliser> {
     match field.logical_type {
         LogicalType::String | LogicalType::Integer => Some(field.normalise.unwrap_or(Normaliser::Exact)),
         LogicalType::Date => Some(field.normalise.unwrap_or(Normaliser::Date)),
-        LogicalType::Number | LogicalType::Boolean => None,
+        LogicalType::Number | LogicalType::Decimal | LogicalType::Boolean => None,
     }
 }
 

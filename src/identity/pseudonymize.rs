@@ -9,13 +9,13 @@ use arrow::buffer::Buffer;
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::columns::{NormalisedColumn, arrow_type, normaliser};
+use super::columns::{NormalisedColumn, normaliser};
 use super::keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
 use super::normalise::NORMALISER_VERSION;
 use super::people::{Distinct, RuleTokens, SourcePeople};
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use crate::error::{Error, Result};
-use crate::intake::TypedRows;
+use crate::intake::{TypedRows, arrow_type};
 use crate::workspace::{Contract, DataClause, Normaliser};
 
 /// The reason under which rows are rejected in which nothing identifies the person.
@@ -297,7 +297,7 @@ fn schema(contract: &Contract, clause: &DataClause, keys: &AgreementKeys) -> Res
     }
     for name in &clause.analyse {
         let field = contract.field(name).ok_or_else(|| no_field(name, contract))?;
-        fields.push(Field::new(name, arrow_type(field.logical_type), true));
+        fields.push(Field::new(name, arrow_type(field), true));
     }
     let version = ("accord.normaliser_version".to_owned(), NORMALISER_VERSION.to_string());
     let metadata = keys.id().metadata().into_iter().chain([version]).collect();

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatchOptions, StringBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, RecordBatchOptions,
+    StringBuilder,
 };
 use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use arrow::record_batch::RecordBatch;
@@ -11,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use super::field::Cell;
 use super::typed_rows::TypedRows;
 use crate::error::{Error, Result};
-use crate::workspace::{Contract, LogicalType};
+use crate::workspace::{Contract, Field, LogicalType};
 
 /// Rows of a batch.
 const ROWS: usize = 8192;
@@ -29,6 +30,7 @@ enum Column {
     Text(StringBuilder),
     Integer(Int64Builder),
     Number(Float64Builder),
+    Decimal(Decimal128Builder),
     Boolean(BooleanBuilder),
     Date(Date32Builder),
 }
@@ -42,9 +44,9 @@ impl Batch {
             })
         };
         let fields = wanted.iter().map(place).collect::<Result<Vec<_>>>()?;
-        let types = fields.iter().map(|&at| contract.fields[at].logical_type);
-        let columns: Vec<Column> = types.map(Column::new).collect();
-        let named = wanted.iter().zip(&columns).map(|(name, column)| ArrowField::new(*name, column.data_type(), true));
+        let specs = || fields.iter().map(|&at| &contract.fields[at]);
+        let columns: Vec<Column> = specs().map(Column::new).collect();
+        let named = specs().map(|field| ArrowField::new(&field.name, arrow_type(field), true));
         let schema = Arc::new(Schema::new(named.collect::<Vec<_>>()));
         Ok(Self { schema, fields, columns, rows: 0 })
     }
@@ -72,24 +74,40 @@ impl Batch {
     }
 }
 
+/// The Arrow type of a contract's field.
+#[must_use]
+pub fn arrow_type(field: &Field) -> DataType {
+    match field.logical_type {
+        LogicalType::String => DataType::Utf8,
+        LogicalType::Integer => DataType::Int64,
+        LogicalType::Number => DataType::Float64,
+        LogicalType::Decimal => DataType::Decimal128(precision(field), scale(field).cast_signed()),
+        LogicalType::Boolean => DataType::Boolean,
+        LogicalType::Date => DataType::Date32,
+    }
+}
+
+/// Digits of a decimal.
+pub(super) fn precision(field: &Field) -> u8 {
+    field.precision.unwrap_or(38).clamp(1, 38)
+}
+
+/// Digits of a decimal behind the point.
+pub(super) fn scale(field: &Field) -> u8 {
+    field.scale.unwrap_or(0).min(precision(field))
+}
+
 impl Column {
-    fn new(logical_type: LogicalType) -> Self {
-        match logical_type {
+    fn new(field: &Field) -> Self {
+        match field.logical_type {
             LogicalType::String => Self::Text(StringBuilder::with_capacity(ROWS, ROWS * 16)),
             LogicalType::Integer => Self::Integer(Int64Builder::with_capacity(ROWS)),
             LogicalType::Number => Self::Number(Float64Builder::with_capacity(ROWS)),
+            LogicalType::Decimal => {
+                Self::Decimal(Decimal128Builder::with_capacity(ROWS).with_data_type(arrow_type(field)))
+            }
             LogicalType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(ROWS)),
             LogicalType::Date => Self::Date(Date32Builder::with_capacity(ROWS)),
-        }
-    }
-
-    fn data_type(&self) -> DataType {
-        match self {
-            Self::Text(_) => DataType::Utf8,
-            Self::Integer(_) => DataType::Int64,
-            Self::Number(_) => DataType::Float64,
-            Self::Boolean(_) => DataType::Boolean,
-            Self::Date(_) => DataType::Date32,
         }
     }
 
@@ -101,6 +119,8 @@ impl Column {
             (Self::Integer(builder), Cell::Missing) => builder.append_null(),
             (Self::Number(builder), Cell::Number(value)) => builder.append_value(value),
             (Self::Number(builder), Cell::Missing) => builder.append_null(),
+            (Self::Decimal(builder), Cell::Decimal(value)) => builder.append_value(value),
+            (Self::Decimal(builder), Cell::Missing) => builder.append_null(),
             (Self::Boolean(builder), Cell::Boolean(value)) => builder.append_value(value),
             (Self::Boolean(builder), Cell::Missing) => builder.append_null(),
             (Self::Date(builder), Cell::Date(value)) => builder.append_value(value),
@@ -120,6 +140,7 @@ impl Column {
             Self::Text(builder) => Arc::new(builder.finish()),
             Self::Integer(builder) => Arc::new(builder.finish()),
             Self::Number(builder) => Arc::new(builder.finish()),
+            Self::Decimal(builder) => Arc::new(builder.finish()),
             Self::Boolean(builder) => Arc::new(builder.finish()),
             Self::Date(builder) => Arc::new(builder.finish()),
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::field::{Cell, FieldPlan, Misfit, Use};
-use super::reader::{Columns, Record};
+use super::layout::Layout;
+use super::reader::{Columns, Kind, Record, Span};
+use super::references::References;
 use super::report::{ConsistencyFinding, FieldBook, RejectCount, WordCount};
 use super::rules::Rules;
 use crate::error::Result;
@@ -33,22 +35,25 @@ pub(super) struct Checker<'c> {
 struct Uses {
     trimmed: u64,
     unwrapped: u64,
+    stripped: u64,
+    padded: u64,
     replaced: Vec<u64>,
     missing: Vec<u64>,
     blank: u64,
+    null: u64,
     placeholders: u64,
 }
 
 impl<'c> Checker<'c> {
-    pub(super) fn new(contract: &'c Contract) -> Result<Self> {
+    pub(super) fn new(contract: &'c Contract, references: &mut References) -> Result<Self> {
         let books = contract.fields.iter().map(|field| Uses {
             replaced: vec![0; field.replace.len()],
             missing: vec![0; field.missing.len()],
             ..Uses::default()
         });
         Ok(Self {
-            fields: contract.fields.iter().map(FieldPlan::new).collect(),
-            rules: Rules::new(contract)?,
+            fields: contract.fields.iter().map(FieldPlan::new).collect::<Result<_>>()?,
+            rules: Rules::new(contract, references)?,
             cells: Vec::with_capacity(contract.fields.len()),
             scratch: String::new(),
             uses: Vec::new(),
@@ -58,8 +63,13 @@ impl<'c> Checker<'c> {
     }
 
     /// Checks a row. Where it is admitted, `cells` and `scratch` hold its values.
-    pub(super) fn check(&mut self, record: &Record<'_>, columns: &Columns) -> std::result::Result<(), Reject<'c>> {
-        let checked = self.row(record, columns);
+    pub(super) fn check(
+        &mut self,
+        record: &Record<'_>,
+        layout: &Layout<'_>,
+        columns: &Columns,
+    ) -> std::result::Result<(), Reject<'c>> {
+        let checked = self.row(record, layout, columns);
         match &checked {
             Ok(()) => self.note_uses(),
             Err(reject) => *self.rejects.entry((reject.misfit.rule, reject.column)).or_default() += 1,
@@ -67,7 +77,12 @@ impl<'c> Checker<'c> {
         checked
     }
 
-    fn row(&mut self, record: &Record<'_>, columns: &Columns) -> std::result::Result<(), Reject<'c>> {
+    fn row(
+        &mut self,
+        record: &Record<'_>,
+        layout: &Layout<'_>,
+        columns: &Columns,
+    ) -> std::result::Result<(), Reject<'c>> {
         let whole = |misfit| Reject { column: None, misfit };
         if let Some(fault) = &record.fault {
             return Err(whole(Misfit { rule: fault.rule, reason: fault.reason.clone() }));
@@ -80,7 +95,9 @@ impl<'c> Checker<'c> {
         self.uses.clear();
         for (at, (field, &column)) in self.fields.iter().zip(&columns.of_field).enumerate() {
             let uses = &mut self.uses;
-            let read = field.read(record.text, record.spans[column], record.quote, &mut self.scratch, &mut |one| {
+            let span = column.map_or(Span { kind: Kind::Null, ..Span::default() }, |column| record.spans[column]);
+            let picture = layout.pictures[at];
+            let read = field.read(record.text, span, record.quote, picture, &mut self.scratch, &mut |one| {
                 uses.push((at, one));
             });
             self.cells.push(read.map_err(|misfit| Reject { column: Some(field.column), misfit })?);
@@ -91,11 +108,11 @@ impl<'c> Checker<'c> {
                 self.rules.admit();
                 Ok(())
             }
-            Err(misfit) => {
+            Err((column, misfit)) => {
                 if misfit.rule == "consistent" {
                     self.rules.reject();
                 }
-                Err(whole(misfit))
+                Err(Reject { column, misfit })
             }
         }
     }
@@ -106,9 +123,12 @@ impl<'c> Checker<'c> {
             *match one {
                 Use::Trimmed => &mut book.trimmed,
                 Use::Unwrapped => &mut book.unwrapped,
+                Use::Stripped => &mut book.stripped,
+                Use::Padded => &mut book.padded,
                 Use::Replaced(word) => &mut book.replaced[word as usize],
                 Use::MissingWord(word) => &mut book.missing[word as usize],
                 Use::Blank => &mut book.blank,
+                Use::Null => &mut book.null,
                 Use::Placeholder => &mut book.placeholders,
             } += 1;
         }
@@ -128,13 +148,21 @@ impl<'c> Checker<'c> {
             field: plan.spec.name.clone(),
             trimmed: uses.trimmed,
             unwrapped: uses.unwrapped,
+            stripped: uses.stripped,
+            padded: uses.padded,
             replaced: words(&plan.spec.replace, &uses.replaced),
             missing: words(&plan.spec.missing, &uses.missing),
             blank: uses.blank,
+            null: uses.null,
             placeholders: uses.placeholders,
         };
         let empty = |book: &FieldBook| FieldBook { field: book.field.clone(), ..FieldBook::default() };
         self.fields.iter().zip(&self.books).map(book).filter(|book| *book != empty(book)).collect()
+    }
+
+    /// Hands back the keys that other sources refer to.
+    pub(super) fn learned(&mut self, contract: &str, references: &mut References) {
+        self.rules.learned(contract, references);
     }
 
     pub(super) fn findings(&self) -> Vec<ConsistencyFinding> {

@@ -37,6 +37,14 @@ pub async fn discover(store: &Store, source: &Source, source_name: &str) -> Resu
     }
 }
 
+/// A delivery at a path.
+///
+/// # Errors
+/// The storage's.
+pub async fn delivery(store: &Store, path: &str, size: u64) -> Result<Delivery> {
+    read(store, &Entry { path: path.to_owned(), size, modified: None }).await
+}
+
 async fn all(store: &Store, found: &[&Entry]) -> Result<Vec<Delivery>> {
     let mut deliveries: Vec<Delivery> = Vec::new();
     for entry in found {

@@ -1,8 +1,14 @@
 //! One field of one row: cleaned, its missing words and wrong spellings known, its type read, its rules checked.
 
-use super::reader::{Span, column_name};
+use regex::Regex;
+
+use super::batch;
+use super::compare::Constant;
+use super::layout::column_name;
+use super::reader::{Kind, Span};
 use super::value;
-use crate::workspace::{Clean, DateFormat, Field, LogicalType, Normaliser, PlaceholderAction};
+use crate::error::{Error, Result as Outcome};
+use crate::workspace::{Bound, Clean, DateFormat, Field, LogicalType, Normaliser, PictureContent, PlaceholderAction};
 
 /// A checked value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,12 +17,14 @@ pub(super) enum Cell {
     Text(Place),
     Integer(i64),
     Number(f64),
+    /// With the scale of its field.
+    Decimal(i128),
     Boolean(bool),
     Date(i32),
 }
 
 /// Where a text stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     /// In the row's scratch text and not in the record.
     scratch: bool,
@@ -36,12 +44,18 @@ impl Place {
 pub(super) enum Use {
     Trimmed,
     Unwrapped,
+    /// All but its digits went.
+    Stripped,
+    /// It was filled up.
+    Padded,
     /// A wrong spelling, by its place in the contract.
     Replaced(u32),
     /// A word for "no value", by its place in the contract.
     MissingWord(u32),
     /// Blank, without being listed.
     Blank,
+    /// Null, or not there at all.
+    Null,
     /// A placeholder taken as missing.
     Placeholder,
 }
@@ -65,17 +79,26 @@ pub(super) struct FieldPlan<'c> {
     /// Sorted.
     allowed: Option<Vec<&'c str>>,
     date_formats: &'c [DateFormat],
+    pattern: Option<Regex>,
+    minimum: Option<Constant>,
+    maximum: Option<Constant>,
 }
 
 impl<'c> FieldPlan<'c> {
-    pub(super) fn new(spec: &'c Field) -> Self {
+    /// # Errors
+    /// Its pattern or one of its bounds can't be read.
+    pub(super) fn new(spec: &'c Field) -> Outcome<Self> {
+        let bound = |bound: &Option<Bound>| {
+            let read = |bound: &Bound| Constant::read(bound, spec).ok_or_else(|| unreadable(spec, "range"));
+            bound.as_ref().map(read).transpose()
+        };
         let placeholders = spec.placeholders.iter().flat_map(|one| &one.values);
         let allowed = spec.allowed.as_ref().map(|allowed| {
             let mut codes: Vec<&str> = allowed.keys().collect();
             codes.sort_unstable();
             codes
         });
-        Self {
+        Ok(Self {
             spec,
             column: column_name(spec),
             missing: spec.missing.keys().collect(),
@@ -84,7 +107,10 @@ impl<'c> FieldPlan<'c> {
             placeholders: placeholders.map(|value| comparable(value, spec.normalise)).collect(),
             allowed,
             date_formats: if spec.date_formats.is_empty() { &[DateFormat::Iso] } else { &spec.date_formats },
-        }
+            pattern: spec.pattern.as_deref().map(whole).transpose().map_err(|_| unreadable(spec, "pattern"))?,
+            minimum: bound(&spec.minimum)?,
+            maximum: bound(&spec.maximum)?,
+        })
     }
 
     /// Reads the field that stands at `span` of a record.
@@ -93,15 +119,27 @@ impl<'c> FieldPlan<'c> {
         record: &str,
         span: Span,
         quote: char,
+        picture: Option<PictureContent>,
         scratch: &mut String,
         uses: &mut impl FnMut(Use),
     ) -> Result<Cell, Misfit> {
+        if span.kind == Kind::Null {
+            uses(Use::Null);
+            return self.missing_cell();
+        }
+        if matches!(span.kind, Kind::Nested | Kind::Fault) {
+            return self.of_cell(span.kind, "", Place::default());
+        }
         let mut place = Place { scratch: false, start: span.start, end: span.end };
-        if span.escaped {
+        if span.escaped() {
             place = unescape(place.of(record, ""), quote, scratch);
         }
         for step in &self.spec.clean {
-            place = clean(*step, place, place.of(record, scratch), uses);
+            // A word for "no value" keeps its meaning.
+            if matches!(step, Clean::DigitsOnly | Clean::LeftPad { .. }) && self.is_word(place.of(record, scratch)) {
+                break;
+            }
+            place = clean(*step, place, record, scratch, uses);
         }
         if self.is_missing(place.of(record, scratch), uses) {
             return self.missing_cell();
@@ -122,7 +160,57 @@ impl<'c> FieldPlan<'c> {
             uses(Use::Placeholder);
             return self.missing_cell();
         }
-        self.typed(text, place)
+        match (span.kind, picture) {
+            (Kind::Plain | Kind::Escaped, Some(PictureContent::Digits { decimals, sign, .. })) => {
+                let number = value::pictured(text, sign).ok_or_else(|| misfit("picture", NOT_PICTURED))?;
+                self.pictured(number, decimals as u32, text, place)
+            }
+            (Kind::Plain | Kind::Escaped, _) => self.typed(text, place),
+            (kind, _) => self.of_cell(kind, text, place),
+        }
+    }
+
+    /// The value of a cell that has a type of its own.
+    fn of_cell(&self, kind: Kind, text: &str, place: Place) -> Result<Cell, Misfit> {
+        let logical_type = self.spec.logical_type;
+        let wrong = |what: &str| Err(misfit("cell", what));
+        match (kind, logical_type) {
+            (Kind::Boolean, LogicalType::Boolean) => Ok(Cell::Boolean(text == "true")),
+            (Kind::Day, LogicalType::Date) => match value::date(text, &[DateFormat::Iso]) {
+                Some(day) => Ok(Cell::Date(day)),
+                None => wrong("it has a time of day, or is no day of the calendar"),
+            },
+            (Kind::Day, _) => wrong("the cell is a day, and the field is not"),
+            (Kind::Nested, _) => wrong("it is a list or an object"),
+            (Kind::Fault, _) => wrong("the cell holds an error"),
+            (Kind::Rounded, LogicalType::String | LogicalType::Integer) => {
+                wrong("the cell is a number of more than 15 digits, of which some may be lost; it should be text")
+            }
+            (Kind::Number, LogicalType::String) if !value::is_whole(text) => {
+                wrong("the cell is a number with a fraction, and the field is text")
+            }
+            _ => self.typed(text, place),
+        }
+    }
+
+    /// The value of digits that a COBOL picture describes.
+    fn pictured(&self, number: i128, decimals: u32, text: &str, place: Place) -> Result<Cell, Misfit> {
+        let cell = match self.spec.logical_type {
+            LogicalType::Integer => i64::try_from(number).ok().map(Cell::Integer),
+            LogicalType::Number => Some(Cell::Number(value::scaled(number, decimals))),
+            LogicalType::Decimal => {
+                let (precision, scale) = (batch::precision(self.spec), batch::scale(self.spec));
+                value::rescaled(number, decimals, precision, scale).map(Cell::Decimal)
+            }
+            _ => return self.typed(text, place),
+        };
+        let cell = cell.ok_or_else(|| misfit("type", &self.expected()))?;
+        self.in_range(cell, text)?;
+        Ok(cell)
+    }
+
+    fn is_word(&self, text: &str) -> bool {
+        self.missing.contains(&text)
     }
 
     fn is_missing(&self, text: &str, uses: &mut impl FnMut(Use)) -> bool {
@@ -164,6 +252,10 @@ impl<'c> FieldPlan<'c> {
             LogicalType::String => Some(Cell::Text(place)),
             LogicalType::Integer => value::integer(text).map(Cell::Integer),
             LogicalType::Number => value::number(text, spec.implied_decimals).map(Cell::Number),
+            LogicalType::Decimal => {
+                let (precision, scale) = (batch::precision(spec), batch::scale(spec));
+                value::decimal(text, precision, scale, spec.implied_decimals).map(Cell::Decimal)
+            }
             LogicalType::Boolean => value::boolean(text, spec.boolean_words.as_ref()).map(Cell::Boolean),
             LogicalType::Date => value::date(text, self.date_formats).map(Cell::Date),
         };
@@ -171,23 +263,41 @@ impl<'c> FieldPlan<'c> {
         if self.allowed.as_ref().is_some_and(|codes| codes.binary_search(&text).is_err()) {
             return Err(misfit("allowed", "it is none of the codes that the contract allows"));
         }
-        self.in_range(cell)?;
+        self.long_enough(text)?;
+        if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
+            return Err(misfit("pattern", "it does not match the contract's pattern"));
+        }
+        self.in_range(cell, text)?;
         Ok(cell)
     }
 
-    fn in_range(&self, cell: Cell) -> Result<(), Misfit> {
-        let number = match cell {
-            Cell::Integer(number) => number as f64,
-            Cell::Number(number) => number,
-            _ => return Ok(()),
-        };
-        if let Some(minimum) = self.spec.minimum.filter(|minimum| number < *minimum) {
-            return Err(misfit("range", &format!("it is less than {minimum}")));
+    fn long_enough(&self, text: &str) -> Result<(), Misfit> {
+        let Some(length) = self.spec.length else { return Ok(()) };
+        let characters = if text.is_ascii() { text.len() } else { text.chars().count() };
+        if length.minimum.is_some_and(|minimum| characters < minimum) {
+            return Err(misfit("length", "it is shorter than the contract allows"));
         }
-        if let Some(maximum) = self.spec.maximum.filter(|maximum| number > *maximum) {
-            return Err(misfit("range", &format!("it is more than {maximum}")));
+        if length.maximum.is_some_and(|maximum| characters > maximum) {
+            return Err(misfit("length", "it is longer than the contract allows"));
         }
         Ok(())
+    }
+
+    fn in_range(&self, cell: Cell, text: &str) -> Result<(), Misfit> {
+        let order = |bound: &Option<Constant>| bound.as_ref().and_then(|bound| bound.order(cell, &|_| text));
+        let (less, more) = match cell {
+            Cell::Date(_) => ("before", "after"),
+            _ => ("less than", "more than"),
+        };
+        let outside = |word: &str, bound: &Option<Bound>| {
+            let bound = bound.as_ref().map(ToString::to_string).unwrap_or_default();
+            Err(misfit("range", &format!("it is {word} {bound}")))
+        };
+        match (order(&self.minimum), order(&self.maximum)) {
+            (Some(std::cmp::Ordering::Less), _) => outside(less, &self.spec.minimum),
+            (_, Some(std::cmp::Ordering::Greater)) => outside(more, &self.spec.maximum),
+            _ => Ok(()),
+        }
     }
 
     /// What the field's text should have been.
@@ -195,8 +305,14 @@ impl<'c> FieldPlan<'c> {
         match self.spec.logical_type {
             LogicalType::String => "it is not text".to_owned(),
             LogicalType::Integer => "it is not a whole number".to_owned(),
-            LogicalType::Number if self.spec.implied_decimals.is_some() => "it is not digits alone".to_owned(),
+            LogicalType::Number | LogicalType::Decimal if self.spec.implied_decimals.is_some() => {
+                "it is not digits alone".to_owned()
+            }
             LogicalType::Number => "it is not a number".to_owned(),
+            LogicalType::Decimal => {
+                let (precision, scale) = (batch::precision(self.spec), batch::scale(self.spec));
+                format!("it is not a number of {precision} digits at most, {scale} of them behind the point")
+            }
             LogicalType::Boolean => "it is none of the words for true and false".to_owned(),
             LogicalType::Date => {
                 let formats: Vec<&str> = self.date_formats.iter().map(|format| written(*format)).collect();
@@ -211,8 +327,11 @@ fn written(format: DateFormat) -> &'static str {
         DateFormat::Compact => "YYYYMMDD",
         DateFormat::Iso => "YYYY-MM-DD",
         DateFormat::Us => "MM/DD/YYYY",
+        DateFormat::UsShort => "M/D/YYYY",
     }
 }
+
+const NOT_PICTURED: &str = "it is not digits as its picture says";
 
 fn misfit(rule: &'static str, reason: &str) -> Misfit {
     Misfit { rule, reason: reason.to_owned() }
@@ -226,20 +345,82 @@ fn comparable(value: &str, normaliser: Option<Normaliser>) -> String {
     }
 }
 
-fn clean(step: Clean, place: Place, text: &str, uses: &mut impl FnMut(Use)) -> Place {
-    let (before, after) = match step {
+/// A regular expression that the whole of a text has to match.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&format!("^(?:{pattern})$"))
+}
+
+/// Why a pattern can't be read; none where it can.
+pub(crate) fn pattern_mistake(pattern: &str) -> Option<String> {
+    // Its own lines show the pattern; the last one says what is wrong.
+    whole(pattern).err().map(|error| error.to_string().lines().last().unwrap_or_default().trim().to_owned())
+}
+
+fn unreadable(spec: &Field, what: &str) -> Error {
+    let said = format!("read the contract: the {what} of field {} can't be read", spec.name);
+    Error::config("intake.field", said).with_hint("`accord check` shows where")
+}
+
+fn clean(step: Clean, place: Place, record: &str, scratch: &mut String, uses: &mut impl FnMut(Use)) -> Place {
+    let text = place.of(record, scratch);
+    let (before, after, one) = match step {
         Clean::Trim => {
             let start = text.trim_start();
-            (text.len() - start.len(), start.len() - start.trim_end().len())
+            (text.len() - start.len(), start.len() - start.trim_end().len(), Use::Trimmed)
         }
-        Clean::UnwrapExcelFormula if text.len() >= 3 && text.starts_with("=\"") && text.ends_with('"') => (2, 1),
-        Clean::UnwrapExcelFormula => (0, 0),
+        Clean::UnwrapExcelFormula if text.len() >= 3 && text.starts_with("=\"") && text.ends_with('"') => {
+            (2, 1, Use::Unwrapped)
+        }
+        Clean::UnwrapExcelFormula => return place,
+        Clean::DigitsOnly => return digits_only(place, record, scratch, uses),
+        Clean::LeftPad { to, with } => return left_pad(place, record, scratch, to, with, uses),
     };
     if before + after == 0 {
         return place;
     }
-    uses(if step == Clean::Trim { Use::Trimmed } else { Use::Unwrapped });
+    uses(one);
     Place { start: place.start + before as u32, end: place.end - after as u32, ..place }
+}
+
+fn digits_only(place: Place, record: &str, scratch: &mut String, uses: &mut impl FnMut(Use)) -> Place {
+    let text = place.of(record, scratch);
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return place;
+    }
+    uses(Use::Stripped);
+    rewrite(place, record, scratch, |text, into| into.extend(text.chars().filter(char::is_ascii_digit)))
+}
+
+fn left_pad(
+    place: Place,
+    record: &str,
+    scratch: &mut String,
+    to: usize,
+    with: char,
+    uses: &mut impl FnMut(Use),
+) -> Place {
+    let text = place.of(record, scratch);
+    let length = text.chars().count();
+    if length >= to || text.bytes().all(|byte| byte == b' ') {
+        return place;
+    }
+    uses(Use::Padded);
+    rewrite(place, record, scratch, |text, into| {
+        into.extend(std::iter::repeat_n(with, to - length));
+        into.push_str(text);
+    })
+}
+
+/// Writes a text anew behind what the scratch text holds.
+fn rewrite(place: Place, record: &str, scratch: &mut String, write: impl FnOnce(&str, &mut String)) -> Place {
+    let start = scratch.len() as u32;
+    if place.scratch {
+        let text = place.of(record, scratch).to_owned();
+        write(&text, scratch);
+    } else {
+        write(place.of(record, ""), scratch);
+    }
+    Place { scratch: true, start, end: scratch.len() as u32 }
 }
 
 fn append(scratch: &mut String, text: &str) -> Place {

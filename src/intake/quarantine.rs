@@ -15,9 +15,9 @@ use crate::storage::{Store, Writer};
 /// A file of rejected rows: a line of JSON each, encrypted for one recipient. It appears whole when the source has been
 /// read, and not at all where no row was rejected.
 pub struct Quarantine {
-    store: Store,
+    /// Where to, and for whom; none where rejects are counted only.
+    target: Option<(Store, age::x25519::Recipient)>,
     path: String,
-    recipient: age::x25519::Recipient,
     open: Option<Open>,
 }
 
@@ -75,7 +75,13 @@ impl Quarantine {
     /// # Errors
     /// None so far.
     pub async fn create(store: &Store, path: &str, recipient: age::x25519::Recipient) -> Result<Self> {
-        Ok(Self { store: store.clone(), path: path.to_owned(), recipient, open: None })
+        Ok(Self { target: Some((store.clone(), recipient)), path: path.to_owned(), open: None })
+    }
+
+    /// A quarantine that keeps nothing.
+    #[must_use]
+    pub fn discard() -> Self {
+        Self { target: None, path: String::new(), open: None }
     }
 
     /// Where the file is.
@@ -86,13 +92,14 @@ impl Quarantine {
 
     /// Starts the file where it is not started.
     pub(super) async fn begin(&mut self) -> Result<()> {
+        let Some((store, recipient)) = &self.target else { return Ok(()) };
         if self.open.is_none() {
             let encrypted = Shared::default();
-            let recipient: &dyn age::Recipient = &self.recipient;
+            let recipient: &dyn age::Recipient = recipient;
             let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient))
                 .map_err(|error| Error::internal("intake.quarantine", "encrypt the quarantine").with_source(error))?;
             let encrypting = encryptor.wrap_output(encrypted.clone()).map_err(failed)?;
-            let writer = self.store.writer(&self.path).await?;
+            let writer = store.writer(&self.path).await?;
             self.open = Some(Open { encrypting, encrypted, writer });
         }
         Ok(())
@@ -104,7 +111,10 @@ impl Quarantine {
             return Ok(());
         }
         self.begin().await?;
-        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some(open) = &mut self.open else {
+            lines.clear();
+            return Ok(());
+        };
         open.encrypting.write_all(lines).map_err(failed)?;
         lines.clear();
         open.writer.write(open.encrypted.take().into()).await
@@ -114,7 +124,10 @@ impl Quarantine {
     /// rejected any more.
     pub(super) async fn finish(&mut self) -> Result<()> {
         let Some(Open { encrypting, encrypted, mut writer }) = self.open.take() else {
-            return self.store.remove(&self.path).await;
+            return match &self.target {
+                Some((store, _)) => store.remove(&self.path).await,
+                None => Ok(()),
+            };
         };
         encrypting.finish().map_err(failed)?;
         writer.write(encrypted.take().into()).await?;

@@ -42,6 +42,28 @@ pub struct DeliveryBook {
     pub rejected: u64,
     /// Paths of other deliveries that equal it to the byte.
     pub duplicates: Vec<String>,
+    /// The layout that it was recognised by; of an archive that of its first file.
+    #[serde(default)]
+    pub layout: String,
+    /// The files of an archive, in the order in which they were read.
+    #[serde(default)]
+    pub parts: Vec<PartBook>,
+}
+
+/// A file of an archive: `rows_in = admitted + rejected`.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartBook {
+    /// Its name.
+    pub name: String,
+    /// The layout that it was recognised by.
+    #[serde(default)]
+    pub layout: String,
+    /// Rows in it.
+    pub rows_in: u64,
+    /// Rows that the contract admitted.
+    pub admitted: u64,
+    /// Rows in quarantine.
+    pub rejected: u64,
 }
 
 /// Rejects of one rule.
@@ -64,12 +86,21 @@ pub struct FieldBook {
     pub trimmed: u64,
     /// Values that were a spreadsheet's formula.
     pub unwrapped: u64,
+    /// Values that lost all but their digits.
+    #[serde(default)]
+    pub stripped: u64,
+    /// Values that were filled up at their start.
+    #[serde(default)]
+    pub padded: u64,
     /// Known wrong spellings.
     pub replaced: Vec<WordCount>,
     /// Words for "no value".
     pub missing: Vec<WordCount>,
     /// Blank values that no word lists.
     pub blank: u64,
+    /// Values that are null or not there at all, in formats that tell this from blank.
+    #[serde(default)]
+    pub null: u64,
     /// Placeholders taken as missing.
     pub placeholders: u64,
 }
@@ -112,4 +143,4 @@ macro_rules! redacted {
         }
     )*};
 }
-redacted!(IntakeReport, DeliveryBook, RejectCount, FieldBook, WordCount, ConsistencyFinding);
+redacted!(IntakeReport, DeliveryBook, PartBook, RejectCount, FieldBook, WordCount, ConsistencyFinding);

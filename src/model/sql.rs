@@ -15,7 +15,8 @@ use datafusion::sql::sqlparser::ast::{SetExpr, Statement as SqlStatement};
 
 use super::lineage::{BaseField, Lineage, Walk};
 use crate::error::{Context, Error, Result};
-use crate::workspace::{LogicalType, Model, ResolvedPipeline, ResolvedSource};
+use crate::intake;
+use crate::workspace::{Model, ResolvedPipeline, ResolvedSource};
 
 /// A column of a model.
 #[derive(Clone, Debug)]
@@ -225,8 +226,7 @@ pub(crate) const PSEUDONYM: DataType = DataType::FixedSizeBinary(16);
 
 fn contract_schema(source: &ResolvedSource) -> Schema {
     let person = (!source.contract.person.is_empty()).then(|| Field::new(PERSON, PSEUDONYM, true));
-    let fields =
-        source.contract.fields.iter().map(|field| Field::new(&field.name, arrow_type(field.logical_type), true));
+    let fields = source.contract.fields.iter().map(|field| Field::new(&field.name, intake::arrow_type(field), true));
     Schema::new(person.into_iter().chain(fields).collect::<Vec<_>>())
 }
 
@@ -236,16 +236,6 @@ fn link_schema() -> Schema {
         Field::new("right_person", PSEUDONYM, false),
         Field::new("rule", DataType::Utf8, false),
     ])
-}
-
-fn arrow_type(logical: LogicalType) -> DataType {
-    match logical {
-        LogicalType::String => DataType::Utf8,
-        LogicalType::Integer => DataType::Int64,
-        LogicalType::Number => DataType::Float64,
-        LogicalType::Boolean => DataType::Boolean,
-        LogicalType::Date => DataType::Date32,
-    }
 }
 
 fn register_empty(context: &SessionContext, name: &str, schema: Schema) -> Result<()> {

@@ -10,7 +10,7 @@ use super::{Job, Outcome, PipelineReport, STAGING, protection};
 use crate::disclosure::{self, Beside, DisclosureError};
 use crate::error::{Context as _, Error, Result};
 use crate::identity::{self, AgreementKeys, Links};
-use crate::intake::{self, Delivery};
+use crate::intake::{self, Delivery, References};
 use crate::model::{register_staged, run_models, session};
 use crate::plan;
 use crate::release::{self, CandidateInput, Ledger, Manifest, SourceNote};
@@ -155,16 +155,19 @@ async fn compute(
     let last: Option<Books> = before.and_then(|manifest| serde_json::from_value(manifest.books.clone()).ok());
     let mut books = Books::default();
     let context = session(&job.engine)?;
-    let mut admitted: Vec<Admitted> = Vec::new();
-    for (source, found) in pipeline.sources.iter().zip(deliveries) {
+    let mut references = References::of(pipeline.sources.iter().map(|source| source.contract.as_ref()));
+    let mut read: Vec<Option<Admitted>> = pipeline.sources.iter().map(|_| None).collect();
+    for at in pipeline.reading_order() {
+        let (source, found) = (&pipeline.sources[at], &deliveries[at]);
         let rows_last = last.as_ref().and_then(|books| books.rows_in(&source.name));
-        let one = admit(job, pipeline, source, found, keys, rows_last)
+        let one = admit(job, pipeline, source, found, keys, &mut references, rows_last)
             .await
             .context(|| format!("source `{}`", source.name))?;
         register_staged(&context, job.state, &one.staged).await?;
-        books.sources.push(one.book.clone());
-        admitted.push(one);
+        read[at] = Some(one);
     }
+    let admitted: Vec<Admitted> = read.into_iter().flatten().collect();
+    books.sources.extend(admitted.iter().map(|one| one.book.clone()));
     for (link, links) in link_all(job, pipeline, &admitted)? {
         let staged = stage_links(job.state, name, &link, &links.to_batch()?, keys).await?;
         register_staged(&context, job.state, &staged).await?;

@@ -11,7 +11,7 @@ use super::books::SourceBook;
 use super::{Job, STAGING};
 use crate::error::{Error, Result};
 use crate::identity::{AgreementKeys, LinkEncoding, Pseudonymizer, SourcePeople};
-use crate::intake::{self, Delivery, Quarantine};
+use crate::intake::{self, Delivery, Quarantine, References};
 use crate::report::{Event, Step};
 use crate::staging::{ParquetFile, Staged};
 use crate::storage::Store;
@@ -34,6 +34,7 @@ pub(super) async fn admit(
     source: &ResolvedSource,
     deliveries: &[Delivery],
     keys: &AgreementKeys,
+    references: &mut References,
     rows_last: Option<u64>,
 ) -> Result<Admitted> {
     let name = &pipeline.spec.name;
@@ -75,6 +76,7 @@ pub(super) async fn admit(
             deliveries,
             &source.contract,
             &wanted,
+            references,
             &mut quarantine,
             &mut sink,
             &progress,

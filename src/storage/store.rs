@@ -150,6 +150,33 @@ impl Store {
         Ok(stream.map(move |piece| piece.map_err(|error| of_io("read", &path, error))))
     }
 
+    /// Some of a file's bytes, piece by piece.
+    ///
+    /// # Errors
+    /// `storage.not_found`, or the storage's; also within the stream.
+    pub async fn stream_range(
+        &self,
+        path: &str,
+        range: std::ops::Range<u64>,
+    ) -> Result<impl Stream<Item = Result<Bytes>> + Send + Unpin + 'static> {
+        let path = path::file(path)?.to_owned();
+        let doing = |error| of_opendal("read", &path, error);
+        let reader = self.operator.reader(&path).await.map_err(doing)?;
+        let stream = reader.into_bytes_stream(range).await.map_err(doing)?;
+        Ok(stream.map(move |piece| piece.map_err(|error| of_io("read", &path, error))))
+    }
+
+    /// Some of a file's bytes at once.
+    ///
+    /// # Errors
+    /// `storage.not_found`, or the storage's.
+    pub async fn read_range(&self, path: &str, range: std::ops::Range<u64>) -> Result<Bytes> {
+        let path = path::file(path)?;
+        let buffer =
+            self.operator.read_with(path).range(range).await.map_err(|error| of_opendal("read", path, error))?;
+        Ok(buffer.to_bytes())
+    }
+
     /// Writes a file, replacing one of its name. It is there whole or not at all, also after `kill -9`.
     ///
     /// # Errors

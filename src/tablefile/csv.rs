@@ -39,6 +39,7 @@ impl<'a> Csv<'a> {
     pub(super) fn new(path: &'a str, bytes: &'a [u8], format: &FormatSpec) -> Result<Self> {
         let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
         let text = match format.encoding {
+            Some(encoding @ (Encoding::Utf16 | Encoding::Latin1)) => return Err(not_written(path, encoding)),
             Some(Encoding::Windows1252) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0,
             _ => Cow::Borrowed(std::str::from_utf8(bytes).map_err(|error| not_utf8(path, bytes, error))?),
         };
@@ -211,7 +212,7 @@ impl Records<'_> {
 
     fn field(&self, span: Span) -> Cow<'_, str> {
         let text = &self.text[self.base + span.start as usize..self.base + span.end as usize];
-        if span.escaped { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) }
+        if span.escaped() { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) }
     }
 }
 
@@ -220,6 +221,12 @@ fn field(word: &str, delimiter: u8, quoted: bool) -> String {
     let needs =
         |character: char| matches!(character, '"' | '\n' | '\r') || u32::from(character) == u32::from(delimiter);
     if quoted || word.contains(needs) { format!("\"{}\"", word.replace('"', "\"\"")) } else { word.to_owned() }
+}
+
+/// Tables are written again as they were read, which only these encodings are so far.
+fn not_written(path: &str, encoding: Encoding) -> Error {
+    Error::config("tables.encoding", format!("read table {path}: {} is not read here", encoding.word()))
+        .with_hint("tables are utf-8, us-ascii or windows-1252: convert the file first")
 }
 
 fn not_utf8(path: &str, bytes: &[u8], error: std::str::Utf8Error) -> Error {

@@ -16,16 +16,18 @@ pub struct Document {
     /// Path and text.
     pub source: Arc<SourceText>,
     pub(super) root: Node,
+    /// Where parts stand that are written in the words of another standard: a pointer's start, and what it is here.
+    pub(super) aliases: Vec<(String, String)>,
 }
 
 /// A value and where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) span: Range<usize>,
     pub(super) value: Value,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Value {
     /// A plain (unquoted) scalar may be a number, a boolean or null; a quoted one is text.
     Scalar {
@@ -38,7 +40,7 @@ pub(super) enum Value {
     Refused,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) key_span: Range<usize>,
@@ -85,13 +87,27 @@ impl Document {
         if let Some((_, span)) = builder.events.next() {
             builder.findings.push(Finding::new(&source, span, "a file of the workspace holds one YAML document only"));
         }
-        Some(Self { source, root })
+        Some(Self { source, root, aliases: Vec::new() })
+    }
+
+    /// A part of a file as a tree of its own, at the same places.
+    pub(super) fn part(of: &Self, root: &Node) -> Self {
+        Self { source: Arc::clone(&of.source), root: root.clone(), aliases: Vec::new() }
+    }
+
+    fn aliased(&self, pointer: &str) -> String {
+        let known = self.aliases.iter().find_map(|(from, to)| {
+            let rest = pointer.strip_prefix(from.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
+        });
+        known.unwrap_or_else(|| pointer.to_owned())
     }
 
     /// The bytes of the value at a JSON pointer such as `/sources/graduates/contract` or `/data/0/link/2`; of its key
     /// where the value spans lines. A path that is not there gives its nearest parent that is.
     #[must_use]
     pub fn locate(&self, pointer: &str) -> Range<usize> {
+        let pointer = self.aliased(pointer);
         let (mut node, mut key) = (&self.root, None);
         for step in pointer.split('/').skip(1) {
             let step = step.replace("~1", "/").replace("~0", "~");
@@ -113,6 +129,7 @@ impl Document {
     /// The bytes of a key, such as that of the source at `/sources/graduates`.
     #[must_use]
     pub fn locate_key(&self, pointer: &str) -> Range<usize> {
+        let pointer = &*self.aliased(pointer);
         let Some((parent, key)) = pointer.rsplit_once('/') else { return self.locate(pointer) };
         let mut node = &self.root;
         for step in parent.split('/').skip(1) {

@@ -12,7 +12,7 @@ use super::diagnose::{Finding, Findings, SourceText};
 use super::document::Document;
 use super::resolved::{Model, ResolvedPipeline, ResolvedSource, Workspace, plan_digest, sha256};
 use super::schema::schema_of;
-use super::{Agreement, Contract, Pipeline, Roles, Settings, shape};
+use super::{Agreement, Contract, Pipeline, Roles, Settings, odcs, shape};
 use crate::error::Result;
 
 /// Reads and checks a whole workspace.
@@ -87,7 +87,7 @@ impl Files {
             settings: reader.file(Path::new("config/accord.yaml")),
             roles: reader.file(Path::new("config/roles.yaml")),
             agreements: reader.folder::<Agreement>("config/agreements"),
-            contracts: reader.folder::<Contract>("config/contracts"),
+            contracts: reader.contracts("config/contracts"),
             pipelines: reader.pipelines(),
         }
     }
@@ -181,9 +181,50 @@ impl Reader<'_> {
         File { name, document: document.map(Arc::new), value }
     }
 
+    /// Contracts in Accord's own words, or in those of the Open Data Contract Standard.
+    fn contracts(&mut self, folder: &str) -> Vec<File<Arc<Contract>>> {
+        let standard = |path: &Path, text: &str| {
+            let source = Arc::new(SourceText { path: slashed(path), text: text.to_owned() });
+            Document::parse(source, &mut Vec::new()).is_some_and(|document| odcs::is_one(&document))
+        };
+        let paths = self.entries(folder);
+        let is_one = |path: &PathBuf| {
+            let yaml = path.extension().is_some_and(|extension| extension == "yaml");
+            yaml && std::fs::read_to_string(self.root.join(path)).is_ok_and(|text| standard(path, &text))
+        };
+        let (theirs, _): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(is_one);
+        let mut files = self.folder_without::<Contract>(folder, &theirs);
+        files.extend(theirs.iter().map(|path| self.standard_contract(path)));
+        files.sort_by(|one, other| one.name.cmp(&other.name));
+        files
+    }
+
+    fn standard_contract(&mut self, path: &Path) -> File<Arc<Contract>> {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = stem.strip_suffix(".odcs").unwrap_or(&stem).to_owned();
+        let Some(text) = self.text(path) else { return File { name, document: None, value: None } };
+        let mut mistakes = Vec::new();
+        let source = Arc::new(SourceText { path: slashed(path), text });
+        let mut document = Document::parse(source, &mut mistakes);
+        let value = match &mut document {
+            Some(document) if mistakes.is_empty() => odcs::read(document, &mut mistakes),
+            _ => None,
+        };
+        self.findings.extend(mistakes);
+        File { name, document: document.map(Arc::new), value: value.map(Arc::new) }
+    }
+
     fn folder<T: DeserializeOwned + JsonSchema>(&mut self, folder: &str) -> Vec<File<Arc<T>>> {
+        self.folder_without(folder, &[])
+    }
+
+    fn folder_without<T: DeserializeOwned + JsonSchema>(
+        &mut self,
+        folder: &str,
+        without: &[PathBuf],
+    ) -> Vec<File<Arc<T>>> {
         let mut files = Vec::new();
-        for path in self.entries(folder) {
+        for path in self.entries(folder).into_iter().filter(|path| !without.contains(path)) {
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("yaml") => {
                     let file = self.file::<T>(&path);
@@ -235,6 +276,39 @@ impl Reader<'_> {
         names.retain(|name| !name.to_string_lossy().starts_with('.'));
         names.sort();
         names.into_iter().map(|name| Path::new(folder).join(name)).collect()
+    }
+}
+
+/// Reads one contract that belongs to no workspace, in Accord's own words or in those of the Open Data Contract Standard.
+/// What it refers to is not looked for.
+///
+/// # Errors
+/// Every mistake in it, each with its place.
+pub fn contract(name: &str, text: String) -> std::result::Result<Contract, Findings> {
+    let mut findings = Findings::default();
+    let mut mistakes = Vec::new();
+    let source = Arc::new(SourceText { path: name.to_owned(), text: text.clone() });
+    let document = Document::parse(source, &mut mistakes);
+    let (document, contract) = match document {
+        Some(mut document) if mistakes.is_empty() && odcs::is_one(&document) => {
+            let contract = odcs::read(&mut document, &mut mistakes);
+            (Some(document), contract)
+        }
+        _ => {
+            let (document, contract, found) = strict::<Contract>(name.to_owned(), text);
+            mistakes = found;
+            (document, contract)
+        }
+    };
+    if let (Some(document), Some(contract)) = (&document, &contract) {
+        mistakes.extend(check::contract_alone(document, contract));
+    }
+    match contract.filter(|_| mistakes.is_empty()) {
+        Some(contract) => Ok(contract),
+        None => {
+            findings.extend(mistakes);
+            Err(findings)
+        }
     }
 }
 

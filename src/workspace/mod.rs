@@ -7,6 +7,7 @@ mod contract;
 mod diagnose;
 mod document;
 mod load;
+mod odcs;
 mod pipeline;
 mod resolved;
 mod roles;
@@ -21,12 +22,13 @@ pub use agreement::{
     Required, Retention,
 };
 pub use contract::{
-    BooleanWords, Clean, Compression, ConsistencyDecision, Contract, DateFormat, Encoding, ExtraColumns, Field, Format,
-    LogicalType, Normaliser, PlaceholderAction, Placeholders, Position, Rule, Thresholds,
+    BooleanWords, Bound, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision, Contract, DateFormat,
+    Encoding, ExtraColumns, Field, Format, Length, LogicalType, Normaliser, Operand, OtherLayout, Picture,
+    PictureContent, PictureSign, PlaceholderAction, Placeholders, Position, Rule, Thresholds, WhenMissing,
 };
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;
-pub use load::{load, parse, read};
+pub use load::{contract, load, parse, read};
 pub use pipeline::{
     Assignment, Dimension, Disclosure, Homogeneous, Identity, Insider, Level, Link, LinkRule, Measure, Pick, Pipeline,
     Release, Source, Table, Zeros,

@@ -100,6 +100,32 @@ impl ResolvedPipeline {
     pub fn source(&self, name: &str) -> Option<&ResolvedSource> {
         self.sources.iter().find(|source| source.name == name)
     }
+
+    /// The places of the sources in the order in which they are read: as they are written, but a source that others
+    /// refer to before those.
+    #[must_use]
+    pub fn reading_order(&self) -> Vec<usize> {
+        let contracts: Vec<&Contract> = self.sources.iter().map(|source| source.contract.as_ref()).collect();
+        reading_order(&contracts).unwrap_or_else(|_| (0..self.sources.len()).collect())
+    }
+}
+
+/// The places of contracts in an order in which each stands behind those that it refers to.
+///
+/// # Errors
+/// The place of one that refers to itself by way of others.
+pub(super) fn reading_order(contracts: &[&Contract]) -> std::result::Result<Vec<usize>, usize> {
+    let mut order: Vec<usize> = Vec::new();
+    let mut left: Vec<usize> = (0..contracts.len()).collect();
+    while !left.is_empty() {
+        let waits = |at: &usize| {
+            let refers = |other: &usize| contracts[*at].refers_to().any(|id| id == contracts[*other].id);
+            left.iter().any(|other| other != at && refers(other))
+        };
+        let next = left.iter().position(|at| !waits(at)).ok_or(left[0])?;
+        order.push(left.remove(next));
+    }
+    Ok(order)
 }
 
 /// The folder at or above `start` that holds `config/accord.yaml`.

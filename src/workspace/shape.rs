@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::diagnose::{Finding, listed, nearest_word};
 use super::document::{Document, Entry, Node, Value};
-use super::{ByteSize, Days, Keep, Share};
+use super::{ByteSize, Days, Keep, Picture, Share};
 
 type Schema = Map<String, Json>;
 
@@ -289,11 +289,12 @@ fn unit_mistake(text: &str, pattern: &str) -> Option<String> {
     fn pattern_of<T: schemars::JsonSchema>() -> Option<String> {
         schemars::schema_for!(T).get("pattern").and_then(Json::as_str).map(str::to_owned)
     }
-    let readers: [(Option<String>, Read); 4] = [
+    let readers: [(Option<String>, Read); 5] = [
         (pattern_of::<Days>(), mistake::<Days>),
         (pattern_of::<ByteSize>(), mistake::<ByteSize>),
         (pattern_of::<Share>(), mistake::<Share>),
         (pattern_of::<Keep>(), mistake::<Keep>),
+        (pattern_of::<Picture>(), mistake::<Picture>),
     ];
     readers.iter().find(|(known, _)| known.as_deref() == Some(pattern)).and_then(|(_, read)| read(text))
 }

@@ -116,6 +116,52 @@ fn a_secret_in_plain_text_is_not_shown() {
     }
 }
 
+/// The small workspace with its contract of graduates in the words of the Open Data Contract Standard.
+fn standard(from: &str, to: &str) -> TempDir {
+    let folder = changed("");
+    let contracts = folder.path().join("config/contracts");
+    fs::remove_file(contracts.join("graduates.yaml")).unwrap();
+    let text = fs::read_to_string(samples().join("odcs/graduates.odcs.yaml")).unwrap();
+    assert!(text.contains(from), "{from}");
+    fs::write(contracts.join("graduates.odcs.yaml"), text.replacen(from, to, 1)).unwrap();
+    folder
+}
+
+#[test]
+fn a_contract_of_the_standard_is_read_as_one_of_ours() {
+    let ours = load(&samples().join("valid/small")).unwrap();
+    let folder = standard("", "");
+    let theirs = load(folder.path()).unwrap_or_else(|error| panic!("{}", error.report().unwrap_or_default()));
+    let value = |workspace: &Workspace| {
+        let mut value = serde_json::to_value(&*workspace.contracts["graduates"]).unwrap();
+        value["description"] = serde_json::Value::Null;
+        value
+    };
+    assert_eq!(value(&theirs), value(&ours));
+    assert_eq!(theirs.contracts["graduates"].description.as_deref(), Some("Who completed high school."));
+}
+
+#[test]
+fn what_the_standard_promises_and_we_do_not_check_is_a_mistake() {
+    for (from, to, message) in [
+        ("v3.0.2", "v2.2.2", "this version of the standard is not read"),
+        ("status: active", "stat: active", "`stat` has no counterpart here"),
+        ("logicalType: string", "logicalType: timestamp", "the type `timestamp` has no counterpart here"),
+        ("format: yyyyMMdd", "format: ddMMyyyy", "the format `ddMMyyyy` has no counterpart here"),
+        ("minimum: 2000", "exclusiveMinimum: 2000", "the option `exclusiveMinimum` has no counterpart here"),
+        ("mustBe: 0", "mustBeLessThan: 5", "this quality rule has no counterpart here"),
+        ("partner: district", "description: x", "the contract lacks partner"),
+        ("normalise: digits", "normalize: digits", "unknown key `normalize`"),
+        ("name: school", "name: School", "`School` can't be a name in SQL"),
+        ("minimum: 2000", "minimum: soon", "`soon` is no minimum here"),
+        ("fields: [ssid]", "fields: [sid]", "there is no field `sid`"),
+    ] {
+        let report = read(standard(from, to).path()).map(|_| ()).expect_err(message).render(false);
+        assert!(report.contains(message), "{message}:\n{report}");
+        assert!(report.contains("config/contracts/graduates.odcs.yaml:"), "{report}");
+    }
+}
+
 #[test]
 fn files_that_are_not_there_or_not_read_are_said() {
     let folder = changed("");
@@ -181,6 +227,15 @@ fn the_plan_digest_changes_with_every_file_of_the_plan_and_no_other() {
     }
     assert_eq!(digest("@ config/accord.yaml\n-name: A small compact\n+name: Another compact\n"), before);
     assert_eq!(digest(""), before);
+}
+
+/// Run it by hand after a change of the types, or run `accord schema`.
+#[test]
+#[ignore = "writes the schemas"]
+fn write_the_schemas() {
+    for (name, schema) in schemas() {
+        fs::write(project().join("config/schemas").join(&name), schema).unwrap();
+    }
 }
 
 #[test]

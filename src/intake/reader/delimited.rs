@@ -1,6 +1,6 @@
 //! Columns between delimiters.
 
-use super::{Extent, Fault, Span};
+use super::{Extent, Fault, Kind, Span};
 use crate::error::{Error, Result};
 
 /// How a delimited file is written. All encodings that are read keep ASCII bytes as they are, so that delimiter, quote
@@ -45,7 +45,7 @@ impl Delimited {
                 Some(quote) if bytes.get(at) == Some(&quote) => self.quoted(bytes, at, quote, end, &mut extent)?,
                 _ => {
                     let after = self.end_of_field(bytes, at);
-                    (Span { start: at as u32, end: after as u32, escaped: false }, after)
+                    (Span { start: at as u32, end: after as u32, kind: Kind::Plain }, after)
                 }
             };
             spans.push(span);
@@ -65,12 +65,12 @@ impl Delimited {
     /// A quoted field from its opening quote, and where the delimiter or line end after it stands.
     fn quoted(&self, bytes: &[u8], open: usize, quote: u8, end: bool, extent: &mut Extent) -> Option<(Span, usize)> {
         let mut at = open + 1;
-        let mut escaped = false;
+        let mut kind = Kind::Plain;
         loop {
             match bytes.get(at) {
                 Some(&byte) if byte == quote => match bytes.get(at + 1) {
                     Some(&next) if next == quote => {
-                        escaped = true;
+                        kind = Kind::Escaped;
                         at += 2;
                     }
                     None if !end => return None,
@@ -83,7 +83,7 @@ impl Delimited {
                 }
                 None if end => {
                     extent.fault = Some(fault("a quote is opened and never closed"));
-                    return Some((Span { start: open as u32 + 1, end: at as u32, escaped }, at));
+                    return Some((Span { start: open as u32 + 1, end: at as u32, kind }, at));
                 }
                 None => return None,
             }
@@ -92,7 +92,7 @@ impl Delimited {
         if after > at + 1 {
             extent.fault = Some(fault("a quoted field goes on behind its closing quote"));
         }
-        Some((Span { start: open as u32 + 1, end: at as u32, escaped }, after))
+        Some((Span { start: open as u32 + 1, end: at as u32, kind }, after))
     }
 
     fn end_of_field(&self, bytes: &[u8], from: usize) -> usize {

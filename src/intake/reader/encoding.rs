@@ -1,7 +1,5 @@
 //! From bytes to characters, and whether the declared encoding can be true.
 
-use std::borrow::Cow;
-
 use encoding_rs::WINDOWS_1252;
 
 use super::{Fault, Span};
@@ -17,16 +15,22 @@ const UNDEFINED: [u8; 5] = [0x81, 0x8d, 0x8f, 0x90, 0x9d];
 /// Reads characters in the declared encoding and watches for signs of another one.
 pub(super) struct Characters {
     encoding: Encoding,
-    /// Records with other than ASCII bytes that read as UTF-8, and the line of the first.
-    like_utf8: u64,
-    first_like_utf8: u64,
-    /// Records with other than ASCII bytes that do not.
-    unlike_utf8: u64,
+    /// Records with other than ASCII bytes that read as another encoding, which one, and the line of the first.
+    odd: [(u64, u64); 2],
+    /// Records with other than ASCII bytes that are fine.
+    fine: u64,
+}
+
+/// What a record that is declared as one encoding looks like.
+#[derive(Clone, Copy)]
+enum Like {
+    Utf8 = 0,
+    Windows1252 = 1,
 }
 
 impl Characters {
     pub(super) fn new(encoding: Encoding) -> Self {
-        Self { encoding, like_utf8: 0, first_like_utf8: 0, unlike_utf8: 0 }
+        Self { encoding, odd: [(0, 0); 2], fine: 0 }
     }
 
     /// Looks at the file's start and says how many bytes of a byte order mark to skip.
@@ -39,81 +43,104 @@ impl Characters {
             return Err(wrong(path, "it has NUL bytes, as UTF-16 and binary files do", self.encoding));
         }
         match (start.starts_with(UTF8_MARK), self.encoding) {
+            // UTF-16 has been made UTF-8 by now, its own mark taken off.
             (true, Encoding::Utf8) => Ok(UTF8_MARK.len()),
             (true, _) => Err(wrong(path, "it starts with a UTF-8 byte order mark", self.encoding)),
             (false, _) => Ok(0),
         }
     }
 
-    /// A record's text, whether it had to be decoded (its length then differs from the bytes'), and what is odd about it.
+    /// A record's text where its bytes are it; else none: it is to be decoded. And what is odd about it.
     pub(super) fn read<'a>(
         &mut self,
         raw: &'a [u8],
         line: u64,
         path: &str,
-    ) -> Result<(Cow<'a, str>, bool, Option<Fault>)> {
-        match (std::str::from_utf8(raw), self.encoding) {
-            (Ok(text), _) if raw.is_ascii() => Ok((Cow::Borrowed(text), false, None)),
-            (Ok(text), Encoding::Utf8) => Ok((Cow::Borrowed(text), false, None)),
-            (Err(error), Encoding::Utf8) => {
-                let line = line + raw[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() as u64;
-                Err(wrong(path, &format!("line {line} is not UTF-8"), self.encoding))
-            }
-            (_, Encoding::UsAscii) => {
-                Err(wrong(path, &format!("line {line} has other than ASCII bytes"), self.encoding))
-            }
-            (like_utf8, Encoding::Windows1252) => {
-                let (text, _) = WINDOWS_1252.decode_without_bom_handling(raw);
-                Ok((text, true, self.windows_1252(raw, like_utf8.is_ok(), line)))
-            }
+    ) -> Result<(Option<&'a str>, Option<Fault>)> {
+        match self.encoding {
+            Encoding::Utf8 | Encoding::Utf16 => match std::str::from_utf8(raw) {
+                Ok(text) => Ok((Some(text), None)),
+                Err(error) => {
+                    let line = line + raw[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() as u64;
+                    Err(wrong(path, &format!("line {line} is not UTF-8"), self.encoding))
+                }
+            },
+            _ if raw.is_ascii() => Ok((std::str::from_utf8(raw).ok(), None)),
+            Encoding::UsAscii => Err(wrong(path, &format!("line {line} has other than ASCII bytes"), self.encoding)),
+            Encoding::Windows1252 | Encoding::Latin1 => Ok((None, self.single_byte(raw, line))),
         }
     }
 
-    fn windows_1252(&mut self, raw: &[u8], like_utf8: bool, line: u64) -> Option<Fault> {
-        if like_utf8 {
-            if self.like_utf8 == 0 {
-                self.first_like_utf8 = line;
-            }
-            self.like_utf8 += 1;
-            let reason = "its bytes read as UTF-8, and the contract says windows-1252".to_owned();
-            return Some(Fault { rule: "encoding", reason });
+    /// Whether bytes beyond ASCII can be characters of the declared single-byte encoding.
+    fn single_byte(&mut self, raw: &[u8], line: u64) -> Option<Fault> {
+        let fault = |reason: String| Some(Fault { rule: "encoding", reason });
+        let declared = self.encoding.word();
+        if std::str::from_utf8(raw).is_ok() {
+            self.note(Like::Utf8, line);
+            return fault(format!("its bytes read as UTF-8, and the contract says {declared}"));
         }
-        self.unlike_utf8 += 1;
-        raw.iter().any(|byte| UNDEFINED.contains(byte)).then(|| Fault {
-            rule: "encoding",
-            reason: "it has a byte that is no character in windows-1252".to_owned(),
-        })
+        if self.encoding == Encoding::Latin1 && raw.iter().any(|byte| (0x80..0xa0).contains(byte)) {
+            if !raw.iter().any(|byte| UNDEFINED.contains(byte)) {
+                self.note(Like::Windows1252, line);
+            }
+            return fault(format!("it has control characters, as windows-1252 read as {declared} does"));
+        }
+        if self.encoding == Encoding::Windows1252 && raw.iter().any(|byte| UNDEFINED.contains(byte)) {
+            return fault(format!("it has a byte that is no character in {declared}"));
+        }
+        self.fine += 1;
+        None
     }
 
-    /// Refuses a delivery that was UTF-8 all along.
+    fn note(&mut self, like: Like, line: u64) {
+        let (records, first) = &mut self.odd[like as usize];
+        if *records == 0 {
+            *first = line;
+        }
+        *records += 1;
+    }
+
+    /// Decodes a whole record.
+    pub(super) fn decode(&self, raw: &[u8], into: &mut String) {
+        into.clear();
+        self.append(raw, into);
+    }
+
+    /// Decodes each field of a record.
+    pub(super) fn decode_spans(&self, raw: &[u8], spans: &[Span], into: &mut (String, Vec<Span>)) {
+        let (text, decoded) = into;
+        text.clear();
+        decoded.clear();
+        for span in spans {
+            let start = text.len() as u32;
+            self.append(&raw[span.start as usize..span.end as usize], text);
+            decoded.push(Span { start, end: text.len() as u32, kind: span.kind });
+        }
+    }
+
+    fn append(&self, raw: &[u8], into: &mut String) {
+        if self.encoding == Encoding::Latin1 {
+            into.push_str(&encoding_rs::mem::decode_latin1(raw));
+        } else {
+            into.push_str(&WINDOWS_1252.decode_without_bom_handling(raw).0);
+        }
+    }
+
+    /// Refuses a delivery that was in another encoding all along.
     pub(super) fn finish(&self, path: &str) -> Result<()> {
-        if self.like_utf8 > self.unlike_utf8 {
-            let said = format!("it reads as UTF-8, first in line {}", self.first_like_utf8);
-            return Err(wrong(path, &said, self.encoding));
+        for (like, name) in [(Like::Utf8, "UTF-8"), (Like::Windows1252, "windows-1252")] {
+            let (records, first) = self.odd[like as usize];
+            if records > self.fine {
+                let said = format!("it reads as {name}, first in line {first}");
+                return Err(wrong(path, &said, self.encoding));
+            }
         }
         Ok(())
     }
 }
 
-/// Decodes each field of a Windows-1252 record.
-pub(super) fn decode_spans(raw: &[u8], spans: &[Span], into: &mut (String, Vec<Span>)) {
-    let (text, decoded) = into;
-    text.clear();
-    decoded.clear();
-    for span in spans {
-        let start = text.len() as u32;
-        let (field, _) = WINDOWS_1252.decode_without_bom_handling(&raw[span.start as usize..span.end as usize]);
-        text.push_str(&field);
-        decoded.push(Span { start, end: text.len() as u32, escaped: span.escaped });
-    }
-}
-
-fn wrong(path: &str, said: &str, declared: Encoding) -> Error {
-    let declared = match declared {
-        Encoding::Utf8 => "utf-8",
-        Encoding::Windows1252 => "windows-1252",
-        Encoding::UsAscii => "us-ascii",
-    };
+pub(super) fn wrong(path: &str, said: &str, declared: Encoding) -> Error {
+    let declared = declared.word();
     Error::data("intake.encoding", format!("read extract {path}: {said}, and the contract says {declared}"))
         .with_hint("correct `encoding` in the contract, or ask the partner how the file is written")
 }

@@ -1,43 +1,24 @@
 //! Columns at fixed positions, counted in characters.
 
-use super::{Extent, Fault, Span};
-use crate::error::{Error, Result};
-use crate::workspace::Contract;
+use super::{Fault, Kind, Span};
+use crate::intake::layout::Place;
 
 /// Where the fields stand.
 pub(super) struct FixedWidth {
     record_length: usize,
-    /// First character and the one behind the last, counted from 0, in the order of the contract's fields.
-    fields: Vec<(usize, usize)>,
+    /// First character and the one behind the last, counted from 0, in the order of the contract's fields; none of a
+    /// field that is not in this layout.
+    fields: Vec<Option<(usize, usize)>>,
 }
 
 impl FixedWidth {
-    pub(super) fn new(record_length: usize, contract: &Contract) -> Result<Self> {
-        let place = |field: &crate::workspace::Field| {
-            let position = field.position.filter(|position| {
-                position.start > 0
-                    && position.start.checked_add(position.length).is_some_and(|end| end <= record_length + 1)
-            });
-            position.map(|position| (position.start - 1, position.start - 1 + position.length)).ok_or_else(|| {
-                let said =
-                    format!("read contract {}: field {} has no position within the record", contract.id, field.name);
-                Error::config("intake.position", said).with_hint("give it `position: { start: …, length: … }`")
-            })
+    /// For places that were found to be within the record.
+    pub(super) fn new(record_length: usize, places: &[Place<'_>]) -> Self {
+        let place = |place: &Place<'_>| match place {
+            Place::Position { start, length } => Some((*start, *start + *length)),
+            _ => None,
         };
-        Ok(Self { record_length, fields: contract.fields.iter().map(place).collect::<Result<_>>()? })
-    }
-
-    /// The next line; none where its end is not in `bytes` yet. Lines end with LF, CRLF or CR.
-    pub(super) fn next(&self, bytes: &[u8], end: bool) -> Option<Extent> {
-        let content = bytes.iter().position(|&byte| byte == b'\n' || byte == b'\r');
-        let (content, line_end) = match content {
-            Some(at) if bytes[at] == b'\n' => (at, 1),
-            Some(at) if bytes.get(at + 1) == Some(&b'\n') => (at, 2),
-            Some(at) if at + 1 < bytes.len() || end => (at, 1),
-            None if end && !bytes.is_empty() => (bytes.len(), 0),
-            _ => return None,
-        };
-        Some(Extent { content, whole: content + line_end, lines: 1, fault: None })
+        Self { record_length, fields: places.iter().map(place).collect() }
     }
 
     /// Finds the fields in a line's text, or says that it has another length.
@@ -47,7 +28,7 @@ impl FixedWidth {
             if text.len() != self.record_length {
                 return Some(self.wrong_length(text.len()));
             }
-            spans.extend(self.fields.iter().map(|&(start, end)| span(start, end)));
+            spans.extend(self.fields.iter().map(|field| span(*field, |at| at)));
             return None;
         }
         let mut starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
@@ -55,7 +36,7 @@ impl FixedWidth {
             return Some(self.wrong_length(starts.len()));
         }
         starts.push(text.len());
-        spans.extend(self.fields.iter().map(|&(start, end)| span(starts[start], starts[end])));
+        spans.extend(self.fields.iter().map(|field| span(*field, |at| starts[at])));
         None
     }
 
@@ -69,6 +50,10 @@ impl FixedWidth {
     }
 }
 
-fn span(start: usize, end: usize) -> Span {
-    Span { start: start as u32, end: end as u32, escaped: false }
+fn span(field: Option<(usize, usize)>, byte: impl Fn(usize) -> usize) -> Span {
+    field.map_or(Span { kind: Kind::Null, ..Span::default() }, |(start, end)| Span {
+        start: byte(start) as u32,
+        end: byte(end) as u32,
+        kind: Kind::Plain,
+    })
 }

@@ -2,84 +2,146 @@
 
 use super::{Record, Span};
 use crate::error::{Error, Result};
-use crate::workspace::{Contract, ExtraColumns, Field, Format};
+use crate::intake::layout::{Layout, Place};
+use crate::workspace::{ExtraColumns, Format};
+
+/// Between the upper and the lower name of a column with a header of two rows.
+const JOIN: &str = " / ";
 
 /// Which column of a delivery is which field.
+#[derive(Debug)]
 pub(in crate::intake) struct Columns {
-    /// The column of each field of the contract, counted from 0.
-    pub(in crate::intake) of_field: Vec<usize>,
+    /// The column of each field of the contract, counted from 0; none of a field that is not in this layout.
+    pub(in crate::intake) of_field: Vec<Option<usize>>,
     /// Columns that each record must have; more are fine where `at_least`.
     count: usize,
     at_least: bool,
 }
 
-impl Columns {
-    /// Finds the fields: by the names in the header, or by their order.
+/// What comes before the first row.
+pub(in crate::intake) enum Heading {
+    /// Rows of the header that have been read.
+    Header(Vec<Vec<String>>),
+    /// The columns are known.
+    Done(Columns),
+}
+
+impl Heading {
+    pub(in crate::intake) fn new() -> Self {
+        Self::Header(Vec::new())
+    }
+
+    /// Takes the next record and gives the columns where it is a row; none where it belongs to the header.
     ///
     /// # Errors
-    /// `intake.no_header`, `intake.missing_column`, `intake.extra_column`, `intake.duplicate_column`, `intake.column_count`,
-    /// `intake.record_length`: another layout than the contract's.
-    pub(in crate::intake) fn find(contract: &Contract, first: &Record<'_>, path: &str) -> Result<Self> {
-        match &contract.format {
-            Format::Delimited { header: true, .. } => Self::by_name(contract, first, path),
-            Format::Delimited { header: false, .. } => Self::by_order(contract, first, path),
-            Format::FixedWidth { .. } => {
-                if let Some(fault) = first.fault.as_ref().filter(|fault| fault.rule == "record_length") {
-                    let said = format!("read extract {path}: in line {} {}", first.line, fault.reason);
-                    return Err(Error::data("intake.record_length", said).with_hint(LAYOUT));
+    /// `intake.no_header`, `intake.header`, `intake.missing_column`, `intake.extra_column`, `intake.duplicate_column`,
+    /// `intake.column_count`, `intake.record_length`: another layout than the contract's.
+    pub(in crate::intake) fn take(
+        &mut self,
+        layout: &Layout<'_>,
+        record: &Record<'_>,
+        path: &str,
+    ) -> Result<Option<&Columns>> {
+        if let Self::Header(rows) = self {
+            let wanted = layout.format.header_rows();
+            if rows.len() < wanted {
+                if let Some(fault) = &record.fault {
+                    let said = format!("read the header of extract {path}: {}", fault.reason);
+                    return Err(Error::data("intake.header", said).with_hint(LAYOUT));
                 }
-                let count = contract.fields.len();
-                Ok(Self { of_field: (0..count).collect(), count, at_least: false })
+                rows.push(record.spans.iter().map(|span| name(record, span)).collect());
+                if rows.len() == wanted {
+                    *self = Self::Done(Columns::by_name(layout, &joined(rows), path)?);
+                }
+                return Ok(None);
             }
+            *self = Self::Done(Columns::by_place(layout, record, path)?);
+        }
+        match self {
+            Self::Done(columns) => Ok(Some(columns)),
+            Self::Header(_) => Ok(None),
         }
     }
 
-    fn by_name(contract: &Contract, header: &Record<'_>, path: &str) -> Result<Self> {
-        if let Some(fault) = &header.fault {
-            let said = format!("read the header of extract {path}: {}", fault.reason);
-            return Err(Error::data("intake.header", said).with_hint(LAYOUT));
-        }
-        let names: Vec<String> = header.spans.iter().map(|span| name(header, span)).collect();
+    /// Whether the columns are known.
+    pub(in crate::intake) fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+
+    /// Whether anything was read.
+    pub(in crate::intake) fn seen(&self) -> bool {
+        !matches!(self, Self::Header(rows) if rows.is_empty())
+    }
+}
+
+impl Columns {
+    /// Columns that the reader itself puts in the order of the fields.
+    pub(in crate::intake) fn in_order(fields: usize) -> Self {
+        Self { of_field: (0..fields).map(Some).collect(), count: fields, at_least: false }
+    }
+
+    /// Finds the fields by the names in the header.
+    ///
+    /// # Errors
+    /// As [`Heading::take`].
+    pub(in crate::intake) fn by_name(layout: &Layout<'_>, names: &[String], path: &str) -> Result<Self> {
         // A first line that names no column at all is likely a row, and a row is never quoted.
-        if !names.iter().any(|name| known(contract, name)) {
+        if !names.iter().any(|name| layout.knows(name)) {
             let said = format!("read extract {path}: its first line names none of the contract's columns");
             return Err(Error::data("intake.no_header", said).with_hint(LAYOUT));
         }
-        for (at, name) in names.iter().enumerate() {
-            if names[..at].contains(name) {
-                let said = format!("read extract {path}: the header names column `{name}` twice");
-                return Err(
-                    Error::data("intake.duplicate_column", said).with_hint("ask the partner which of them counts")
-                );
+        let mut taken = vec![false; names.len()];
+        let mut of_field = Vec::with_capacity(layout.places.len());
+        for place in &layout.places {
+            let Place::Column { name: wanted, occurrence } = *place else {
+                of_field.push(None);
+                continue;
+            };
+            let mut same = names.iter().enumerate().filter(|(_, name)| *name == wanted).map(|(at, _)| at);
+            let found = same.nth(occurrence.unwrap_or(1).saturating_sub(1));
+            if occurrence.is_none() && same.next().is_some() {
+                let said = format!("read extract {path}: the header names column `{wanted}` twice");
+                let hint = "say which one it is with `occurrence: 1` or `2`, or ask the partner which of them counts";
+                return Err(Error::data("intake.duplicate_column", said).with_hint(hint));
             }
+            let at = found.ok_or_else(|| missing(path, wanted, names, layout))?;
+            taken[at] = true;
+            of_field.push(Some(at));
         }
-        let mut of_field = Vec::with_capacity(contract.fields.len());
-        for field in &contract.fields {
-            let wanted = column_name(field);
-            match names.iter().position(|name| name == wanted) {
-                Some(at) => of_field.push(at),
-                None => return Err(missing(path, wanted, &names, contract)),
-            }
-        }
-        if contract.extra_columns == ExtraColumns::Refuse
-            && let Some(extra) = names.iter().find(|name| !known(contract, name))
+        if layout.extra_columns == ExtraColumns::Refuse
+            && let Some((at, extra)) = names.iter().enumerate().find(|(at, _)| !taken[*at])
         {
-            return Err(extra_column(path, extra, contract));
+            return Err(extra_column(path, extra, at, layout));
         }
         Ok(Self { of_field, count: names.len(), at_least: false })
     }
 
-    fn by_order(contract: &Contract, first: &Record<'_>, path: &str) -> Result<Self> {
-        let count = contract.fields.len();
-        let at_least = contract.extra_columns == ExtraColumns::Drop;
-        let columns = Self { of_field: (0..count).collect(), count, at_least };
+    /// Finds the fields by their order or position.
+    fn by_place(layout: &Layout<'_>, first: &Record<'_>, path: &str) -> Result<Self> {
+        let count = layout.places.len();
+        let refused = |code, said: String| Err(Error::data(code, said).with_hint(LAYOUT));
+        match (layout.format, &first.fault) {
+            (Format::FixedWidth { .. }, Some(fault)) if fault.rule == "record_length" => {
+                let said = format!("read extract {path}: in line {} {}", first.line, fault.reason);
+                return refused("intake.record_length", said);
+            }
+            (Format::JsonLines {}, Some(fault)) if fault.rule != "encoding" => {
+                let said = format!("read extract {path}: in line {} {}", first.line, fault.reason);
+                return refused("intake.json", said);
+            }
+            (Format::Delimited { .. } | Format::Excel { .. }, _) => {}
+            _ => return Ok(Self::in_order(count)),
+        }
+        let at_least = layout.extra_columns == ExtraColumns::Drop;
+        let (of_field, count) = layout.by_order();
+        let columns = Self { of_field, count, at_least };
         if first.fault.is_none() && !columns.fits(first.spans.len()) {
+            let found = first.spans.len();
             let said = format!(
-                "read extract {path}: line {} has {} columns, and the contract has {count} fields",
-                first.line,
-                first.spans.len()
+                "read extract {path}: line {} has {found} columns, and the contract has {count} fields",
+                first.line
             );
-            return Err(Error::data("intake.column_count", said).with_hint(LAYOUT));
+            return refused("intake.column_count", said);
         }
         Ok(columns)
     }
@@ -98,26 +160,39 @@ impl Columns {
 const LAYOUT: &str = "the layout has changed, or delimiter, length or encoding are others than the contract says; \
                       agree a new version of the contract with the partner";
 
-/// The name of a field's column.
-pub(in crate::intake) fn column_name(field: &Field) -> &str {
-    field.column.as_deref().unwrap_or(&field.name)
+/// The columns' names of one or two rows. A name in the upper row stretches over empty cells to its right.
+pub(in crate::intake) fn joined(rows: &[Vec<String>]) -> Vec<String> {
+    let [upper, lower] = rows else { return rows.concat() };
+    let width = upper.len().max(lower.len());
+    let mut group = "";
+    let cell = |row: &[String], at: usize| row.get(at).cloned().unwrap_or_default();
+    let mut names = Vec::with_capacity(width);
+    for at in 0..width {
+        if let Some(next) = upper.get(at).filter(|next| !next.trim().is_empty()) {
+            group = next;
+        }
+        let lower = cell(lower, at);
+        names.push(match (group.is_empty(), lower.is_empty()) {
+            (false, false) => format!("{group}{JOIN}{lower}"),
+            (true, _) => lower,
+            (false, true) => group.to_owned(),
+        });
+    }
+    names
 }
 
-fn name(header: &Record<'_>, span: &Span) -> String {
+/// A column's name as the header has it.
+pub(in crate::intake) fn name(header: &Record<'_>, span: &Span) -> String {
     let name = &header.text[span.start as usize..span.end as usize];
-    if !span.escaped {
+    if !span.escaped() {
         return name.to_owned();
     }
     let quote = header.quote.to_string();
     name.replace(&quote.repeat(2), &quote)
 }
 
-fn known(contract: &Contract, name: &str) -> bool {
-    contract.fields.iter().any(|field| column_name(field) == name)
-}
-
-fn missing(path: &str, wanted: &str, names: &[String], contract: &Contract) -> Error {
-    let spare = names.iter().map(String::as_str).filter(|name| !known(contract, name));
+fn missing(path: &str, wanted: &str, names: &[String], layout: &Layout<'_>) -> Error {
+    let spare = names.iter().map(String::as_str).filter(|name| !layout.knows(name));
     let hint = match nearest(wanted, spare) {
         Some(near) => format!("the header has `{near}`, which the contract does not know; is it the same?"),
         None => LAYOUT.to_owned(),
@@ -125,16 +200,17 @@ fn missing(path: &str, wanted: &str, names: &[String], contract: &Contract) -> E
     Error::data("intake.missing_column", format!("read extract {path}: column `{wanted}` is missing")).with_hint(hint)
 }
 
-fn extra_column(path: &str, extra: &str, contract: &Contract) -> Error {
-    let hint = match nearest(extra, contract.fields.iter().map(column_name)) {
+fn extra_column(path: &str, extra: &str, at: usize, layout: &Layout<'_>) -> Error {
+    let hint = match nearest(extra, layout.columns()) {
         Some(near) => format!("the contract's nearest column is `{near}`; add a field, or set `extra_columns: drop`"),
         None => "add a field to the contract, or set `extra_columns: drop`".to_owned(),
     };
-    let said = format!("read extract {path}: column `{extra}` is not in the contract");
+    let named = if extra.is_empty() { format!("{} has no name and", at + 1) } else { format!("`{extra}`") };
+    let said = format!("read extract {path}: column {named} is not in the contract");
     Error::data("intake.extra_column", said).with_hint(hint)
 }
 
-fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(in crate::intake) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let folded = |name: &str| name.to_lowercase();
     let distance = |name: &str| strsim::normalized_damerau_levenshtein(&folded(wanted), &folded(name));
     let near = names.map(|name| (distance(name), name)).max_by(|a, b| a.0.total_cmp(&b.0))?;

@@ -1,31 +1,80 @@
 //! From bytes to records: unpacked, decoded, split, in bounded memory. A wrong declaration (compression, encoding) is an
 //! error that names the line; a damaged record is handed on with its fault, so that it can be rejected.
 
+mod arrow_ipc;
+mod cells;
+mod columnar;
 mod delimited;
 mod encoding;
+mod excel;
 mod fixed_width;
+mod guard;
 mod header;
+mod json_lines;
+mod parquet;
+mod text;
 mod unpack;
+mod utf16;
 
+use std::borrow::Cow;
+
+use self::arrow_ipc::ArrowReader;
 pub(crate) use self::delimited::Delimited;
-pub(super) use header::{Columns, column_name};
-
-use self::encoding::Characters;
-use self::fixed_width::FixedWidth;
-use self::unpack::Unpack;
-use crate::error::{Error, Result};
-use crate::workspace::{Contract, Format};
+use self::excel::ExcelReader;
+pub(super) use self::excel::LARGEST_WORKBOOK;
+pub use self::guard::panic_is_of_a_file;
+pub(super) use self::header::{Columns, Heading, joined, nearest};
+pub(super) use self::json_lines::json_keys;
+pub(super) use self::parquet::ParquetReader;
+use self::text::TextReader;
+pub(super) use self::unpack::{Sealed, Unpack, compression_of};
+use super::layout::Layout;
+use crate::error::Result;
+use crate::workspace::Format;
 
 /// The longest record that is read, in bytes.
 pub(super) const LONGEST_RECORD: usize = 1 << 20;
+
+/// Takes records.
+pub(super) type Each<'e> = dyn FnMut(&Record<'_>) -> Result<()> + 'e;
 
 /// Where a field's text stands in a record's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
-    /// Quotes within it are doubled.
-    pub(crate) escaped: bool,
+    pub(crate) kind: Kind,
+}
+
+impl Span {
+    /// Whether quotes within it are doubled.
+    pub(crate) fn escaped(self) -> bool {
+        self.kind == Kind::Escaped
+    }
+}
+
+/// What kind of cell a field's text stands in. Lines of text have plain ones only, and escaped ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text.
+    #[default]
+    Plain,
+    /// Text in quotes; quotes within it are doubled.
+    Escaped,
+    /// A number, with all its digits.
+    Number,
+    /// A number that may have lost digits.
+    Rounded,
+    /// `true` or `false`.
+    Boolean,
+    /// A day, `YYYY-MM-DD`, with a time of day behind a `T` where there is one.
+    Day,
+    /// Nothing: null, or no such key.
+    Null,
+    /// A list or an object.
+    Nested,
+    /// A spreadsheet's error, or a number that is none.
+    Fault,
 }
 
 /// Why a record can't be taken apart.
@@ -37,17 +86,40 @@ pub(crate) struct Fault {
 
 /// A record.
 pub(super) struct Record<'a> {
-    /// Its first physical line, counted from 1.
+    /// Its first physical line, or its row, counted from 1.
     pub(super) line: u64,
-    /// Its bytes without the line end.
-    pub(super) raw: &'a [u8],
+    pub(super) raw: Raw<'a>,
     /// Its decoded text, to which `spans` refer.
     pub(super) text: &'a str,
-    /// Its fields; of a fixed-width record those of the contract in their order.
+    /// Its fields; of formats without columns of their own those of the contract in their order.
     pub(super) spans: &'a [Span],
     /// The quoting character, doubled within escaped spans.
     pub(super) quote: char,
     pub(super) fault: Option<Fault>,
+}
+
+/// A record as it was delivered.
+pub(super) enum Raw<'a> {
+    /// Its bytes without the line end; of UTF-16 as UTF-8.
+    Bytes(&'a [u8]),
+    /// Its format has no bytes of a record: its cells are it.
+    Cells,
+}
+
+impl Record<'_> {
+    /// What the quarantine keeps of it: its bytes, or a JSON list of its cells.
+    pub(super) fn kept(&self) -> Cow<'_, [u8]> {
+        match self.raw {
+            Raw::Bytes(bytes) => Cow::Borrowed(bytes),
+            Raw::Cells => {
+                let cell = |span: &Span| match span.kind {
+                    Kind::Null => serde_json::Value::Null,
+                    _ => self.text[span.start as usize..span.end as usize].into(),
+                };
+                Cow::Owned(serde_json::Value::Array(self.spans.iter().map(cell).collect()).to_string().into_bytes())
+            }
+        }
+    }
 }
 
 /// How far a piece of the buffer reaches.
@@ -61,149 +133,66 @@ pub(crate) struct Extent {
     pub(crate) fault: Option<Fault>,
 }
 
-enum Layout {
-    Delimited(Box<Delimited>),
-    FixedWidth(FixedWidth),
+/// Reads one delivery, or one part of it, that is pushed into it piece by piece.
+pub(super) struct Reader {
+    unpack: Unpack,
+    records: Records,
 }
 
-/// Reads one delivery that is pushed into it piece by piece.
-pub(super) struct Reader {
-    path: String,
-    unpack: Unpack,
-    layout: Layout,
-    quote: char,
-    characters: Characters,
-    /// Unpacked bytes that are not yet records.
-    buffer: Vec<u8>,
-    spans: Vec<Span>,
-    /// Text and spans of a record that had to be decoded.
-    decoded: (String, Vec<Span>),
-    line: u64,
-    /// Empty lines that turn out to be the file's end, or not.
-    blank: u64,
-    started: bool,
+enum Records {
+    Text(Box<TextReader>),
+    Excel(ExcelReader),
+    Arrow(Box<ArrowReader>),
 }
+
+/// Bytes that are read at a time.
+const PIECE: usize = 256 << 10;
 
 impl Reader {
-    pub(super) fn new(contract: &Contract, path: &str) -> Result<Self> {
-        let layout = match &contract.format {
-            Format::Delimited { delimiter, quote, trailing_delimiter, .. } => {
-                Layout::Delimited(Box::new(Delimited::new(*delimiter, *quote, *trailing_delimiter)?))
-            }
-            Format::FixedWidth { record_length } => Layout::FixedWidth(FixedWidth::new(*record_length, contract)?),
+    /// For bytes as a storage delivers them.
+    pub(super) fn new(layout: &Layout<'_>, path: &str) -> Result<Self> {
+        // Formats that hold compressed pieces themselves start as archives do.
+        let unpack = Unpack::new(layout.compression, !layout.format.is_text(), path)?;
+        Self::over(unpack, layout, path)
+    }
+
+    /// For bytes that `unpack` unpacks.
+    pub(super) fn over(unpack: Unpack, layout: &Layout<'_>, path: &str) -> Result<Self> {
+        let records = match layout.format {
+            Format::Excel { .. } => Records::Excel(ExcelReader::new(layout, path)),
+            Format::ArrowIpc {} => Records::Arrow(Box::new(ArrowReader::new(path))),
+            _ => Records::Text(Box::new(TextReader::new(layout, path)?)),
         };
-        let quote = match &contract.format {
-            Format::Delimited { quote: Some(quote), .. } => *quote,
-            _ => '"',
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            unpack: Unpack::new(contract.compression),
-            layout,
-            quote,
-            characters: Characters::new(contract.encoding),
-            buffer: Vec::new(),
-            spans: Vec::new(),
-            decoded: (String::new(), Vec::new()),
-            line: 1,
-            blank: 0,
-            started: false,
-        })
+        Ok(Self { unpack, records })
     }
 
     /// Takes bytes as delivered and hands on the records that are complete.
-    pub(super) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
-        for piece in bytes.chunks(self.unpack.piece()) {
-            self.unpack.push(piece, &mut self.buffer, &self.path)?;
-            self.records(false, each)?;
+    pub(super) fn push(&mut self, layout: &Layout<'_>, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
+        let Self { unpack, records } = self;
+        for piece in bytes.chunks(PIECE) {
+            unpack.push(piece, &mut |unpacked| records.push(layout, unpacked, each))?;
         }
         Ok(())
     }
 
-    /// Hands on what is left at the delivery's end.
-    pub(super) fn finish(&mut self, each: &mut dyn FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
-        self.unpack.finish(&mut self.buffer, &self.path)?;
-        self.records(true, each)?;
-        self.characters.finish(&self.path)
-    }
-
-    fn records(&mut self, end: bool, each: &mut dyn FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
-        // Taken out so that a record may borrow it while the reader changes.
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut at = 0;
-        if !self.started && (end || buffer.len() >= encoding::SNIFF) {
-            self.started = true;
-            at = self.characters.start(&buffer, &self.path)?;
+    /// Hands on what is left at the end.
+    pub(super) fn finish(&mut self, layout: &Layout<'_>, each: &mut Each<'_>) -> Result<()> {
+        let Self { unpack, records } = self;
+        unpack.finish(&mut |unpacked| records.push(layout, unpacked, each))?;
+        match records {
+            Records::Text(reader) => reader.finish(each),
+            Records::Excel(reader) => reader.finish(each),
+            Records::Arrow(reader) => reader.finish(),
         }
-        while self.started {
-            let rest = &buffer[at..];
-            let extent = match &mut self.layout {
-                Layout::Delimited(layout) => layout.next(rest, end, &mut self.spans),
-                Layout::FixedWidth(layout) => layout.next(rest, end),
-            };
-            let Some(extent) = extent else { break };
-            if extent.whole > LONGEST_RECORD {
-                return Err(self.too_long());
-            }
-            at += extent.whole;
-            if extent.content == 0 {
-                self.blank += extent.lines;
-                continue;
-            }
-            self.blanks(each)?;
-            self.record(&rest[..extent.content], extent.fault, each)?;
-            self.line += extent.lines;
-        }
-        if buffer.len() - at > LONGEST_RECORD {
-            return Err(self.too_long());
-        }
-        buffer.drain(..at);
-        self.buffer = buffer;
-        Ok(())
     }
+}
 
-    /// Empty lines in the middle are records too.
-    fn blanks(&mut self, each: &mut dyn FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
-        for _ in 0..std::mem::take(&mut self.blank) {
-            let fault = match &self.layout {
-                Layout::Delimited(layout) => layout.blank(),
-                Layout::FixedWidth(layout) => layout.blank(),
-            };
-            let (line, quote) = (self.line, self.quote);
-            each(&Record { line, raw: b"", text: "", spans: &[Span::default()], quote, fault })?;
-            self.line += 1;
+impl Records {
+    fn push(&mut self, layout: &Layout<'_>, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
+        match self {
+            Self::Text(reader) => reader.push(bytes, each),
+            Self::Excel(reader) => reader.push(bytes),
+            Self::Arrow(reader) => reader.push(layout, bytes, each),
         }
-        Ok(())
-    }
-
-    /// Decodes a record and hands it on.
-    fn record(
-        &mut self,
-        raw: &[u8],
-        fault: Option<Fault>,
-        each: &mut dyn FnMut(&Record<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let line = self.line;
-        let (text, decoded, odd) = self.characters.read(raw, line, &self.path)?;
-        let mut fault = fault.or(odd);
-        let (text, spans) = match &mut self.layout {
-            Layout::Delimited(_) if !decoded => (&*text, &self.spans),
-            Layout::Delimited(_) => {
-                encoding::decode_spans(raw, &self.spans, &mut self.decoded);
-                (self.decoded.0.as_str(), &self.decoded.1)
-            }
-            Layout::FixedWidth(layout) => {
-                fault = fault.or(layout.place(&text, &mut self.spans));
-                (&*text, &self.spans)
-            }
-        };
-        each(&Record { line, raw, text, spans, quote: self.quote, fault })
-    }
-
-    fn too_long(&self) -> Error {
-        let said =
-            format!("read extract {}: the record that starts in line {} is longer than 1 MiB", self.path, self.line);
-        Error::data("intake.record_too_long", said)
-            .with_hint("a quote that is never closed, or another line end or format than the contract says")
     }
 }

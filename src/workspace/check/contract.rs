@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::super::diagnose::Finding;
 use super::super::document::Document;
-use super::super::{Contract, Field, Format, LogicalType, Normaliser, PlaceholderAction, Rule};
-use super::{repeated, sql_name, unknown};
+use super::super::load::Files;
+use super::super::{Clean, Contract, Field, LogicalType, Normaliser, PlaceholderAction};
+use super::{layout, repeated, rule, sql_name, unknown};
 
-pub(super) fn check(document: &Document, contract: &Contract) -> Vec<Finding> {
+pub(super) fn check(document: &Document, contract: &Contract, files: Option<&Files>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if contract.fields.is_empty() {
         findings.push(document.finding("/fields", "a contract has at least one field"));
@@ -17,9 +18,9 @@ pub(super) fn check(document: &Document, contract: &Contract) -> Vec<Finding> {
         findings.extend(of_type(document, at, field));
         findings.extend(codes(document, at, field));
     }
-    findings.extend(layout(document, contract));
+    findings.extend(layout::check(document, contract));
     findings.extend(person(document, contract));
-    findings.extend(rules(document, contract));
+    findings.extend(rule::check(document, contract, files));
     findings
 }
 
@@ -37,10 +38,10 @@ fn names(document: &Document, contract: &Contract) -> Vec<Finding> {
         if !seen.insert(&field.name) {
             findings.push(document.finding(&pointer, format!("there are two fields `{}`", field.name)));
         }
-        let column = field.column.as_ref().unwrap_or(&field.name);
+        let column = (field.column.as_ref().unwrap_or(&field.name), field.occurrence);
         if !columns.insert(column) && field.column.is_some() {
             let pointer = format!("/fields/{at}/column");
-            findings.push(document.finding(&pointer, format!("two fields read the column `{column}`")));
+            findings.push(document.finding(&pointer, format!("two fields read the column `{}`", column.0)));
         }
     }
     findings
@@ -49,13 +50,19 @@ fn names(document: &Document, contract: &Contract) -> Vec<Finding> {
 /// What only fields of some types may have.
 fn of_type(document: &Document, at: usize, field: &Field) -> Vec<Finding> {
     let kind = field.logical_type;
-    let number = matches!(kind, LogicalType::Integer | LogicalType::Number);
+    let number = matches!(kind, LogicalType::Integer | LogicalType::Number | LogicalType::Decimal);
+    let ranged = number || kind == LogicalType::Date;
+    let fraction = matches!(kind, LogicalType::Number | LogicalType::Decimal);
     let misplaced = [
         (!field.date_formats.is_empty() && kind != LogicalType::Date, "date_formats", "a date"),
         (field.boolean_words.is_some() && kind != LogicalType::Boolean, "boolean_words", "a boolean"),
-        (field.implied_decimals.is_some() && kind != LogicalType::Number, "implied_decimals", "a number"),
-        (field.minimum.is_some() && !number, "minimum", "a number or an integer"),
-        (field.maximum.is_some() && !number, "maximum", "a number or an integer"),
+        (field.implied_decimals.is_some() && !fraction, "implied_decimals", "a number"),
+        (field.minimum.is_some() && !ranged, "minimum", "a number or a date"),
+        (field.maximum.is_some() && !ranged, "maximum", "a number or a date"),
+        (field.precision.is_some() && kind != LogicalType::Decimal, "precision", "a decimal"),
+        (field.scale.is_some() && kind != LogicalType::Decimal, "scale", "a decimal"),
+        (field.length.is_some() && kind != LogicalType::String, "length", "text"),
+        (field.pattern.is_some() && kind != LogicalType::String, "pattern", "text"),
         (field.normalise == Some(Normaliser::Date) && kind != LogicalType::Date, "normalise", "a date"),
     ];
     let mut findings: Vec<Finding> = misplaced
@@ -71,11 +78,70 @@ fn of_type(document: &Document, at: usize, field: &Field) -> Vec<Finding> {
         let finding = document.finding(&format!("/fields/{at}/type"), format!("`{}` has no date format", field.name));
         findings.push(finding.help("add date_formats: [YYYYMMDD], or another of the formats"));
     }
-    if let (Some(minimum), Some(maximum)) = (field.minimum, field.maximum)
-        && minimum > maximum
+    if kind == LogicalType::Decimal {
+        findings.extend(decimal(document, at, field));
+    }
+    if ranged {
+        findings.extend(range(document, at, field));
+    }
+    findings.extend(text(document, at, field));
+    findings
+}
+
+fn decimal(document: &Document, at: usize, field: &Field) -> Option<Finding> {
+    let at = format!("/fields/{at}");
+    match (field.precision, field.scale) {
+        (Some(precision @ 1..=38), Some(scale)) if scale > precision => {
+            let message = format!("`{}` has more digits behind the point than digits", field.name);
+            Some(document.finding(&format!("{at}/scale"), message))
+        }
+        (Some(1..=38), Some(_)) => None,
+        (Some(_), Some(_)) => Some(document.finding(&format!("{at}/precision"), "a decimal has 1 to 38 digits")),
+        _ => {
+            let finding = document.finding(&format!("{at}/type"), format!("`{}` says not how long it is", field.name));
+            Some(finding.help("add `precision: 10` and `scale: 2`, its digits and those behind the point"))
+        }
+    }
+}
+
+/// Bounds are of the field's type, and in order.
+fn range(document: &Document, at: usize, field: &Field) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (key, bound) in [("minimum", &field.minimum), ("maximum", &field.maximum)] {
+        if let Some(bound) = bound.as_ref().filter(|bound| !crate::intake::is_constant_of(bound, field)) {
+            let what = if field.logical_type == LogicalType::Date { "a day such as 2026-07-01" } else { "a number" };
+            let finding = document.finding(&format!("/fields/{at}/{key}"), format!("`{bound}` is no {key} here"));
+            findings.push(finding.label(format!("expected {what}")));
+        }
+    }
+    if let (Some(minimum), Some(maximum)) = (&field.minimum, &field.maximum)
+        && findings.is_empty()
+        && crate::intake::is_less(maximum, minimum, field)
     {
-        let finding = document.finding(&format!("/fields/{at}/maximum"), "the maximum is below the minimum");
-        findings.push(finding);
+        findings.push(document.finding(&format!("/fields/{at}/maximum"), "the maximum is below the minimum"));
+    }
+    findings
+}
+
+/// What a text is checked against and cleaned by.
+fn text(document: &Document, at: usize, field: &Field) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(mistake) = field.pattern.as_deref().and_then(crate::intake::pattern_mistake) {
+        let finding = document.finding(&format!("/fields/{at}/pattern"), "this is no regular expression");
+        findings.push(finding.label(mistake));
+    }
+    if let Some(length) = field.length
+        && length.minimum.zip(length.maximum).is_some_and(|(minimum, maximum)| minimum > maximum)
+    {
+        findings.push(document.finding(&format!("/fields/{at}/length/maximum"), "the maximum is below the minimum"));
+    }
+    for (step, clean) in field.clean.iter().enumerate() {
+        if let Clean::LeftPad { to, .. } = clean
+            && !(1..=1000).contains(to)
+        {
+            let pointer = format!("/fields/{at}/clean/{step}/left_pad/to");
+            findings.push(document.finding(&pointer, "a value is filled up to 1 to 1000 characters"));
+        }
     }
     findings
 }
@@ -95,81 +161,6 @@ fn codes(document: &Document, at: usize, field: &Field) -> Vec<Finding> {
     replaced.chain(both).collect()
 }
 
-fn layout(document: &Document, contract: &Contract) -> Vec<Finding> {
-    match &contract.format {
-        Format::Delimited { delimiter, quote, header, .. } => {
-            delimited(document, contract, *delimiter, *quote, *header)
-        }
-        Format::FixedWidth { record_length } => fixed_width(document, contract, *record_length),
-    }
-}
-
-fn delimited(
-    document: &Document,
-    contract: &Contract,
-    delimiter: char,
-    quote: Option<char>,
-    header: bool,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if !delimiter.is_ascii() || matches!(delimiter, '\r' | '\n') {
-        findings.push(document.finding("/format/delimiter", "a delimiter is an ASCII character, not a line end"));
-    }
-    if quote == Some(delimiter) {
-        findings.push(document.finding("/format/quote", "the quote is the delimiter"));
-    }
-    if quote.is_some_and(|quote| !quote.is_ascii()) {
-        findings.push(document.finding("/format/quote", "a quote is an ASCII character"));
-    }
-    for (at, field) in contract.fields.iter().enumerate() {
-        if field.position.is_some() {
-            let span = document.locate_key(&format!("/fields/{at}/position"));
-            let message = format!("`{}` has a position", field.name);
-            findings.push(Finding::new(&document.source, span, message).label("the format is delimited"));
-        }
-        if field.column.is_some() && !header {
-            let span = document.locate_key(&format!("/fields/{at}/column"));
-            let message = format!("`{}` has a column name", field.name);
-            findings.push(Finding::new(&document.source, span, message).label("the format has no header"));
-        }
-    }
-    findings
-}
-
-fn fixed_width(document: &Document, contract: &Contract, record_length: usize) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut placed: Vec<(usize, usize, usize)> = Vec::new();
-    for (at, field) in contract.fields.iter().enumerate() {
-        let pointer = format!("/fields/{at}/position");
-        let Some(position) = field.position else {
-            let message = format!("`{}` has no position", field.name);
-            findings.push(document.finding(&format!("/fields/{at}/name"), message).label("the format is fixed-width"));
-            continue;
-        };
-        let Some(end) =
-            position.start.checked_add(position.length).filter(|_| position.start >= 1 && position.length >= 1)
-        else {
-            findings.push(point(document, &pointer, "a position starts at 1 or later and has a length of 1 or more"));
-            continue;
-        };
-        if end - 1 > record_length {
-            let finding = point(document, &pointer, &format!("`{}` ends behind the record", field.name));
-            findings.push(finding.label(format!("at {}, the record at {record_length}", end - 1)));
-        }
-        let other = placed.iter().find(|(_, start, stop)| position.start < *stop && *start < end);
-        if let Some((other, ..)) = other {
-            let name = &contract.fields[*other].name;
-            findings.push(point(document, &pointer, &format!("`{}` overlaps `{name}`", field.name)));
-        }
-        placed.push((at, position.start, end));
-    }
-    findings
-}
-
-fn point(document: &Document, pointer: &str, message: &str) -> Finding {
-    Finding::new(&document.source, document.locate_key(pointer), message)
-}
-
 fn person(document: &Document, contract: &Contract) -> Vec<Finding> {
     let mut findings = repeated(document, "/person", &contract.person);
     for (at, name) in contract.person.iter().enumerate() {
@@ -185,30 +176,6 @@ fn person(document: &Document, contract: &Contract) -> Vec<Finding> {
         if field.placeholders.as_ref().is_some_and(|placeholders| placeholders.action == PlaceholderAction::Missing) {
             let message = format!("`{name}` identifies a person but its placeholders are taken as missing");
             findings.push(document.finding(&pointer, message).help("let its placeholders be rejected"));
-        }
-    }
-    findings
-}
-
-fn rules(document: &Document, contract: &Contract) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (at, rule) in contract.rules.iter().enumerate() {
-        let (key, fields) = match rule {
-            Rule::Unique { fields } => ("fields", fields),
-            Rule::Consistent { key, field, .. } => {
-                let pointer = format!("/rules/{at}/field");
-                findings.extend(unknown(document, &pointer, "field", field, field_names(contract)));
-                ("key", key)
-            }
-        };
-        let pointer = format!("/rules/{at}/{key}");
-        if fields.is_empty() {
-            findings.push(document.finding(&pointer, "a rule names at least one field"));
-        }
-        findings.extend(repeated(document, &pointer, fields));
-        for (index, name) in fields.iter().enumerate() {
-            let pointer = format!("{pointer}/{index}");
-            findings.extend(unknown(document, &pointer, "field", name, field_names(contract)));
         }
     }
     findings

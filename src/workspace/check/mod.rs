@@ -4,8 +4,10 @@
 
 mod agreement;
 mod contract;
+mod layout;
 mod link;
 mod pipeline;
+mod rule;
 mod table;
 
 use std::path::{Component, Path, PathBuf};
@@ -24,7 +26,7 @@ pub(super) fn all(files: &Files) -> Vec<Finding> {
     for file in &files.contracts {
         if let Some((document, contract)) = file.parts() {
             findings.extend(named_after(document, "/id", &contract.id, &file.name, "file"));
-            findings.extend(contract::check(document, contract));
+            findings.extend(contract::check(document, contract, Some(files)));
         }
     }
     for file in &files.agreements {
@@ -40,6 +42,11 @@ pub(super) fn all(files: &Files) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The mistakes of a contract that belongs to no workspace.
+pub(super) fn contract_alone(document: &Document, contract: &super::Contract) -> Vec<Finding> {
+    contract::check(document, contract, None)
 }
 
 fn named_after(document: &Document, pointer: &str, id: &str, name: &str, what: &str) -> Option<Finding> {

@@ -3,7 +3,8 @@
 use super::super::diagnose::{Finding, listed};
 use super::super::document::{Document, step};
 use super::super::load::Files;
-use super::super::{Agreement, Pipeline};
+use super::super::resolved::reading_order;
+use super::super::{Agreement, Contract, Pipeline};
 use super::{link, names, repeated, sql_name, table, unknown};
 
 pub(super) fn check(document: &Document, pipeline: &Pipeline, files: &Files) -> Vec<Finding> {
@@ -15,6 +16,7 @@ pub(super) fn check(document: &Document, pipeline: &Pipeline, files: &Files) -> 
         let pointer = format!("/sources/{}/contract", step(name));
         findings.extend(unknown(document, &pointer, "contract", &source.contract, names(&files.contracts)));
     }
+    findings.extend(references(document, pipeline, files));
     findings.extend(link::check(document, pipeline, agreement, files));
     for (name, one) in pipeline.tables.iter() {
         findings.extend(table::check(document, pipeline, name, one));
@@ -22,6 +24,30 @@ pub(super) fn check(document: &Document, pipeline: &Pipeline, files: &Files) -> 
     findings.extend(recipients(document, pipeline, agreement, files));
     if let Some(agreement) = agreement {
         findings.extend(within(document, pipeline, agreement));
+    }
+    findings
+}
+
+/// What rows of one source refer to is read before them.
+fn references(document: &Document, pipeline: &Pipeline, files: &Files) -> Vec<Finding> {
+    let contract =
+        |id: &str| files.contracts.iter().find(|file| file.name == id).and_then(|file| file.value.as_deref());
+    let sources: Option<Vec<(&str, &Contract)>> =
+        pipeline.sources.iter().map(|(name, source)| Some((name, contract(&source.contract)?))).collect();
+    let Some(sources) = sources else { return Vec::new() };
+    let mut findings = Vec::new();
+    for (name, one) in &sources {
+        let pointer = format!("/sources/{}/contract", step(name));
+        for id in one.refers_to().filter(|id| !sources.iter().any(|(_, other)| other.id == *id)) {
+            let message = format!("rows of `{}` refer to rows of `{id}`, which is no source here", one.id);
+            findings.push(document.finding(&pointer, message).help(format!("add a source with `contract: {id}`")));
+        }
+    }
+    let contracts: Vec<&Contract> = sources.iter().map(|(_, contract)| *contract).collect();
+    if let Err(at) = reading_order(&contracts) {
+        let pointer = format!("/sources/{}/contract", step(sources[at].0));
+        let message = format!("rows of `{}` refer to rows that refer back to them", contracts[at].id);
+        findings.push(document.finding(&pointer, message).help("remove one of the `reference` rules"));
     }
     findings
 }

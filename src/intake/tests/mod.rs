@@ -1,5 +1,11 @@
 //! Each bad input that an extract can be, and the guarantees: books balance, nothing is quoted, nothing is guessed.
 
+mod contracts;
+mod formats;
+mod infer;
+mod layouts;
+mod samples;
+
 use std::io::Write;
 use std::sync::Mutex;
 
@@ -64,6 +70,13 @@ fields:
 thresholds: { rejected: "100%", row_change: "25%" }
 "#;
 
+fn read_all(contract: &Contract, bytes: &[u8]) -> Result<()> {
+    let layout = super::layout::Layout::all(contract)?.remove(0);
+    let mut reader = Reader::new(&layout, "a")?;
+    reader.push(&layout, bytes, &mut |_| Ok(()))?;
+    reader.finish(&layout, &mut |_| Ok(()))
+}
+
 fn clock() -> jiff::Timestamp {
     jiff::Timestamp::UNIX_EPOCH
 }
@@ -109,6 +122,10 @@ impl Outcome {
 }
 
 fn scan_files(contract: &Contract, files: &[(&str, &[u8])]) -> Outcome {
+    scan_with(contract, files, &mut References::of([contract]))
+}
+
+fn scan_with(contract: &Contract, files: &[(&str, &[u8])], references: &mut References) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open_folder(folder.path(), clock).expect("a store");
     let identity = age::x25519::Identity::generate();
@@ -130,7 +147,9 @@ fn scan_files(contract: &Contract, files: &[(&str, &[u8])]) -> Outcome {
             }
             Ok(())
         };
-        is_send(scan(&store, "students", &deliveries, contract, &wanted, &mut quarantine, &mut sink, &|_| {})).await
+        let scanned =
+            scan(&store, "students", &deliveries, contract, &wanted, references, &mut quarantine, &mut sink, &|_| {});
+        is_send(scanned).await
     });
     let sealed = std::fs::read(folder.path().join("quarantine/q.age")).ok();
     let quarantined =
@@ -347,8 +366,7 @@ fn a_truncated_gzip_is_an_error_wherever_it_is_cut() {
     let whole = [first.clone(), gzip(b"3^c^\n")].concat();
     // Between two members the file is whole as far as anyone can tell.
     for cut in (3..whole.len()).filter(|cut| *cut != first.len()) {
-        let mut reader = Reader::new(&packed, "a.gz").expect("a reader");
-        let ended = reader.push(&whole[..cut], &mut |_| Ok(())).and_then(|()| reader.finish(&mut |_| Ok(())));
+        let ended = read_all(&packed, &whole[..cut]);
         let error = ended.expect_err("truncated");
         assert!(["intake.truncated", "intake.damaged"].contains(&error.code()), "cut at {cut} of {}", whole.len());
         assert!(error.to_string().contains("truncated") && error.kind() == Kind::Data, "{error:?}");
@@ -356,8 +374,7 @@ fn a_truncated_gzip_is_an_error_wherever_it_is_cut() {
     let mut damaged = whole.clone();
     let middle = first.len() / 2;
     damaged[middle] ^= 0x55;
-    let mut reader = Reader::new(&packed, "a.gz").expect("a reader");
-    assert!(reader.push(&damaged, &mut |_| Ok(())).and_then(|()| reader.finish(&mut |_| Ok(()))).is_err());
+    assert!(read_all(&packed, &damaged).is_err());
 }
 
 #[test]
@@ -443,20 +460,6 @@ fn the_newest_is_last_by_name_and_what_equals_it_is_said() {
 }
 
 #[test]
-fn contradictions_are_counted_and_kept_or_rejected_as_decided() {
-    let rule = "  - { type: consistent, key: [name], field: band, decision: keep_each, reason: why not }\n";
-    let keeping = HEADED.replace("rules:\n", &format!("rules:\n{rule}"));
-    let rows = format!("{HEADER}1,a,,,,,A\n2,a,,,,,B\n3,b,,,,,A\n4,b,,,,,A\n5,,,,,,A\n6,,,,,,B\n7,a,,,,,A\n");
-    let kept = scan_one(&contract(&keeping), &rows);
-    assert_eq!(kept.rows.len(), 7);
-    let finding = &kept.report().consistency[0];
-    assert_eq!((finding.keys, finding.keys_with_several), (2, 1));
-    let rejecting = scan_one(&contract(&keeping.replace("keep_each", "reject_later")), &rows);
-    assert_eq!(rejecting.rejects(), [(3, "", "consistent")]);
-    assert_eq!(rejecting.report().consistency[0].keys_with_several, 1);
-}
-
-#[test]
 fn a_quarantine_opens_with_its_own_key_only_and_goes_when_nothing_is_rejected() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open_folder(folder.path(), clock).expect("a store");
@@ -505,20 +508,26 @@ fn records(
     bytes: &[u8],
     mut size: impl FnMut() -> usize,
 ) -> std::result::Result<Seen, &'static str> {
-    let mut reader = Reader::new(contract, "a").map_err(|error| error.code())?;
+    let layout = super::layout::Layout::all(contract).map_err(|error| error.code())?.remove(0);
+    let mut reader = Reader::new(&layout, "a").map_err(|error| error.code())?;
     let mut seen = Vec::new();
     let mut each = |record: &Record<'_>| {
         let fields = record.spans.iter().map(|span| record.text[span.start as usize..span.end as usize].to_owned());
-        seen.push((record.line, record.raw.to_vec(), fields.collect(), record.fault.as_ref().map(|fault| fault.rule)));
+        seen.push((
+            record.line,
+            record.kept().into_owned(),
+            fields.collect(),
+            record.fault.as_ref().map(|fault| fault.rule),
+        ));
         Ok(())
     };
     let mut rest = bytes;
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(size().clamp(1, rest.len()));
-        reader.push(piece, &mut each).map_err(|error| error.code())?;
+        reader.push(&layout, piece, &mut each).map_err(|error| error.code())?;
         rest = after;
     }
-    reader.finish(&mut each).map_err(|error| error.code())?;
+    reader.finish(&layout, &mut each).map_err(|error| error.code())?;
     Ok(seen)
 }
 

@@ -1,10 +1,21 @@
 //! `config/contracts/*.yaml`: what an extract must look like. Words follow the Open Data Contract Standard (v3) where it
 //! has one for the thing (`id`, `version`, `title`, `description`, `required`, `unique`, `classification`).
 
+mod bound;
+mod format;
+mod layout;
+mod picture;
+mod rule;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::types::{Ordered, Share};
+pub use bound::Bound;
+pub use format::{Compression, Encoding, ExtraColumns, Format};
+pub use layout::{ColumnPlace, OtherLayout};
+pub use picture::{Picture, PictureContent, PictureSign};
+pub use rule::{Comparison, ConsistencyDecision, Operand, Rule, WhenMissing};
 
 /// What one kind of extract must look like.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -21,10 +32,15 @@ pub struct Contract {
     /// What it is, where the data come from, known breaks.
     #[serde(default)]
     pub description: Option<String>,
+    /// The name of the layout that `format`, `encoding` and the places of the fields describe; the contract's version
+    /// where it is left out.
+    #[serde(default)]
+    pub layout: Option<String>,
     /// How the bytes are laid out.
     pub format: Format,
-    /// How characters are written as bytes.
-    pub encoding: Encoding,
+    /// How characters are written as bytes; only text has an encoding.
+    #[serde(default)]
+    pub encoding: Option<Encoding>,
     /// Whether the bytes are compressed.
     #[serde(default)]
     pub compression: Compression,
@@ -37,72 +53,16 @@ pub struct Contract {
     pub person: Vec<String>,
     /// The fields, in the order of the columns where there is no header.
     pub fields: Vec<Field>,
-    /// Rules over several rows.
+    /// Other layouts in which the same fields come, such as those of earlier years. Each extract is recognised by its
+    /// format, encoding and columns; one that has none of the layouts is refused.
+    #[serde(default)]
+    pub layouts: Vec<OtherLayout>,
+    /// Rules over several fields, several rows, or another source.
     #[serde(default)]
     pub rules: Vec<Rule>,
     /// When a delivery is refused as a whole.
     #[serde(default)]
     pub thresholds: Thresholds,
-}
-
-/// How the bytes are laid out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Format {
-    /// Columns between delimiters.
-    Delimited {
-        /// One character, such as `,` or `^`.
-        delimiter: char,
-        /// Whether the first line names the columns.
-        header: bool,
-        /// The quoting character; no quoting where it is left out.
-        #[serde(default)]
-        quote: Option<char>,
-        /// Whether each line ends with one more delimiter.
-        #[serde(default)]
-        trailing_delimiter: bool,
-    },
-    /// Columns at fixed positions.
-    FixedWidth {
-        /// Characters in each line, line end not counted.
-        record_length: usize,
-    },
-}
-
-/// How characters are written as bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Encoding {
-    /// UTF-8, with or without byte order mark.
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// Windows code page 1252.
-    #[serde(rename = "windows-1252")]
-    Windows1252,
-    /// ASCII only.
-    #[serde(rename = "us-ascii")]
-    UsAscii,
-}
-
-/// Whether the bytes are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Compression {
-    /// Not at all.
-    #[default]
-    None,
-    /// gzip.
-    Gzip,
-}
-
-/// What to do with columns that the contract does not know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ExtraColumns {
-    /// The delivery is refused.
-    #[default]
-    Refuse,
-    /// They are dropped unread.
-    Drop,
 }
 
 /// A field.
@@ -114,13 +74,20 @@ pub struct Field {
     /// The column's name in the header, where it is another one.
     #[serde(default)]
     pub column: Option<String>,
-    /// Where it stands in a fixed-width line.
+    /// Which of several columns of that name it is, counted from 1.
+    #[serde(default)]
+    pub occurrence: Option<usize>,
+    /// Where it stands in a fixed-width line; behind the field before it where it is left out and there is a picture.
     #[serde(default)]
     pub position: Option<Position>,
+    /// How it is written in a fixed-width line: `X(10)`, `9(3)V99` (the point is implied), `S9(5)` (the sign stands over
+    /// the last digit).
+    #[serde(default)]
+    pub picture: Option<Picture>,
     /// Its type.
     #[serde(rename = "type")]
     pub logical_type: LogicalType,
-    /// How dates are written, tried in order: `YYYYMMDD`, `YYYY-MM-DD`, `MM/DD/YYYY`.
+    /// How dates are written, tried in order: `YYYYMMDD`, `YYYY-MM-DD`, `MM/DD/YYYY`, `M/D/YYYY`.
     #[serde(default)]
     pub date_formats: Vec<DateFormat>,
     /// The words for true and false; `true`/`false` where it is left out.
@@ -129,6 +96,12 @@ pub struct Field {
     /// Decimal places that the digits hold without a point: `0150` with 1 is 15.0.
     #[serde(default)]
     pub implied_decimals: Option<u32>,
+    /// Digits of a decimal, those behind the point counted; 38 at most.
+    #[serde(default)]
+    pub precision: Option<u8>,
+    /// Digits of a decimal behind the point. Nothing is rounded: a value with more of them is rejected.
+    #[serde(default)]
+    pub scale: Option<u8>,
     /// Whether a row without it is rejected.
     #[serde(default)]
     pub required: bool,
@@ -151,12 +124,21 @@ pub struct Field {
     /// Values that stand in for a real identifier, such as `0000000000`.
     #[serde(default)]
     pub placeholders: Option<Placeholders>,
-    /// Smallest number allowed.
+    /// Smallest number, or first day, that is allowed.
     #[serde(default)]
-    pub minimum: Option<f64>,
-    /// Largest number allowed.
+    pub minimum: Option<Bound>,
+    /// Largest number, or last day, that is allowed.
     #[serde(default)]
-    pub maximum: Option<f64>,
+    pub maximum: Option<Bound>,
+    /// How many characters a text may have.
+    #[serde(default)]
+    pub length: Option<Length>,
+    /// A regular expression that the whole of a text matches.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// Whether no two rows have the same value. The first one is kept; a missing value is none.
+    #[serde(default)]
+    pub unique: bool,
     /// What it means.
     #[serde(default)]
     pub description: Option<String>,
@@ -168,8 +150,9 @@ pub struct Field {
 pub struct Position {
     /// First character, counted from 1.
     pub start: usize,
-    /// Number of characters.
-    pub length: usize,
+    /// Number of characters; that of the picture where it is left out.
+    #[serde(default)]
+    pub length: Option<usize>,
 }
 
 /// A field's type (the words of ODCS).
@@ -182,6 +165,8 @@ pub enum LogicalType {
     Integer,
     /// A number; Arrow `Float64`.
     Number,
+    /// A number that keeps all its digits, with `precision` and `scale`; Arrow `Decimal128`.
+    Decimal,
     /// True or false; Arrow `Boolean`.
     Boolean,
     /// A day; Arrow `Date32`.
@@ -200,6 +185,9 @@ pub enum DateFormat {
     /// `06/05/2026`
     #[serde(rename = "MM/DD/YYYY")]
     Us,
+    /// `6/5/2026`, also `06/05/2026`
+    #[serde(rename = "M/D/YYYY")]
+    UsShort,
 }
 
 /// The words for true and false.
@@ -216,12 +204,33 @@ pub struct BooleanWords {
 
 /// A clean-up step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Clean {
     /// Blanks at both ends go.
     Trim,
     /// `="0020011"` becomes `0020011`.
     UnwrapExcelFormula,
+    /// All but the digits go: `123-45-6789` becomes `123456789`.
+    DigitsOnly,
+    /// A shorter value is filled up at its start: `20011` to 7 with `0` becomes `0020011`. Nothing stays nothing.
+    LeftPad {
+        /// Characters that it has afterwards.
+        to: usize,
+        /// The character that fills it up.
+        with: char,
+    },
+}
+
+/// How many characters a text may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Length {
+    /// At least.
+    #[serde(default)]
+    pub minimum: Option<usize>,
+    /// At most.
+    #[serde(default)]
+    pub maximum: Option<usize>,
 }
 
 /// What makes two spellings the same before they become a pseudonym.
@@ -258,39 +267,6 @@ pub enum PlaceholderAction {
     Missing,
 }
 
-/// A rule over several rows of a source.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Rule {
-    /// No two rows have the same values in these fields. The first of rows equal in all fields is kept and the others
-    /// are rejected as duplicates; rows that differ elsewhere are rejected as conflicts, the first one kept.
-    Unique {
-        /// The fields.
-        fields: Vec<String>,
-    },
-    /// Rows with the same key should agree in a field. They are counted, and kept or rejected as it says.
-    Consistent {
-        /// The key.
-        key: Vec<String>,
-        /// The field that should have one value per key.
-        field: String,
-        /// What was decided.
-        decision: ConsistencyDecision,
-        /// Why.
-        reason: String,
-    },
-}
-
-/// What was decided about rows that contradict each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConsistencyDecision {
-    /// Each row keeps its own value; the number of keys with several values is reported.
-    KeepEach,
-    /// Rows after the first whose value differs are rejected.
-    RejectLater,
-}
-
 /// When a delivery is refused as a whole.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -312,5 +288,13 @@ impl Contract {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The contracts whose rows its rows refer to.
+    pub fn refers_to(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().filter_map(|rule| match rule {
+            Rule::Reference { contract, .. } => Some(contract.as_str()),
+            _ => None,
+        })
     }
 }

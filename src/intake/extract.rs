@@ -1,0 +1,458 @@
+//! One delivery read from its storage: streamed from its start, or by ranges where its directory stands at its end. Nothing
+//! of it is laid down anywhere on the way.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use sha2::{Digest, Sha256};
+
+use super::archive::{self, Member, Place};
+use super::batch::Batch;
+use super::check::{Checker, text_of};
+use super::delivery::Delivery;
+use super::layout::Layout;
+use super::quarantine::{Entry, Quarantine};
+use super::reader::{Heading, LARGEST_WORKBOOK, ParquetReader, Reader, Record, Sealed, Unpack};
+use super::recognise::{self, Head};
+use super::report::{DeliveryBook, PartBook};
+use super::scan::Progress;
+use super::typed_rows::TypedRows;
+use crate::error::{Context, Error, Result};
+use crate::storage::Store;
+use crate::workspace::{Compression, Contract, Format};
+
+/// How many bytes are read between two signs of progress.
+const STRIDE: u64 = 1 << 20;
+
+/// A source being read.
+pub(super) struct Intake<'a> {
+    pub(super) source: &'a str,
+    pub(super) contract: &'a Contract,
+    pub(super) layouts: &'a [Layout<'a>],
+    pub(super) checker: Checker<'a>,
+    pub(super) batch: Batch,
+    /// Lines for the quarantine that are not encrypted yet.
+    pub(super) rejected: Vec<u8>,
+    pub(super) sink: &'a mut (dyn FnMut(TypedRows) -> Result<()> + Send),
+}
+
+/// Where bytes come from and rejected rows go to, and how far it is.
+pub(super) struct Way<'a> {
+    pub(super) store: &'a Store,
+    pub(super) quarantine: &'a mut Quarantine,
+    pub(super) at: Progress,
+    pub(super) said: u64,
+    pub(super) progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// A delivery, or a part of it, being read.
+struct Open<'a> {
+    /// What messages call it.
+    path: String,
+    /// The layouts that it may have.
+    layouts: Vec<&'a Layout<'a>>,
+    /// For one file of an archive, how it is packed.
+    sealed: Option<Sealed>,
+    /// Its start, as it was delivered.
+    head: Vec<u8>,
+    state: State<'a>,
+    heading: Heading,
+    rows_in: u64,
+    admitted: u64,
+    rejected: u64,
+}
+
+enum State<'a> {
+    /// Its layout is not known yet.
+    New,
+    Known {
+        layout: &'a Layout<'a>,
+        reader: Box<Reader>,
+    },
+}
+
+impl Way<'_> {
+    fn advance(&mut self, bytes: u64) {
+        self.at.bytes += bytes;
+        if self.at.bytes - self.said >= STRIDE {
+            self.said = self.at.bytes;
+            (self.progress)(self.at);
+        }
+    }
+}
+
+impl<'a> Intake<'a> {
+    pub(super) async fn delivery(&mut self, way: &mut Way<'_>, delivery: &Delivery) -> Result<DeliveryBook> {
+        let path = &delivery.path;
+        let mut book = DeliveryBook {
+            path: path.clone(),
+            digest: delivery.digest.clone(),
+            bytes: delivery.size,
+            duplicates: delivery.duplicates.clone(),
+            ..DeliveryBook::default()
+        };
+        let before = way.at.bytes;
+        let layouts = by_magic(way.store, self.layouts, delivery).await?;
+        match layouts.first() {
+            Some(Layout { format: Format::Parquet {}, .. }) => {
+                self.parquet(way, delivery, layouts, &mut book).await?;
+            }
+            Some(Layout { compression: Compression::Zip, .. }) => {
+                self.archive(way, delivery, layouts, &mut book).await?;
+            }
+            _ => self.stream(way, delivery, layouts, &mut book).await?,
+        }
+        way.quarantine.add(&mut self.rejected).await?;
+        way.at.bytes = before + delivery.size;
+        (way.progress)(way.at);
+        if book.rows_in == 0 {
+            let said = if book.parts.is_empty() { "it is empty" } else { "its files are empty" };
+            return Err(empty(path, said));
+        }
+        Ok(book)
+    }
+
+    /// Reads a delivery from its start.
+    async fn stream(
+        &mut self,
+        way: &mut Way<'_>,
+        delivery: &Delivery,
+        layouts: Vec<&'a Layout<'a>>,
+        book: &mut DeliveryBook,
+    ) -> Result<()> {
+        let path = &delivery.path;
+        let mut open = Open::new(path.clone(), layouts, None);
+        let mut hash = Sha256::new();
+        let mut stream = way.store.stream(path).await.context(|| format!("read extract {path}"))?;
+        while let Some(piece) = stream.next().await {
+            let piece: Bytes = piece.context(|| format!("read extract {path}"))?;
+            hash.update(&piece);
+            self.piece(&mut open, &piece)?;
+            way.quarantine.add(&mut self.rejected).await?;
+            way.advance(piece.len() as u64);
+        }
+        self.end(&mut open)?;
+        if open.rows_in == 0 && open.heading.seen() {
+            return Err(empty(path, "it has a header and no row"));
+        }
+        open.add_to(book);
+        same(hash, delivery)
+    }
+
+    /// Reads the files of an archive in the order of their names.
+    async fn archive(
+        &mut self,
+        way: &mut Way<'_>,
+        delivery: &Delivery,
+        layouts: Vec<&'a Layout<'a>>,
+        book: &mut DeliveryBook,
+    ) -> Result<()> {
+        let path = &delivery.path;
+        let members = directory(way.store, delivery).await?;
+        for member in &members {
+            member.readable(path)?;
+        }
+        for member in &members {
+            let open = Open::new(format!("{path}/{}", member.name), layouts.clone(), Some(member.sealed));
+            let open = self.member(way, delivery, member, open).await?;
+            open.add_to(book);
+            book.parts.push(PartBook {
+                name: member.name.clone(),
+                layout: open.layout_name(),
+                rows_in: open.rows_in,
+                admitted: open.admitted,
+                rejected: open.rejected,
+            });
+        }
+        unchanged(way.store, delivery).await
+    }
+
+    async fn member(
+        &mut self,
+        way: &mut Way<'_>,
+        delivery: &Delivery,
+        member: &Member,
+        mut open: Open<'a>,
+    ) -> Result<Open<'a>> {
+        let (path, store) = (&delivery.path, way.store);
+        let header = member.offset..(member.offset + archive::HEADER).min(delivery.size);
+        let header = store.read_range(path, header).await.context(|| format!("read extract {path}"))?;
+        let content = member.content(&header, path)?;
+        if content.end > delivery.size {
+            return Err(archive::damaged(path, "one of its files ends behind it"));
+        }
+        if !content.is_empty() {
+            let mut stream = store.stream_range(path, content).await.context(|| format!("read extract {path}"))?;
+            while let Some(piece) = stream.next().await {
+                let piece: Bytes = piece.context(|| format!("read extract {path}"))?;
+                self.piece(&mut open, &piece)?;
+                way.quarantine.add(&mut self.rejected).await?;
+                way.advance(piece.len() as u64);
+            }
+        }
+        self.end(&mut open)?;
+        if open.rows_in == 0 {
+            let said = if open.heading.seen() { "it has a header and no row" } else { "it is empty" };
+            return Err(empty(&open.path, said));
+        }
+        Ok(open)
+    }
+
+    /// Reads a Parquet file by its row groups.
+    async fn parquet(
+        &mut self,
+        way: &mut Way<'_>,
+        delivery: &Delivery,
+        layouts: Vec<&'a Layout<'a>>,
+        book: &mut DeliveryBook,
+    ) -> Result<()> {
+        let path = &delivery.path;
+        let (mut found, mut refused) = (None, None);
+        for layout in &layouts {
+            match ParquetReader::open(way.store, layout, path, delivery.size).await {
+                Ok(reader) => {
+                    found = Some((*layout, reader));
+                    break;
+                }
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        let Some((layout, mut reader)) = found else {
+            return Err(refused.unwrap_or_else(|| empty(path, "it is empty")));
+        };
+        let mut open = Open::new(path.clone(), layouts, None);
+        while reader.next(&mut |record| self.record(record, layout, &mut open)).await? {
+            way.quarantine.add(&mut self.rejected).await?;
+        }
+        open.add_to(book);
+        layout.name.clone_into(&mut book.layout);
+        unchanged(way.store, delivery).await
+    }
+
+    fn piece(&mut self, open: &mut Open<'a>, bytes: &[u8]) -> Result<()> {
+        let room = open.room().saturating_sub(open.head.len()).min(bytes.len());
+        open.head.extend_from_slice(&bytes[..room]);
+        match open.state {
+            State::Known { .. } => self.push(open, bytes),
+            // With one layout there is nothing to recognise: its reader says what is wrong.
+            State::New if open.layouts.len() == 1 => {
+                open.recognise(self.contract, false)?;
+                self.push(open, bytes)
+            }
+            State::New if open.head.len() < open.room() => Ok(()),
+            State::New => {
+                open.recognise(self.contract, false)?;
+                let head = open.head.clone();
+                self.push(open, &head)?;
+                self.push(open, &bytes[room..])
+            }
+        }
+    }
+
+    fn end(&mut self, open: &mut Open<'a>) -> Result<()> {
+        if matches!(open.state, State::New) {
+            open.recognise(self.contract, true)?;
+            if open.layouts.len() > 1 {
+                let head = open.head.clone();
+                self.push(open, &head)?;
+            }
+        }
+        let State::Known { layout, mut reader } = std::mem::replace(&mut open.state, State::New) else {
+            return Ok(());
+        };
+        let done = reader.finish(layout, &mut |record| self.record(record, layout, open));
+        open.state = State::Known { layout, reader };
+        done.map_err(|error| open.explain(error, self.contract))
+    }
+
+    fn push(&mut self, open: &mut Open<'a>, bytes: &[u8]) -> Result<()> {
+        let State::Known { layout, mut reader } = std::mem::replace(&mut open.state, State::New) else {
+            return Ok(());
+        };
+        let done = reader.push(layout, bytes, &mut |record| self.record(record, layout, open));
+        open.state = State::Known { layout, reader };
+        done.map_err(|error| open.explain(error, self.contract))
+    }
+
+    fn record(&mut self, record: &Record<'_>, layout: &Layout<'_>, open: &mut Open<'a>) -> Result<()> {
+        let Some(columns) = open.heading.take(layout, record, &open.path)? else { return Ok(()) };
+        open.rows_in += 1;
+        match self.checker.check(record, layout, columns) {
+            Ok(()) => {
+                open.admitted += 1;
+                let scratch = &self.checker.scratch;
+                let full = self.batch.push(&self.checker.cells, |cell| text_of(cell, record.text, scratch))?;
+                if full { self.hand_on() } else { Ok(()) }
+            }
+            Err(reject) => {
+                open.rejected += 1;
+                let entry = Entry {
+                    source: self.source,
+                    delivery: &open.path,
+                    line: record.line,
+                    column: reject.column,
+                    rule: reject.misfit.rule,
+                    reason: &reject.misfit.reason,
+                    record: &record.kept(),
+                };
+                entry.write(&mut self.rejected)
+            }
+        }
+    }
+
+    pub(super) fn hand_on(&mut self) -> Result<()> {
+        match self.batch.take()? {
+            Some(rows) => (self.sink)(rows),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'a> Open<'a> {
+    fn new(path: String, layouts: Vec<&'a Layout<'a>>, sealed: Option<Sealed>) -> Self {
+        let (heading, state) = (Heading::new(), State::New);
+        Self { path, layouts, sealed, head: Vec::new(), state, heading, rows_in: 0, admitted: 0, rejected: 0 }
+    }
+
+    /// How many bytes of its start are kept: a workbook can be recognised as a whole only.
+    fn room(&self) -> usize {
+        let workbook = self.layouts.len() > 1
+            && self.layouts.iter().any(|layout| matches!(layout.format, Format::Excel { .. }))
+            && matches!(self.head.first(), None | Some(b'P' | 0xd0));
+        if workbook { LARGEST_WORKBOOK } else { recognise::HEAD }
+    }
+
+    fn reader(&self, layout: &Layout<'_>) -> Result<Reader> {
+        match self.sealed {
+            Some(sealed) => Reader::over(Unpack::member(sealed, &self.path), layout, &self.path),
+            None => Reader::new(layout, &self.path),
+        }
+    }
+
+    fn recognise(&mut self, contract: &Contract, whole: bool) -> Result<()> {
+        let head = Head { bytes: &self.head, whole, path: &self.path };
+        let layout = recognise::choose(&self.layouts, &head, &|layout| self.reader(layout))
+            .map_err(|error| self.explain(error, contract))?;
+        self.state = State::Known { layout, reader: Box::new(self.reader(layout)?) };
+        Ok(())
+    }
+
+    /// Says more about a layout that is not known.
+    fn explain(&self, error: Error, contract: &Contract) -> Error {
+        if self.rows_in > 0 || !recognise::is_of_layout(&error) {
+            return error;
+        }
+        let whole = self.head.len() < recognise::HEAD;
+        let unpacked = self.sealed.map(|sealed| {
+            let mut bytes = Vec::new();
+            let mut sink = |piece: &[u8]| {
+                if bytes.len() < recognise::HEAD {
+                    bytes.extend_from_slice(piece);
+                }
+                Ok(())
+            };
+            // A start is no whole file: what it gives before its end is enough.
+            let _ = Unpack::member(sealed, &self.path).push(&self.head, &mut sink);
+            bytes
+        });
+        let bytes = unpacked.as_deref().unwrap_or(&self.head);
+        let whole = whole && bytes.len() < recognise::HEAD;
+        let head = Head { bytes, whole, path: &self.path };
+        recognise::explained(error, contract, &self.layouts, &head)
+    }
+
+    fn layout_name(&self) -> String {
+        match &self.state {
+            State::Known { layout, .. } => layout.name.to_owned(),
+            State::New => String::new(),
+        }
+    }
+
+    fn add_to(&self, book: &mut DeliveryBook) {
+        book.rows_in += self.rows_in;
+        book.admitted += self.admitted;
+        book.rejected += self.rejected;
+        if book.layout.is_empty() {
+            book.layout = self.layout_name();
+        }
+    }
+}
+
+/// The layouts that a delivery may have by its first bytes: those that are streamed, those of a zip archive, or those
+/// of Parquet. The first ones where it is none of them, so that they say what is wrong.
+async fn by_magic<'a>(store: &Store, layouts: &'a [Layout<'a>], delivery: &Delivery) -> Result<Vec<&'a Layout<'a>>> {
+    let way_of = |layout: &Layout<'_>| match (layout.format, layout.compression) {
+        (Format::Parquet {}, _) => 2,
+        (_, Compression::Zip) => 1,
+        _ => 0,
+    };
+    let ways: BTreeSet<u8> = layouts.iter().map(way_of).collect();
+    let mut wanted = layouts.first().map_or(0, way_of);
+    if ways.len() > 1 && delivery.size > 4 {
+        let path = &delivery.path;
+        let start = store.read_range(path, 0..4).await.context(|| format!("read extract {path}"))?;
+        let workbook = layouts.iter().any(|layout| matches!(layout.format, Format::Excel { .. }));
+        let found = match &start[..] {
+            b"PAR1" => 2,
+            b"PK\x03\x04" if workbook && is_workbook(store, delivery).await? => 0,
+            b"PK\x03\x04" => 1,
+            _ => 0,
+        };
+        wanted = ways.get(&found).copied().unwrap_or(wanted);
+    }
+    Ok(layouts.iter().filter(|layout| way_of(layout) == wanted).collect())
+}
+
+/// Whether an archive is a workbook.
+async fn is_workbook(store: &Store, delivery: &Delivery) -> Result<bool> {
+    let members = directory(store, delivery).await;
+    Ok(members.is_ok_and(|members| members.iter().any(|member| member.name == "[Content_Types].xml")))
+}
+
+/// The files of an archive.
+async fn directory(store: &Store, delivery: &Delivery) -> Result<Vec<Member>> {
+    let (path, size) = (&delivery.path, delivery.size);
+    let read = async |range: std::ops::Range<u64>| {
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        store.read_range(path, range).await.context(|| format!("read extract {path}"))
+    };
+    if size == 0 {
+        return Ok(Vec::new());
+    }
+    let end = read(size.saturating_sub(archive::LONGEST_END)..size).await?;
+    let mut place = archive::locate(&end, size, path)?;
+    if let Place::Zip64(range) = &place {
+        place = archive::locate_zip64(&read(range.clone()).await?, size, path)?;
+    }
+    match place {
+        Place::Directory(range, files) => archive::members(&read(range).await?, files, path),
+        Place::Zip64(_) => Err(archive::damaged(path, "its zip64 directory is damaged")),
+    }
+}
+
+/// Whether a delivery that was read by ranges still is what it was.
+async fn unchanged(store: &Store, delivery: &Delivery) -> Result<()> {
+    let path = &delivery.path;
+    let mut hash = Sha256::new();
+    let mut stream = store.stream(path).await.context(|| format!("read extract {path}"))?;
+    while let Some(piece) = stream.next().await {
+        hash.update(&piece.context(|| format!("read extract {path}"))?);
+    }
+    same(hash, delivery)
+}
+
+fn same(hash: Sha256, delivery: &Delivery) -> Result<()> {
+    if hex::encode(hash.finalize()) == delivery.digest {
+        return Ok(());
+    }
+    let said = format!("read extract {}: it was changed while it was read", delivery.path);
+    Err(Error::data("intake.changed", said).with_hint("run again when the partner's delivery is complete"))
+}
+
+fn empty(path: &str, said: &str) -> Error {
+    Error::data("intake.empty_extract", format!("read extract {path}: {said}"))
+        .with_hint("ask the partner whether the export ran; remove the file if there is nothing to deliver")
+}
