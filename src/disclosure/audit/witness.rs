@@ -122,6 +122,18 @@ pub(in crate::disclosure) fn search(
     effort: usize,
     step: &mut dyn FnMut(usize, usize),
 ) -> usize {
+    let left = whole_tables(room, wants, known, TABLES, step);
+    one_by_one(room, wants, left, effort)
+}
+
+/// Looks for pairs of whole assignments that lean towards what is wanted; gives the variables that are left.
+pub(in crate::disclosure) fn whole_tables(
+    room: &mut Room<'_>,
+    wants: &Wants,
+    known: Option<Estimate>,
+    pairs: usize,
+    step: &mut dyn FnMut(usize, usize),
+) -> Vec<u32> {
     let mut known = known;
     let order: Vec<u32> = (room.open.components.iter().zip(&room.anchored))
         .filter(|(_, anchored)| **anchored)
@@ -129,7 +141,7 @@ pub(in crate::disclosure) fn search(
         .filter(|&variable| wants[variable as usize].is_some())
         .collect();
     let mut stale = 0;
-    for round in 0..TABLES {
+    for round in 0..pairs {
         let missing: Vec<u32> = order.iter().copied().filter(|&variable| is_sought(room, wants, variable)).collect();
         let before = missing.len();
         if before == 0 {
@@ -155,12 +167,16 @@ pub(in crate::disclosure) fn search(
             break;
         }
     }
-    let left = order.into_iter().filter(|&variable| is_sought(room, wants, variable)).collect();
-    one_by_one(room, wants, left, effort)
+    order.into_iter().filter(|&variable| is_sought(room, wants, variable)).collect()
 }
 
 /// Looks for each variable that is left by itself; gives the programs solved.
-fn one_by_one(room: &mut Room<'_>, wants: &Wants, mut left: Vec<u32>, effort: usize) -> usize {
+pub(in crate::disclosure) fn one_by_one(
+    room: &mut Room<'_>,
+    wants: &Wants,
+    mut left: Vec<u32>,
+    effort: usize,
+) -> usize {
     let (mut programs, mut effort) = (0, effort);
     let mut chains = [(); 2].map(|()| Chain::new(room.open));
     let mut balls = [(); 2].map(|()| (Balls::new(room.open), Tally::new(room.open)));

@@ -10,6 +10,7 @@
 //! | `exchanges` | the same for one large table |
 //! | `leaves` | a whole table that fits one large table |
 //! | `make` | a certificate from public tables |
+//! | `walk` | tables that show more, along the edges of what is possible |
 //! | `verify` | the check |
 //! | `text` | the form in which certificates and public tables are written and read |
 
@@ -18,6 +19,7 @@ mod leaves;
 mod make;
 mod text;
 mod verify;
+mod walk;
 
 pub use make::certify;
 #[cfg(test)]
