@@ -259,7 +259,13 @@ impl<'a> Look<'a> {
             if known.has_unpublished() {
                 policy.zeros = Zeros::Hide;
             }
-            match engine::audit(group, self.tables, self.bound, &policy, progress) {
+            let mut audited = engine::audit(group, self.tables, self.bound, &policy, progress);
+            if matches!(audited, Audited::Contradiction(_)) && policy.zeros == Zeros::Print {
+                // Some hidden cell must be empty: the mark may stand for nobody after all.
+                policy.zeros = Zeros::Hide;
+                audited = engine::audit(group, self.tables, self.bound, &policy, progress);
+            }
+            match audited {
                 Audited::Findings(findings) => findings,
                 Audited::Contradiction(cell) => {
                     self.contradictions.insert(cell.to_string());
