@@ -220,7 +220,7 @@ impl<'a> Cover<'a> {
             if trial % 1024 == 1023 {
                 cells = (0..self.hidden.len()).filter(|&cell| self.hidden[cell]).collect();
             }
-            let number = self.random.below(cells.len());
+            let number = self.random.index(cells.len());
             if let Some(&centre) = cells.get(number).filter(|&&cell| self.hidden[cell]) {
                 // Boltzmann's law, cooling down.
                 let left = 1.0 - trial as f64 / total as f64;
@@ -237,11 +237,11 @@ impl<'a> Cover<'a> {
         self.queue.clear();
         self.set(centre, false);
         let mut at = centre;
-        for _ in 0..self.random.below(RUIN) {
-            let number = self.random.below(self.groups[at].len());
+        for _ in 0..self.random.index(RUIN) {
+            let number = self.random.index(self.groups[at].len());
             let Some(&group) = self.groups[at].get(number) else { break };
             let hidden: Vec<usize> = self.members[group].iter().copied().filter(|&cell| self.hidden[cell]).collect();
-            let number = self.random.below(hidden.len());
+            let number = self.random.index(hidden.len());
             if let Some(&cell) = hidden.get(number) {
                 self.set(cell, false);
                 at = cell;

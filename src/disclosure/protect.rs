@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::audit::{At, AuditReport, Computed, Knowledge, Published, View, audit, audit_closely, computed_by_insiders};
+use super::audit::{
+    Asked, At, AuditReport, Computed, Knowledge, Published, View, audit, audit_closely, computed_by_insiders,
+};
 use super::condense::{System, condense};
 use super::error::DisclosureError;
 use super::exchange::Exchange;
@@ -36,11 +38,12 @@ pub struct Protected {
 /// For each small count, small numerator, small complement, 0 % or 100 % group (if the policy protects them) and count
 /// with too few contributors: what [`audit`] guarantees at the policy's level, against a reader who has every published
 /// figure of all the tables given here, knows the structure, the threshold, and that counts are whole and not negative.
-/// A rate may be published exactly where its numerator and denominator both are; then it adds nothing.
+/// A rate may be published exactly where its numerator and denominator both are; then it adds nothing. With
+/// [`Policy::contributor`] also that nobody computes one of them from being counted in a hidden cell themselves, and with
+/// [`Policy::insider`] that nobody does who is told which hidden cells are primary.
 ///
 /// # Does not protect against
-/// What [`audit`] does not: releases and tables that are not given here, contributors who know their own value, a
-/// reader who is told which hidden cells are primary.
+/// What [`audit`] does not: releases and tables that are not given here (see [`protect_beside`]).
 ///
 /// # Reference
 /// The witnesses are those of the Benders cuts in M. Fischetti and J. J. Salazar, "Solving the cell suppression problem
@@ -170,7 +173,8 @@ impl Seen<'_> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
         let published = Published { tables: self.public, others: &self.beside.others, links: &self.beside.links };
-        let (mut report, computed) = audit_closely(published, policy, Some(self.targets), Some(evidence), progress)?;
+        let asked = Asked { published, policy, targets: Some(self.targets), evidence: Some(evidence) };
+        let (mut report, computed) = audit_closely(asked, progress)?;
         if !self.all_ours {
             unmasked(self.public, policy, self.beside, &mut report, progress)?;
         }

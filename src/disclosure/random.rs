@@ -1,6 +1,6 @@
-//! The search's random numbers.
+//! Random numbers that are the same on every machine. Not for keys.
 
-/// Splitmix64: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+/// SplitMix64: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 pub(super) struct Random(u64);
 
 impl Random {
@@ -16,9 +16,15 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, limit: usize) -> usize {
-        // Below the limit.
-        (self.next() % limit.max(1) as u64) as usize
+    /// A number below `bound`, which is at least 1; its bias is below `bound` in 2^64.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    /// An index below `length`, which is at least 1.
+    pub(super) fn index(&mut self, length: usize) -> usize {
+        // Below the length.
+        self.below(length as u64) as usize
     }
 
     /// At least 0, below 1.

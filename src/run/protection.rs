@@ -43,21 +43,29 @@ pub(super) fn refused(error: DisclosureError) -> Error {
     let mut text = format!("the audit does not pass: {} finding(s)\n", report.findings.len());
     for finding in report.findings.iter().take(FINDINGS) {
         let to = match finding.attacker {
+            Attacker::Reader => "",
             Attacker::Archivist => ", to whoever keeps earlier releases",
-            _ => "",
+            Attacker::Contributor => ", to somebody who is counted in another hidden figure",
+            Attacker::Insider => ", to whoever is told which figures are small",
         };
         text.push_str(&format!("  {finding}{to}\n"));
     }
     if report.findings.len() > FINDINGS {
         text.push_str(&format!("  and {} more\n", report.findings.len() - FINDINGS));
     }
-    let archivist = report.findings.iter().any(|finding| finding.attacker == Attacker::Archivist);
-    let hint = match archivist {
-        true => {
-            "no candidate was laid down and the last release stays. Beside it, groups would show that are too small: \
-             merge categories or drop a table, or publish again when more people have come"
-        }
-        false => NARROWER,
+    let falls_to = |attacker| report.findings.iter().any(|finding| finding.attacker == attacker);
+    let only = |attacker| report.findings.iter().all(|finding| finding.attacker == attacker);
+    let hint = if falls_to(Attacker::Archivist) {
+        "no candidate was laid down and the last release stays. Beside it, groups would show that are too small: merge \
+         categories or drop a table, or publish again when more people have come"
+    } else if only(Attacker::Insider) {
+        "no candidate was laid down and the last release stays; merge categories or drop a margin, or only report what \
+         insiders of the rule can do: `insider: report` under `disclosure`"
+    } else if only(Attacker::Contributor) {
+        "no candidate was laid down and the last release stays; merge categories or drop a margin, or agree that those \
+         who are counted may compute a figure from that: `contributor: false` under `disclosure`"
+    } else {
+        NARROWER
     };
     refused(hint).with_report(text)
 }

@@ -1,5 +1,6 @@
 //! From the files of a table to its dense figures.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -281,7 +282,7 @@ fn every_column_is_somewhere(files: &[RawFile], measures: &[Column<'_>], rates: 
 
 /// Where figures of a column go.
 #[derive(Clone, Copy)]
-enum Into {
+enum Destination {
     Measure(usize),
     Rate(usize),
     /// Who is behind an amount: which, and the column of it.
@@ -317,7 +318,7 @@ impl Filler<'_> {
             for (column, (name, decimals)) in magnitude.columns().enumerate() {
                 let Some(at) = self.file.columns.iter().position(|column| column.name == name) else { continue };
                 roles[at] = Some(Role::Behind);
-                self.column(at, Into::Behind(index, column), 0, Some(decimals))?;
+                self.column(at, Destination::Behind(index, column), 0, Some(decimals))?;
             }
         }
         for (measure, spec) in spec.measures.values().enumerate() {
@@ -332,7 +333,7 @@ impl Filler<'_> {
                 let Some(at) = self.file.columns.iter().position(|column| column.name == name) else { continue };
                 let offset = self.offset(column.across, category);
                 roles[at] = Some(if is_measure { Role::Measure(index, offset) } else { Role::Rate(index, offset) });
-                let into = if is_measure { Into::Measure(index) } else { Into::Rate(index) };
+                let into = if is_measure { Destination::Measure(index) } else { Destination::Rate(index) };
                 self.column(at, into, offset, column.decimals)?;
             }
         }
@@ -378,12 +379,12 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn column(&mut self, at: usize, into: Into, offset: usize, decimals: Option<u32>) -> Result<()> {
+    fn column(&mut self, at: usize, into: Destination, offset: usize, decimals: Option<u32>) -> Result<()> {
         let column = &self.file.columns[at];
-        let mut symbols = self.symbols.clone();
-        if matches!(into, Into::Behind(..)) {
+        let mut symbols = Cow::Borrowed(self.symbols);
+        if matches!(into, Destination::Behind(..)) {
             // There may be fewer contributions than columns.
-            symbols.none.push(String::new());
+            symbols.to_mut().none.push(String::new());
         }
         let words = match decimals {
             Some(decimals) => Words::rates(&symbols, decimals),
@@ -398,12 +399,12 @@ impl Filler<'_> {
             })?);
         }
         let mut own: Vec<bool> = vec![false; if self.table.files.is_empty() { 0 } else { self.table.cells() }];
-        let measure = if let Into::Measure(index) = into { Some(index) } else { None };
+        let measure = if let Destination::Measure(index) = into { Some(index) } else { None };
         let mut none = Vec::new();
         let into = match into {
-            Into::Measure(index) => &mut self.table.values[index],
-            Into::Rate(index) => &mut self.table.rates[index].values,
-            Into::Behind(index, column) => self.table.behind[index].columns().nth(column).unwrap_or(&mut none),
+            Destination::Measure(index) => &mut self.table.values[index],
+            Destination::Rate(index) => &mut self.table.rates[index].values,
+            Destination::Behind(index, column) => self.table.behind[index].columns().nth(column).unwrap_or(&mut none),
         };
         let first = own.is_empty();
         for (row, (&cell, &code)) in self.cells.iter().zip(&column.codes).enumerate() {

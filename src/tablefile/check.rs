@@ -21,6 +21,7 @@ pub(super) fn check(document: &Document, spec: &Spec) -> Findings {
     }
     check.policy(spec);
     check.rules(spec);
+    check.cell_keys(spec);
     check.symbols(spec);
     check.public(spec);
     check.findings
@@ -132,16 +133,6 @@ impl Check<'_> {
                         { dominance: { n: 1, k: 80 } }]";
             self.at("/policy", said);
         }
-        if let MethodSpec::CellKey(_) = &spec.policy.method {
-            for (name, table) in spec.tables.iter() {
-                for (measure, own) in table.measures.iter() {
-                    if own.as_ref().is_none_or(|own| own.cell_key.is_none()) {
-                        let here = format!("/tables/{}/measures/{}", step(name), step(measure));
-                        self.at(&here, "the method `cell_key` needs the column of each measure's keys: `cell_key`");
-                    }
-                }
-            }
-        }
         for (at, rule) in rules.iter().enumerate() {
             let here = format!("/policy/magnitudes/{at}");
             if let Err(error) = super::policy::rule(rule).check() {
@@ -158,6 +149,19 @@ impl Check<'_> {
             let people = matches!(rule, MagnitudeRuleSpec::People(_));
             if people && amounts.iter().any(|amount| amount.people.is_none()) {
                 self.at(&here, "this rule needs the column of how many `people` are behind each amount");
+            }
+        }
+    }
+
+    /// Cell keys, where the method needs them.
+    fn cell_keys(&mut self, spec: &Spec) {
+        let MethodSpec::CellKey(_) = &spec.policy.method else { return };
+        for (name, table) in spec.tables.iter() {
+            for (measure, own) in table.measures.iter() {
+                if own.as_ref().is_none_or(|own| own.cell_key.is_none()) {
+                    let here = format!("/tables/{}/measures/{}", step(name), step(measure));
+                    self.at(&here, "the method `cell_key` needs the column of each measure's keys: `cell_key`");
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ mod witness;
 
 pub(in crate::disclosure) use contributors::{At, Computed, Knowledge};
 pub(in crate::disclosure) use insiders::computed_by_insiders;
-pub(in crate::disclosure) use reader::audit_closely;
+pub(in crate::disclosure) use reader::{Asked, audit_closely};
 pub use reader::{Published, audit};
 pub use report::{AuditReport, Finding, FindingKind, Narrowest, View};
 

@@ -29,6 +29,15 @@ impl<'a> From<&'a [PublicTable]> for Published<'a> {
     }
 }
 
+/// What an audit is asked: the parameters of [`audit`].
+#[derive(Clone, Copy)]
+pub(in crate::disclosure) struct Asked<'a> {
+    pub(in crate::disclosure) published: Published<'a>,
+    pub(in crate::disclosure) policy: &'a Policy,
+    pub(in crate::disclosure) targets: Option<&'a [Target]>,
+    pub(in crate::disclosure) evidence: Option<Evidence<'a>>,
+}
+
 /// Takes an attacker's view of published tables and says what they give away.
 ///
 /// `published` is all that would be public. `targets` are the figures that must be protected, which the release knows;
@@ -73,32 +82,24 @@ pub fn audit(
     evidence: Option<Evidence<'_>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AuditReport, DisclosureError> {
-    audit_closely(published, policy, targets, evidence, progress).map(|(report, _)| report)
+    audit_closely(Asked { published, policy, targets, evidence }, progress).map(|(report, _)| report)
 }
 
 /// The same, and of what contributors can compute, with the help of which cells.
 pub(in crate::disclosure) fn audit_closely(
-    published: Published<'_>,
-    policy: &Policy,
-    targets: Option<&[Target]>,
-    evidence: Option<Evidence<'_>>,
+    asked: Asked<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
-    if policy.unit() > 1 {
-        return in_parts(published, policy, targets, evidence, progress);
-    }
-    examined(published, policy, targets, evidence, progress)
+    if asked.policy.unit() > 1 { in_parts(asked, progress) } else { examined(asked, progress) }
 }
 
 /// The same for an attacker who does not know that counts are whole: in parts of a unit, so that a fraction is a whole
 /// number of parts.
 fn in_parts(
-    published: Published<'_>,
-    policy: &Policy,
-    targets: Option<&[Target]>,
-    evidence: Option<Evidence<'_>>,
+    asked: Asked<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
+    let Asked { published, policy, targets, evidence } = asked;
     let unit = policy.unit();
     let divided = |tables: &[PublicTable]| {
         let mut tables = tables.to_vec();
@@ -115,22 +116,15 @@ fn in_parts(
     let evidence = evidence.map(|evidence| Evidence { tables: &whole, changes: evidence.changes });
     let minimum_cell = policy.minimum_cell.saturating_mul(unit.unsigned_abs());
     let policy = Policy { minimum_cell, ..policy.clone() };
-    examined(
-        Published { tables: &tables, others: &others, links: published.links },
-        &policy,
-        targets,
-        evidence,
-        progress,
-    )
+    let published = Published { tables: &tables, others: &others, links: published.links };
+    examined(Asked { published, policy: &policy, targets, evidence }, progress)
 }
 
 fn examined(
-    published: Published<'_>,
-    policy: &Policy,
-    targets: Option<&[Target]>,
-    evidence: Option<Evidence<'_>>,
+    asked: Asked<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
+    let Asked { published, policy, targets, evidence } = asked;
     let alone = published.others.is_empty() && published.links.is_empty();
     let attacker = if alone { Attacker::Reader } else { Attacker::Archivist };
     let mut step = |done, total| progress(Progress { phase: Phase::Audit, done, total });
@@ -142,7 +136,7 @@ fn examined(
     if !alone {
         // Who keeps earlier releases sees all that a contributor to this one alone does.
         let alone = Policy { contributor: false, ..policy.clone() };
-        let (reader, _) = examined(published.tables.into(), &alone, targets, evidence, progress)?;
+        let (reader, _) = examined(Asked { published: published.tables.into(), policy: &alone, ..asked }, progress)?;
         for finding in &mut report.findings {
             // What an archivist can do a reader may do by other means, or more narrowly.
             if reader.findings.iter().any(|other| other.cell == finding.cell && same_kind(&other.kind, &finding.kind)) {

@@ -10,7 +10,6 @@
 
 mod exact;
 mod problem;
-mod random;
 mod unit;
 mod walk;
 

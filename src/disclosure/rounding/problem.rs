@@ -1,7 +1,7 @@
 //! The rounding problem: for each figure a whole number of bases, so that every total stays the sum of its parts.
 
-use super::random::Random;
 use super::{Aim, Rounding};
+use crate::disclosure::random::Random;
 use crate::disclosure::system::Release;
 
 /// One figure per variable of the release; all numbers of bases are called `units` here.

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::problem::Problem;
-use super::random::Random;
+use crate::disclosure::random::Random;
 
 /// Builds such sets.
 pub(super) struct Builder<'a> {

@@ -6,9 +6,9 @@
 
 use super::exact;
 use super::problem::Problem;
-use super::random::Random;
 use super::unit::Builder;
 use crate::disclosure::policy::{Phase, Progress};
+use crate::disclosure::random::Random;
 
 /// What a violation costs at first, in bases.
 const VIOLATION: i64 = 8;
