@@ -157,11 +157,12 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
     let disclosure = &spec.disclosure;
     writeln!(
         page,
-        "  hidden: counts under {} people, and what would give them away (level {}, empty cells {}, groups of nobody or everybody {})",
+        "  hidden: counts under {} people, and what would give them away (level {}, empty cells {}, groups of nobody or everybody {}{})",
         pipeline.minimum_cell,
         disclosure.level,
         if disclosure.zeros == Zeros::Hide { "hidden" } else { "printed" },
-        if disclosure.homogeneous == Homogeneous::Hide { "hidden" } else { "printed" }
+        if disclosure.homogeneous == Homogeneous::Hide { "hidden" } else { "printed" },
+        if disclosure.contributor { "" } else { ", not from those who are counted themselves" }
     )?;
     let recipients = spec.release.recipients.iter().map(|id| match roles.recipients.get(id) {
         Some(recipient) => format!("{id} ({})", recipient.title),

@@ -14,7 +14,8 @@ const NARROWER: &str =
 /// How many findings a refusal names.
 const FINDINGS: usize = 10;
 
-/// The policy of a pipeline. The agreement's floor is already in `minimum_cell`.
+/// The policy of a pipeline. The agreement's floor is already in `minimum_cell`, and the check of the workspace has seen
+/// to the level.
 pub(super) fn policy(pipeline: &ResolvedPipeline) -> Policy {
     let spec = &pipeline.spec.disclosure;
     Policy {
@@ -31,7 +32,7 @@ pub(super) fn policy(pipeline: &ResolvedPipeline) -> Policy {
         },
         homogeneous: spec.homogeneous == Homogeneous::Hide,
         contributor: spec.contributor,
-        insider: spec.insider == workspace::Insider::Refuse,
+        insider: [spec.insider, pipeline.agreement.outputs.protection.insider].contains(&workspace::Insider::Refuse),
         ..Policy::default()
     }
 }

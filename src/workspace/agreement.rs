@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::pipeline::{Homogeneous, Insider, Level};
 use super::types::{Days, Ordered};
 
 /// A data-sharing agreement.
@@ -124,10 +125,34 @@ pub struct Outputs {
     pub minimum_cell: u64,
     /// Complementary suppression is always required; the word stands here so that the signed text says it.
     pub complementary_suppression: Required,
+    /// The least protection of every table: a floor as well. What is left out is asked at its strictest.
+    #[serde(default)]
+    pub protection: Protection,
     /// The dimensions that tables may have.
     pub dimensions: Vec<String>,
     /// Who may receive releases.
     pub recipients: Vec<String>,
+}
+
+/// The least protection of every table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Protection {
+    /// The least that must stay open about a hidden cell.
+    pub level: Level,
+    /// Whether pipelines may show groups in which nobody or everybody is counted.
+    pub homogeneous: Homogeneous,
+    /// Whether those who know that they are counted must be kept from computing a protected figure.
+    pub contributor: bool,
+    /// What becomes of a release from which an insider of the rule can compute a figure; pipelines may refuse it in any
+    /// case.
+    pub insider: Insider,
+}
+
+impl Default for Protection {
+    fn default() -> Self {
+        Self { level: Level::Full, homogeneous: Homogeneous::Hide, contributor: true, insider: Insider::Report }
+    }
 }
 
 /// The one word `required`.

@@ -219,6 +219,22 @@ pub enum Level {
     Percent(u64),
 }
 
+impl Level {
+    /// Whether everything that is protected at `floor` is protected at this level, where counts below `minimum_cell` are
+    /// hidden. Percentages protect a count of 1 from nothing, so that they stand beside the other levels, not under them.
+    #[must_use]
+    pub fn is_at_least(self, floor: Self, minimum_cell: u64) -> bool {
+        match (self, floor) {
+            (Self::Full, Self::Interval(width)) => width < minimum_cell,
+            (Self::Full, Self::Full | Self::Exact) | (Self::Exact, Self::Exact) => true,
+            (Self::Interval(own), Self::Interval(width)) => own >= width,
+            (Self::Interval(_), Self::Exact) => true,
+            (Self::Percent(own), Self::Percent(percent)) => own >= percent,
+            _ => false,
+        }
+    }
+}
+
 impl std::fmt::Display for Level {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -149,6 +149,12 @@ fn a_pipeline_can_not_loosen_what_the_agreement_says() {
 ";
     let cases = [
         ("minimum_cell", PIPELINE, "release:\n", "disclosure: { minimum_cell: 5 }\n\nrelease:\n"),
+        (
+            "protection",
+            PIPELINE,
+            "release:\n",
+            "disclosure: { level: exact, homogeneous: print, contributor: false }\n\nrelease:\n",
+        ),
         ("recipient", AGREEMENT, RECIPIENTS, "recipients: [district_analysts]"),
         ("dimension", PIPELINE, ENGLISH_LEARNER, "foster: { total: All students }"),
         ("purpose", PIPELINE, "purpose: college_going", "purpose: marketing"),
@@ -181,6 +187,22 @@ fn a_pipeline_can_tighten_what_the_agreement_says() {
     workspace.ok("check");
     workspace.ok("plan college_going").says("counts under 20 people");
     workspace.ok("run college_going");
+}
+
+#[test]
+fn an_agreement_that_says_so_lets_pipelines_protect_less() {
+    let workspace = Workspace::with_keys();
+    workspace.replace(
+        PIPELINE,
+        "release:\n",
+        "disclosure: { level: { interval: 5 }, contributor: false }\n\nrelease:\n",
+    );
+    workspace.run("check").expect(5);
+    const REQUIRED: &str = "complementary_suppression: required\n";
+    let floor = "  protection: { level: { interval: 5 }, contributor: false }\n";
+    workspace.replace(AGREEMENT, REQUIRED, &format!("{REQUIRED}{floor}"));
+    workspace.ok("check");
+    workspace.ok("plan college_going").says("not from those who are counted");
 }
 
 #[test]

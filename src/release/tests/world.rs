@@ -14,7 +14,7 @@ use crate::release::*;
 use crate::storage::Store;
 use crate::workspace::{
     Agreement, AgreementStatus, Approvals, Days, Effective, Keep, LegalBasis, NotBy, Operator, Ordered, Outputs, Party,
-    PartyRole, PublicKeyRef, Required, Retention, Roles, Steward,
+    PartyRole, Protection, PublicKeyRef, Required, Retention, Roles, Steward,
 };
 
 pub(super) const PIPELINE: &str = "college_going";
@@ -69,6 +69,7 @@ fn agreement() -> Agreement {
         outputs: Outputs {
             minimum_cell: 11,
             complementary_suppression: Required::Required,
+            protection: Protection::default(),
             dimensions: vec!["school".to_owned()],
             recipients: vec!["analysts".to_owned()],
         },

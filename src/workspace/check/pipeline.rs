@@ -4,8 +4,10 @@ use super::super::diagnose::{Finding, listed};
 use super::super::document::{Document, step};
 use super::super::load::Files;
 use super::super::resolved::reading_order;
-use super::super::{Agreement, Contract, Pipeline};
+use super::super::{Agreement, Contract, Homogeneous, Pipeline};
 use super::{link, names, repeated, sql_name, table, unknown};
+
+const LOOSENED: &str = "a pipeline may tighten its agreement, never loosen it";
 
 pub(super) fn check(document: &Document, pipeline: &Pipeline, files: &Files) -> Vec<Finding> {
     let mut findings = parts(document, pipeline);
@@ -123,17 +125,35 @@ fn within(document: &Document, pipeline: &Pipeline, agreement: &Agreement) -> Ve
             findings.push(document.finding(&pointer, message).nearest(&source.contract, words).forbidden());
         }
     }
-    if let Some(minimum) = pipeline.disclosure.minimum_cell
-        && minimum < agreement.outputs.minimum_cell
-    {
-        let pointer = "/disclosure/minimum_cell";
-        let finding = document.finding(pointer, "a pipeline may tighten its agreement, never loosen it");
-        let label = format!("the agreement asks for at least {}", agreement.outputs.minimum_cell);
-        findings.push(finding.label(label).forbidden());
-    }
+    findings.extend(loosened(document, pipeline, agreement));
     for (name, one) in pipeline.tables.iter() {
         findings.extend(dimensions(document, name, one, agreement));
     }
+    findings
+}
+
+/// Settings of the protection under the agreement's floor.
+fn loosened(document: &Document, pipeline: &Pipeline, agreement: &Agreement) -> Vec<Finding> {
+    let (own, outputs) = (&pipeline.disclosure, &agreement.outputs);
+    let floor = &outputs.protection;
+    let mut findings = Vec::new();
+    let mut require = |holds: bool, key: &str, asked: String| {
+        if !holds {
+            let finding = document.finding(&format!("/disclosure/{key}"), LOOSENED);
+            findings.push(finding.label(format!("the agreement asks for {asked}")).forbidden());
+        }
+    };
+    require(
+        own.minimum_cell.is_none_or(|minimum| minimum >= outputs.minimum_cell),
+        "minimum_cell",
+        format!("at least {}", outputs.minimum_cell),
+    );
+    let minimum_cell = outputs.minimum_cell.max(own.minimum_cell.unwrap_or(0));
+    require(own.level.is_at_least(floor.level, minimum_cell), "level", format!("level {} at least", floor.level));
+    let homogeneous = own.homogeneous == Homogeneous::Hide || floor.homogeneous == Homogeneous::Print;
+    require(homogeneous, "homogeneous", "groups of nobody or everybody to be hidden".to_owned());
+    let contributor = own.contributor || !floor.contributor;
+    require(contributor, "contributor", "protection against those who are counted themselves".to_owned());
     findings
 }
 
