@@ -68,7 +68,10 @@ async fn show(app: &App, ledger: &Ledger<'_>, pipeline: Option<&str>) -> Result<
 
 fn about(event: &Event) -> Option<&str> {
     match event {
-        Event::Run { pipeline, .. } | Event::Candidate { pipeline, .. } => Some(pipeline),
+        Event::Run { pipeline, .. }
+        | Event::Candidate { pipeline, .. }
+        | Event::QuarantineResolution { pipeline, .. }
+        | Event::QuarantineExport { pipeline, .. } => Some(pipeline),
         other => other.target().map(|target| target.pipeline.as_str()),
     }
 }
@@ -84,6 +87,12 @@ fn words(event: &Event) -> String {
         Event::Rejection { reason, .. } => format!("rejection of {of}: {reason}"),
         Event::Withdrawal { reason, .. } => format!("withdrawal of {of}: {reason}"),
         Event::Publication { version, .. } => format!("publication of {of} as version {version}"),
+        Event::QuarantineResolution { pipeline, source, decision, rows, reason, .. } => {
+            format!("{rows} quarantined rows of {pipeline} {source} {decision}: {reason}")
+        }
+        Event::QuarantineExport { pipeline, source, rows, .. } => {
+            format!("{rows} quarantined rows of {pipeline} {source} written out in clear")
+        }
         Event::KeyCreated { agreement, epoch, fingerprint } => {
             format!("key {epoch} of {agreement} made, fingerprint {fingerprint}")
         }

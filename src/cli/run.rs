@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::app::App;
 use super::{output, progress};
 use crate::error::{Error, Kind, Result};
-use crate::run::{self, Books, Job, Outcome, PipelineReport};
+use crate::intake::IntakeReport;
+use crate::run::{self, Books, Job, Outcome, PipelineReport, SourceBook};
 
 /// Run pipelines: extracts in, a protected and audited candidate out
 ///
@@ -120,11 +121,28 @@ pub(super) fn print_books(books: &Books) {
         rows.push(std::iter::once(book.source.clone()).chain(numbers).chain([people]).collect());
     }
     output::columns(&rows).iter().for_each(|row| output::line(format!("  {row}")));
+    books.sources.iter().for_each(print_quarantine);
     for (model, count) in &books.models {
         output::line(format!("  {model}: {} rows", output::number(*count)));
     }
     for table in &books.tables {
         let (rows, cells) = (output::number(table.rows), output::number(table.cells));
         output::line(format!("  table {}: {rows} rows in {cells} figures, margins included", table.table));
+    }
+}
+
+/// Rejected rows by rule and column, and what was decided about others; nothing where there is none of either.
+fn print_quarantine(book: &SourceBook) {
+    let report: IntakeReport = serde_json::from_value(book.intake.clone()).unwrap_or_default();
+    for reject in &report.rejects {
+        let place = reject.column.as_ref().map(|column| format!(" in {column}")).unwrap_or_default();
+        let rows = output::number(reject.rows);
+        output::line(format!("  {}: {rows} rejected by rule {}{place}", book.source, reject.rule));
+    }
+    if book.resolved > 0 {
+        output::line(format!("  {}: {} resolved: left out by decision", book.source, output::number(book.resolved)));
+    }
+    if book.corrected > 0 {
+        output::line(format!("  {}: {} read from corrections", book.source, output::number(book.corrected)));
     }
 }

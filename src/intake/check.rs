@@ -17,6 +17,14 @@ pub(super) struct Reject<'c> {
     pub(super) misfit: Misfit,
 }
 
+impl Reject<'_> {
+    /// Says that it is about a correction.
+    pub(super) fn of_correction(mut self) -> Self {
+        self.misfit.reason = format!("its correction does not fit: {}", self.misfit.reason);
+        self
+    }
+}
+
 /// Checks the rows of a source.
 pub(super) struct Checker<'c> {
     fields: Vec<FieldPlan<'c>>,

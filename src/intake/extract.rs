@@ -2,6 +2,7 @@
 //! of it is laid down anywhere on the way.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -9,13 +10,15 @@ use sha2::{Digest, Sha256};
 
 use super::archive::{self, Member, Place};
 use super::batch::Batch;
-use super::check::{Checker, text_of};
+use super::capture::Captured;
+use super::check::{Checker, Reject, text_of};
 use super::delivery::Delivery;
 use super::layout::Layout;
-use super::quarantine::{Entry, Quarantine};
-use super::reader::{Heading, LARGEST_WORKBOOK, ParquetReader, Reader, Record, Sealed, Unpack};
+use super::quarantine::{ColumnsAre, Entry, Form, Origin, Quarantine};
+use super::reader::{Columns, Heading, LARGEST_WORKBOOK, ParquetReader, Raw, Reader, Record, Sealed, Unpack};
 use super::recognise::{self, Head};
 use super::report::{DeliveryBook, PartBook};
+use super::resolution::{Decision, Lines, Resolutions};
 use super::scan::Progress;
 use super::typed_rows::TypedRows;
 use crate::error::{Context, Error, Result};
@@ -34,6 +37,10 @@ pub(super) struct Intake<'a> {
     pub(super) batch: Batch,
     /// Lines for the quarantine that are not encrypted yet.
     pub(super) rejected: Vec<u8>,
+    /// What was decided about rows that were rejected before.
+    pub(super) resolutions: Resolutions,
+    /// Each row with what became of it, where somebody wants to know.
+    pub(super) captured: Option<Vec<Captured>>,
     pub(super) sink: &'a mut (dyn FnMut(TypedRows) -> Result<()> + Send),
 }
 
@@ -61,6 +68,16 @@ struct Open<'a> {
     rows_in: u64,
     admitted: u64,
     rejected: u64,
+    resolved: u64,
+    corrected: u64,
+    /// SHA-256 of the delivery's bytes.
+    digest: String,
+    /// Its name within the archive.
+    part: Option<String>,
+    /// What was decided about its rows.
+    decided: Option<Arc<Lines>>,
+    /// Whether the quarantine knows where its rows come from.
+    introduced: bool,
 }
 
 enum State<'a> {
@@ -122,7 +139,7 @@ impl<'a> Intake<'a> {
         book: &mut DeliveryBook,
     ) -> Result<()> {
         let path = &delivery.path;
-        let mut open = Open::new(path.clone(), layouts, None);
+        let mut open = Open::new(path.clone(), layouts, None).of(delivery, None, &self.resolutions);
         let mut hash = Sha256::new();
         let mut stream = way.store.stream(path).await.context(|| format!("read extract {path}"))?;
         while let Some(piece) = stream.next().await {
@@ -154,7 +171,11 @@ impl<'a> Intake<'a> {
             member.readable(path)?;
         }
         for member in &members {
-            let open = Open::new(format!("{path}/{}", member.name), layouts.clone(), Some(member.sealed));
+            let open = Open::new(format!("{path}/{}", member.name), layouts.clone(), Some(member.sealed)).of(
+                delivery,
+                Some(&member.name),
+                &self.resolutions,
+            );
             let open = self.member(way, delivery, member, open).await?;
             open.add_to(book);
             book.parts.push(PartBook {
@@ -163,6 +184,8 @@ impl<'a> Intake<'a> {
                 rows_in: open.rows_in,
                 admitted: open.admitted,
                 rejected: open.rejected,
+                resolved: open.resolved,
+                corrected: open.corrected,
             });
         }
         unchanged(way.store, delivery).await
@@ -221,7 +244,7 @@ impl<'a> Intake<'a> {
         let Some((layout, mut reader)) = found else {
             return Err(refused.unwrap_or_else(|| empty(path, "it is empty")));
         };
-        let mut open = Open::new(path.clone(), layouts, None);
+        let mut open = Open::new(path.clone(), layouts, None).of(delivery, None, &self.resolutions);
         while reader.next(&mut |record| self.record(record, layout, &mut open)).await? {
             way.quarantine.add(&mut self.rejected).await?;
         }
@@ -278,15 +301,49 @@ impl<'a> Intake<'a> {
     fn record(&mut self, record: &Record<'_>, layout: &Layout<'_>, open: &mut Open<'a>) -> Result<()> {
         let Some(columns) = open.heading.take(layout, record, &open.path)? else { return Ok(()) };
         open.rows_in += 1;
-        match self.checker.check(record, layout, columns) {
-            Ok(()) => {
-                open.admitted += 1;
-                let scratch = &self.checker.scratch;
-                let full = self.batch.push(&self.checker.cells, |cell| text_of(cell, record.text, scratch))?;
-                if full { self.hand_on() } else { Ok(()) }
+        let decided: Option<&Decision> =
+            open.decided.as_ref().and_then(|lines| lines.get(&record.line)).map(|decision| &**decision);
+        let corrected = matches!(decided, Some(Decision::Corrected(_)));
+        let checked = match decided {
+            None => self.row(record, layout, columns)?,
+            Some(Decision::Dropped) => {
+                open.resolved += 1;
+                return Ok(());
             }
-            Err(reject) => {
+            Some(Decision::Corrected(correction)) => {
+                let layout = correction.layout_of(self.layouts).unwrap_or(layout);
+                let read = correction.read(self.contract, record.line, |record, columns| {
+                    let row = self.row(record, layout, columns)?;
+                    Ok(row.map(Reject::of_correction))
+                });
+                read?
+            }
+        };
+        if let Some(captured) = &mut self.captured {
+            captured.push(Captured::new(record, layout, columns, checked.as_ref()));
+        }
+        match checked {
+            None => {
+                open.admitted += 1;
+                open.corrected += u64::from(corrected);
+                Ok(())
+            }
+            Some(reject) => {
                 open.rejected += 1;
+                if !std::mem::replace(&mut open.introduced, true) {
+                    let origin = Origin {
+                        delivery: open.digest.clone(),
+                        part: open.part.clone(),
+                        layout: layout.name.to_owned(),
+                        own: layout.own,
+                        columns: columns_of(layout, columns, self.contract),
+                    };
+                    origin.write(&mut self.rejected)?;
+                }
+                let kinds: String = match record.raw {
+                    Raw::Bytes(_) => String::new(),
+                    Raw::Cells => record.spans.iter().map(|span| span.kind.letter()).collect(),
+                };
                 let entry = Entry {
                     source: self.source,
                     delivery: &open.path,
@@ -295,10 +352,25 @@ impl<'a> Intake<'a> {
                     rule: reject.misfit.rule,
                     reason: &reject.misfit.reason,
                     record: &record.kept(),
+                    form: if matches!(record.raw, Raw::Cells) { Form::Cells } else { Form::Text },
+                    kinds: &kinds,
                 };
                 entry.write(&mut self.rejected)
             }
         }
+    }
+
+    /// Checks a row, and takes it where it is admitted; says why where it is not.
+    fn row(&mut self, record: &Record<'_>, layout: &Layout<'_>, columns: &Columns) -> Result<Option<Reject<'a>>> {
+        if let Err(reject) = self.checker.check(record, layout, columns) {
+            return Ok(Some(reject));
+        }
+        let scratch = &self.checker.scratch;
+        let full = self.batch.push(&self.checker.cells, |cell| text_of(cell, record.text, scratch))?;
+        if full {
+            self.hand_on()?;
+        }
+        Ok(None)
     }
 
     pub(super) fn hand_on(&mut self) -> Result<()> {
@@ -311,8 +383,29 @@ impl<'a> Intake<'a> {
 
 impl<'a> Open<'a> {
     fn new(path: String, layouts: Vec<&'a Layout<'a>>, sealed: Option<Sealed>) -> Self {
-        let (heading, state) = (Heading::new(), State::New);
-        Self { path, layouts, sealed, head: Vec::new(), state, heading, rows_in: 0, admitted: 0, rejected: 0 }
+        Self {
+            path,
+            layouts,
+            sealed,
+            head: Vec::new(),
+            state: State::New,
+            heading: Heading::new(),
+            rows_in: 0,
+            admitted: 0,
+            rejected: 0,
+            resolved: 0,
+            corrected: 0,
+            digest: String::new(),
+            part: None,
+            decided: None,
+            introduced: false,
+        }
+    }
+
+    /// With what its rows are known by, and what was decided about them.
+    fn of(self, delivery: &Delivery, part: Option<&str>, resolutions: &Resolutions) -> Self {
+        let decided = resolutions.of(&delivery.digest, part);
+        Self { digest: delivery.digest.clone(), part: part.map(str::to_owned), decided, ..self }
     }
 
     /// How many bytes of its start are kept: a workbook can be recognised as a whole only.
@@ -373,9 +466,22 @@ impl<'a> Open<'a> {
         book.rows_in += self.rows_in;
         book.admitted += self.admitted;
         book.rejected += self.rejected;
+        book.resolved += self.resolved;
+        book.corrected += self.corrected;
         if book.layout.is_empty() {
             book.layout = self.layout_name();
         }
+    }
+}
+
+/// What the columns of rejected rows are.
+fn columns_of(layout: &Layout<'_>, columns: &Columns, contract: &Contract) -> ColumnsAre {
+    match layout.format {
+        Format::Parquet {} | Format::ArrowIpc {} => {
+            ColumnsAre::Fields(contract.fields.iter().map(|field| field.name.clone()).collect())
+        }
+        _ if columns.names.is_empty() => ColumnsAre::Placed,
+        _ => ColumnsAre::Named(columns.names.clone()),
     }
 }
 

@@ -8,6 +8,8 @@ use crate::workspace::{
 /// One layout of a contract.
 pub(super) struct Layout<'c> {
     pub(super) name: &'c str,
+    /// Whether it is the one that the contract itself describes.
+    pub(super) own: bool,
     pub(super) format: &'c Format,
     pub(super) encoding: Encoding,
     pub(super) compression: Compression,
@@ -67,6 +69,7 @@ impl<'c> Layout<'c> {
         }
         Ok(Self {
             name: contract.layout.as_deref().unwrap_or(&contract.version),
+            own: true,
             format: &contract.format,
             encoding: contract.encoding.unwrap_or(Encoding::Utf8),
             compression: contract.compression,
@@ -94,6 +97,7 @@ impl<'c> Layout<'c> {
         let picture = |field: &Field| field.picture.as_ref().filter(|_| fixed).map(|one| one.content);
         Ok(Self {
             name: &other.name,
+            own: false,
             format: &other.format,
             encoding: other.encoding.unwrap_or(Encoding::Utf8),
             compression: other.compression,

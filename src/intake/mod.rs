@@ -2,12 +2,14 @@
 //! each row checked, and every row that does not fit put into an encrypted quarantine with its line and reason.
 //!
 //! Nothing is guessed: a wrong declaration refuses the delivery, a value that doesn't fit rejects its row. Rows in =
-//! rows admitted + rows rejected, always. No message quotes a value of a row.
+//! rows admitted + rows rejected + rows resolved, always. No message quotes a value of a row.
 
 mod archive;
 mod batch;
+mod capture;
 mod check;
 mod compare;
+mod correction;
 mod delivery;
 mod extract;
 mod field;
@@ -18,7 +20,9 @@ mod quarantine;
 mod reader;
 mod recognise;
 mod references;
+mod replay;
 mod report;
+mod resolution;
 mod rules;
 mod scan;
 mod sniff;
@@ -32,12 +36,16 @@ pub use reader::panic_is_of_a_file;
 pub(crate) use reader::{Delimited, Span};
 
 pub use batch::arrow_type;
+pub use capture::{Captured, capture};
 pub(crate) use compare::{is_constant_of, is_less};
+pub use correction::{By, Corrected, Refused, export, from_export, from_extract, is_export};
 pub use delivery::{Delivery, delivery, discover};
 pub(crate) use field::pattern_mistake;
 pub use infer::{SAMPLE, infer};
-pub use quarantine::{Quarantine, QuarantinedRow, open as open_quarantine};
+pub use quarantine::{Form, Origin, Quarantine, QuarantinedRow, open as open_quarantine};
 pub use references::References;
+pub use replay::{Verdict, replay};
 pub use report::{ConsistencyFinding, DeliveryBook, FieldBook, IntakeReport, PartBook, RejectCount, WordCount};
+pub use resolution::{Correction, Decision, Resolution, Resolutions, RowKey, open_resolutions, seal_resolutions};
 pub use scan::{Progress, check_row_change, scan};
 pub use typed_rows::TypedRows;

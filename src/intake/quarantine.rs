@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::resolution::{Resolutions, RowKey};
 use crate::error::{Error, Result};
 use crate::storage::{Store, Writer};
 
@@ -19,6 +20,8 @@ pub struct Quarantine {
     target: Option<(Store, age::x25519::Recipient)>,
     path: String,
     open: Option<Open>,
+    /// What was decided about rows that were rejected before.
+    pub(super) resolutions: Resolutions,
 }
 
 struct Open {
@@ -42,8 +45,61 @@ pub struct QuarantinedRow {
     pub rule: String,
     /// The reason, without the value.
     pub reason: String,
-    /// The row's bytes as delivered, without the line end.
+    /// The row's bytes as delivered, without the line end; a JSON list of its cells where its format has no such bytes.
     pub record: Vec<u8>,
+    /// How it is kept; none in files of versions that did not say.
+    pub form: Option<Form>,
+    /// The kind of each cell, a letter each, where the row is kept as cells.
+    pub(super) kinds: String,
+    /// Where it comes from; none in files of versions that did not say.
+    pub origin: Option<Arc<Origin>>,
+}
+
+/// How a row is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Its bytes as delivered; of UTF-16 as UTF-8.
+    Text,
+    /// A list of its cells.
+    Cells,
+}
+
+/// Where rejected rows come from, as far as it takes to read them again. It stands before the first of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// SHA-256 of the delivery's bytes.
+    pub delivery: String,
+    /// The file of an archive.
+    pub part: Option<String>,
+    /// The layout's name.
+    pub layout: String,
+    /// Whether that is the layout that the contract itself describes, whatever its name is by now.
+    pub own: bool,
+    /// What the columns are.
+    pub(super) columns: ColumnsAre,
+}
+
+/// What the columns of a row are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ColumnsAre {
+    /// Those of a header with these names.
+    Named(Vec<String>),
+    /// These fields of the contract.
+    Fields(Vec<String>),
+    /// As the layout places them.
+    Placed,
+}
+
+impl QuarantinedRow {
+    /// By what the row is known, whatever becomes of contract and file names.
+    #[must_use]
+    pub fn key(&self) -> Option<RowKey> {
+        let origin = self.origin.as_ref()?;
+        Some(RowKey { delivery: origin.delivery.clone(), part: origin.part.clone(), line: self.line })
+    }
 }
 
 /// A row as it is written, its bytes in base64.
@@ -56,7 +112,20 @@ struct Line<'a> {
     rule: std::borrow::Cow<'a, str>,
     reason: std::borrow::Cow<'a, str>,
     record: String,
+    #[serde(default)]
+    form: Option<Form>,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    kinds: std::borrow::Cow<'a, str>,
 }
+
+/// The line before the rows of a delivery, or of a part of one.
+#[derive(Serialize, Deserialize)]
+struct OriginLine<O> {
+    origin: O,
+}
+
+/// How such a line starts; no row's does.
+const ORIGIN: &str = "{\"origin\":";
 
 /// What a reject says.
 pub(super) struct Entry<'a> {
@@ -67,6 +136,8 @@ pub(super) struct Entry<'a> {
     pub(super) rule: &'a str,
     pub(super) reason: &'a str,
     pub(super) record: &'a [u8],
+    pub(super) form: Form,
+    pub(super) kinds: &'a str,
 }
 
 impl Quarantine {
@@ -75,13 +146,21 @@ impl Quarantine {
     /// # Errors
     /// None so far.
     pub async fn create(store: &Store, path: &str, recipient: age::x25519::Recipient) -> Result<Self> {
-        Ok(Self { target: Some((store.clone(), recipient)), path: path.to_owned(), open: None })
+        let target = Some((store.clone(), recipient));
+        Ok(Self { target, path: path.to_owned(), open: None, resolutions: Resolutions::default() })
+    }
+
+    /// With what was decided about rows that were rejected before: a dropped one is counted as resolved, a corrected one
+    /// is read from its correction.
+    #[must_use]
+    pub fn with_resolutions(self, resolutions: Resolutions) -> Self {
+        Self { resolutions, ..self }
     }
 
     /// A quarantine that keeps nothing.
     #[must_use]
     pub fn discard() -> Self {
-        Self { target: None, path: String::new(), open: None }
+        Self { target: None, path: String::new(), open: None, resolutions: Resolutions::default() }
     }
 
     /// Where the file is.
@@ -146,12 +225,36 @@ impl Entry<'_> {
             rule: self.rule.into(),
             reason: self.reason.into(),
             record: STANDARD.encode(self.record),
+            form: Some(self.form),
+            kinds: self.kinds.into(),
         };
-        serde_json::to_writer(&mut *into, &line)
-            .map_err(|error| Error::internal("intake.quarantine", "write a rejected row").with_source(error))?;
-        into.push(b'\n');
-        Ok(())
+        write_line(&line, into)
     }
+}
+
+impl Origin {
+    /// Appends the line that stands before the rows from here.
+    pub(super) fn write(&self, into: &mut Vec<u8>) -> Result<()> {
+        write_line(&OriginLine { origin: self }, into)
+    }
+}
+
+fn write_line(line: &impl Serialize, into: &mut Vec<u8>) -> Result<()> {
+    serde_json::to_writer(&mut *into, line)
+        .map_err(|error| Error::internal("intake.quarantine", "write a rejected row").with_source(error))?;
+    into.push(b'\n');
+    Ok(())
+}
+
+/// Encrypts lines at once.
+pub(super) fn seal(lines: &[u8], recipient: &age::x25519::Recipient) -> Result<Vec<u8>> {
+    let mut sealed = Vec::new();
+    let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient as &dyn age::Recipient))
+        .map_err(|error| Error::internal("intake.quarantine", "encrypt rows").with_source(error))?;
+    let mut writer = encryptor.wrap_output(&mut sealed).map_err(failed)?;
+    writer.write_all(lines).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(sealed)
 }
 
 /// Opens a quarantine file.
@@ -159,6 +262,37 @@ impl Entry<'_> {
 /// # Errors
 /// The identity is another one than the file was encrypted for, or the file is damaged.
 pub fn open(bytes: &[u8], identity: &age::x25519::Identity) -> Result<Vec<QuarantinedRow>> {
+    let (mut rows, mut origin) = (Vec::new(), None);
+    unseal(bytes, identity, &mut |line| {
+        if line.starts_with(ORIGIN) {
+            let line: OriginLine<Origin> = serde_json::from_str(line).ok()?;
+            origin = Some(Arc::new(line.origin));
+            return Some(());
+        }
+        let line: Line<'_> = serde_json::from_str(line).ok()?;
+        rows.push(QuarantinedRow {
+            source: line.source.into_owned(),
+            delivery: line.delivery.into_owned(),
+            line: line.line,
+            column: line.column.map(std::borrow::Cow::into_owned),
+            rule: line.rule.into_owned(),
+            reason: line.reason.into_owned(),
+            record: STANDARD.decode(&line.record).ok()?,
+            form: line.form,
+            kinds: line.kinds.into_owned(),
+            origin: origin.clone(),
+        });
+        Some(())
+    })?;
+    Ok(rows)
+}
+
+/// Decrypts lines, each of which `take` must understand. Nothing is said of what they hold: they hold rows.
+pub(super) fn unseal(
+    bytes: &[u8],
+    identity: &age::x25519::Identity,
+    take: &mut dyn FnMut(&str) -> Option<()>,
+) -> Result<()> {
     let damaged = || {
         Error::failed("intake.quarantine", "open the quarantine: the key is not its own, or the file is damaged")
             .with_hint("check that the keyring holds the key of the agreement that the run was made under")
@@ -167,22 +301,11 @@ pub fn open(bytes: &[u8], identity: &age::x25519::Identity) -> Result<Vec<Quaran
     let reader = decryptor
         .decrypt(std::iter::once(identity as &dyn age::Identity))
         .map_err(|error| damaged().with_source(error))?;
-    let mut rows = Vec::new();
     for line in BufReader::new(reader).lines() {
         let line = line.map_err(|error| damaged().with_source(error))?;
-        // The cause of a line that is no JSON could quote it.
-        let line: Line<'_> = serde_json::from_str(&line).map_err(|_| damaged())?;
-        rows.push(QuarantinedRow {
-            source: line.source.into_owned(),
-            delivery: line.delivery.into_owned(),
-            line: line.line,
-            column: line.column.map(std::borrow::Cow::into_owned),
-            rule: line.rule.into_owned(),
-            reason: line.reason.into_owned(),
-            record: STANDARD.decode(&line.record).map_err(|_| damaged())?,
-        });
+        take(&line).ok_or_else(damaged)?;
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn failed(error: io::Error) -> Error {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::workspace::ConsistencyDecision;
 
-/// What became of the rows of a source: `rows_in = admitted + rejected`.
+/// What became of the rows of a source: `rows_in = admitted + rejected + resolved`.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IntakeReport {
     /// Rows in the deliveries; header and empty lines at the end not counted.
@@ -15,6 +15,12 @@ pub struct IntakeReport {
     pub admitted: u64,
     /// Rows in quarantine.
     pub rejected: u64,
+    /// Rows that somebody decided to leave out.
+    #[serde(default)]
+    pub resolved: u64,
+    /// Admitted rows that were read from a correction.
+    #[serde(default)]
+    pub corrected: u64,
     /// Each delivery.
     pub deliveries: Vec<DeliveryBook>,
     /// Rejects by rule and column, in the order of both.
@@ -25,7 +31,7 @@ pub struct IntakeReport {
     pub consistency: Vec<ConsistencyFinding>,
 }
 
-/// A delivery: `rows_in = admitted + rejected`.
+/// A delivery: `rows_in = admitted + rejected + resolved`.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryBook {
     /// Its path.
@@ -40,6 +46,12 @@ pub struct DeliveryBook {
     pub admitted: u64,
     /// Rows in quarantine.
     pub rejected: u64,
+    /// Rows that somebody decided to leave out.
+    #[serde(default)]
+    pub resolved: u64,
+    /// Admitted rows that were read from a correction.
+    #[serde(default)]
+    pub corrected: u64,
     /// Paths of other deliveries that equal it to the byte.
     pub duplicates: Vec<String>,
     /// The layout that it was recognised by; of an archive that of its first file.
@@ -50,7 +62,7 @@ pub struct DeliveryBook {
     pub parts: Vec<PartBook>,
 }
 
-/// A file of an archive: `rows_in = admitted + rejected`.
+/// A file of an archive: `rows_in = admitted + rejected + resolved`.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PartBook {
     /// Its name.
@@ -64,6 +76,12 @@ pub struct PartBook {
     pub admitted: u64,
     /// Rows in quarantine.
     pub rejected: u64,
+    /// Rows that somebody decided to leave out.
+    #[serde(default)]
+    pub resolved: u64,
+    /// Admitted rows that were read from a correction.
+    #[serde(default)]
+    pub corrected: u64,
 }
 
 /// Rejects of one rule.

@@ -49,6 +49,8 @@ pub async fn scan(
         checker: Checker::new(contract, references)?,
         batch: Batch::new(contract, wanted)?,
         rejected: Vec::new(),
+        resolutions: std::mem::take(&mut quarantine.resolutions),
+        captured: None,
         sink,
     };
     let mut report = IntakeReport::default();
@@ -59,6 +61,8 @@ pub async fn scan(
         report.rows_in += book.rows_in;
         report.admitted += book.admitted;
         report.rejected += book.rejected;
+        report.resolved += book.resolved;
+        report.corrected += book.corrected;
         report.deliveries.push(book);
     }
     intake.hand_on()?;
@@ -72,14 +76,18 @@ pub async fn scan(
     Ok(report)
 }
 
-/// Rows in = admitted + rejected, in each delivery and over all, or nothing goes on.
+/// Rows in = admitted + rejected + resolved, in each delivery and over all, or nothing goes on.
 fn balance(report: &IntakeReport) -> Result<()> {
     let by_rule: u64 = report.rejects.iter().map(|one| one.rows).sum();
-    let each = report.deliveries.iter().all(|one| one.rows_in == one.admitted + one.rejected);
-    if each && report.rows_in == report.admitted + report.rejected && by_rule == report.rejected {
+    let each = report.deliveries.iter().all(|one| {
+        let parts: u64 = one.parts.iter().map(|part| part.admitted + part.rejected + part.resolved).sum();
+        one.rows_in == one.admitted + one.rejected + one.resolved && (one.parts.is_empty() || parts == one.rows_in)
+    });
+    let all = report.rows_in == report.admitted + report.rejected + report.resolved;
+    if each && all && by_rule == report.rejected && report.corrected <= report.admitted {
         return Ok(());
     }
-    Err(Error::internal("intake.balance", "read the extracts: rows in are not rows admitted and rejected"))
+    Err(Error::internal("intake.balance", "read the extracts: rows in are not rows admitted, rejected and resolved"))
 }
 
 fn check_rejects(contract: &Contract, source_name: &str, report: &IntakeReport, quarantine: &str) -> Result<()> {

@@ -109,6 +109,38 @@ pub enum Event {
         /// SHA-256 of its `RELEASE.json`.
         record_digest: String,
     },
+    /// Somebody decided about rows in quarantine.
+    QuarantineResolution {
+        /// The pipeline.
+        pipeline: String,
+        /// The source.
+        source: String,
+        /// The agreement.
+        agreement: String,
+        /// What: `dropped`, `corrected` or `reopened`.
+        decision: String,
+        /// How many rows.
+        rows: u64,
+        /// Why.
+        reason: String,
+        /// SHA-256 of the deliveries that the rows came in.
+        deliveries: Vec<String>,
+        /// The file in the state storage that says about which rows, encrypted.
+        file: String,
+        /// SHA-256 of its bytes.
+        digest: String,
+    },
+    /// Rows in quarantine were written out in clear.
+    QuarantineExport {
+        /// The pipeline.
+        pipeline: String,
+        /// The source.
+        source: String,
+        /// The agreement.
+        agreement: String,
+        /// How many rows.
+        rows: u64,
+    },
     /// A key was made.
     KeyCreated {
         /// The agreement.

@@ -17,7 +17,7 @@ pub struct Books {
     pub tables: Vec<TableBook>,
 }
 
-/// A source: rows in = rejected + without person + out.
+/// A source: rows in = rejected + resolved + without person + out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SourceBook {
     /// The source.
@@ -32,6 +32,12 @@ pub struct SourceBook {
     pub rows_in: u64,
     /// Rows in quarantine.
     pub rejected: u64,
+    /// Rows that somebody decided to leave out.
+    #[serde(default)]
+    pub resolved: u64,
+    /// Rows that were read from a correction.
+    #[serde(default)]
+    pub corrected: u64,
     /// Rows that no person could be made for.
     pub without_person: u64,
     /// Rows that went on.
@@ -62,6 +68,19 @@ pub struct Linked {
     pub people: Option<u64>,
     /// Of them, those with a link.
     pub linked: Option<u64>,
+    /// Which of both is under the minimum cell where `linked` is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearly: Option<Nearly>,
+}
+
+/// How many of a side are linked, where the number is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nearly {
+    /// All but fewer than the minimum cell.
+    All,
+    /// Fewer than the minimum cell.
+    None,
 }
 
 impl LinkBook {
@@ -70,6 +89,11 @@ impl LinkBook {
         let side = |people: u64, linked: u64| Linked {
             people: shown(people),
             linked: shown(linked).filter(|_| shown(people - linked).is_some()),
+            nearly: match (shown(people), shown(linked), shown(people - linked)) {
+                (Some(_), Some(_), None) => Some(Nearly::All),
+                (Some(_), None, Some(_)) => Some(Nearly::None),
+                _ => None,
+            },
         };
         Self {
             link: link.to_owned(),
@@ -101,5 +125,11 @@ impl Books {
     #[must_use]
     pub fn rows_in(&self, source: &str) -> Option<u64> {
         self.sources.iter().find(|book| book.source == source).map(|book| book.rows_in)
+    }
+
+    /// The book of a link.
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<&LinkBook> {
+        self.links.iter().find(|book| book.link == name)
     }
 }

@@ -7,8 +7,10 @@
 mod books;
 mod fingerprint;
 mod history;
+mod match_rate;
 mod pipeline;
 mod protection;
+mod quarantine;
 mod sources;
 
 use std::time::Duration;
@@ -24,7 +26,8 @@ use crate::report::{Event, Reporter};
 use crate::storage::{Lock, Store};
 use crate::workspace::Workspace;
 
-pub use books::{Books, LinkBook, Linked, SourceBook, TableBook};
+pub use books::{Books, LinkBook, Linked, Nearly, SourceBook, TableBook};
+pub use quarantine::{Decided, Held, Made, decide, held};
 
 /// The folder of staged rows in the state storage.
 const STAGING: &str = "staging";

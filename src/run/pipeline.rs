@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::books::{Books, LinkBook, TableBook};
 use super::fingerprint::fingerprint;
 use super::history::History;
-use super::sources::{Admitted, admit, stage_links};
-use super::{Job, Outcome, PipelineReport, STAGING, protection};
+use super::sources::{Admitted, Delivered, admit, stage_links};
+use super::{Job, Outcome, PipelineReport, STAGING, match_rate, protection, quarantine};
 use crate::disclosure::{self, Beside, DisclosureError};
 use crate::error::{Context as _, Error, Result};
 use crate::identity::{self, AgreementKeys, Links};
@@ -25,20 +25,16 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     let checked = plan::check(&session(&job.engine)?, pipeline).await?;
     let page = plan::page(&checked, &job.workspace.roles);
     let keys = job.keyring.load(&pipeline.agreement.id)?;
-    let deliveries = discover(job, pipeline).await?;
-    let by_source: Vec<(&str, &[Delivery])> = pipeline
-        .sources
-        .iter()
-        .zip(&deliveries)
-        .map(|(source, found)| (source.name.as_str(), found.as_slice()))
-        .collect();
+    let delivered = with_decisions(job, pipeline, discover(job, pipeline).await?, &keys).await?;
+    let by_source: Vec<(&str, &Delivered)> =
+        pipeline.sources.iter().zip(&delivered).map(|(source, found)| (source.name.as_str(), found)).collect();
     let inputs_digest = fingerprint(&pipeline.plan_digest, &keys.fingerprint(), &by_source);
     let earlier = latest(job, name).await?;
     if let Some(unchanged) = unchanged(job, pipeline, earlier.as_ref(), &inputs_digest).await? {
         return Ok(unchanged);
     }
     let before = earlier.map(|candidate| candidate.manifest);
-    let (books, tabulations) = compute(job, pipeline, &checked, &keys, &deliveries, before.as_ref()).await?;
+    let (books, tabulations) = compute(job, pipeline, &checked, &keys, &delivered, before.as_ref()).await?;
     let history = History::read(job, name).await?;
     let protected = protect(job, pipeline, &tabulations, &history)?;
     let mut input = CandidateInput {
@@ -101,6 +97,23 @@ async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<
     Ok(all)
 }
 
+/// The deliveries with what was decided about their rows.
+async fn with_decisions(
+    job: &Job<'_>,
+    pipeline: &ResolvedPipeline,
+    found: Vec<Vec<Delivery>>,
+    keys: &AgreementKeys,
+) -> Result<Vec<Delivered>> {
+    let entries = Ledger::open(job.state).entries().await?;
+    let mut all = Vec::new();
+    for (source, deliveries) in pipeline.sources.iter().zip(found) {
+        let name = &pipeline.spec.name;
+        let decided = quarantine::decided(job.state, &entries, name, &source.name, &deliveries, keys).await?;
+        all.push(Delivered { deliveries, decided });
+    }
+    Ok(all)
+}
+
 /// The newest candidate of a pipeline by the ledger.
 async fn latest(job: &Job<'_>, pipeline: &str) -> Result<Option<release::Candidate>> {
     let entries = Ledger::open(job.state).entries().await?;
@@ -148,7 +161,7 @@ async fn compute(
     pipeline: &ResolvedPipeline,
     checked: &plan::CheckedPipeline<'_>,
     keys: &AgreementKeys,
-    deliveries: &[Vec<Delivery>],
+    delivered: &[Delivered],
     before: Option<&Manifest>,
 ) -> Result<(Books, Vec<Tabulation>)> {
     let name = &pipeline.spec.name;
@@ -158,7 +171,7 @@ async fn compute(
     let mut references = References::of(pipeline.sources.iter().map(|source| source.contract.as_ref()));
     let mut read: Vec<Option<Admitted>> = pipeline.sources.iter().map(|_| None).collect();
     for at in pipeline.reading_order() {
-        let (source, found) = (&pipeline.sources[at], &deliveries[at]);
+        let (source, found) = (&pipeline.sources[at], &delivered[at]);
         let rows_last = last.as_ref().and_then(|books| books.rows_in(&source.name));
         let one = admit(job, pipeline, source, found, keys, &mut references, rows_last)
             .await
@@ -171,7 +184,12 @@ async fn compute(
     for (link, links) in link_all(job, pipeline, &admitted)? {
         let staged = stage_links(job.state, name, &link, &links.to_batch()?, keys).await?;
         register_staged(&context, job.state, &staged).await?;
-        books.links.push(LinkBook::new(&link, &links.report, pipeline.minimum_cell));
+        let book = LinkBook::new(&link, &links.report, pipeline.minimum_cell);
+        let before = last.as_ref().and_then(|books| books.link(&link));
+        if let Some(sides) = sides(pipeline, &link) {
+            match_rate::check(&book, &links.report, before, sides, pipeline.minimum_cell)?;
+        }
+        books.links.push(book);
     }
     drop(admitted);
     job.reporter.event(&step_started(name, Step::Model, "models"));
@@ -215,6 +233,13 @@ fn link_all(job: &Job<'_>, pipeline: &ResolvedPipeline, admitted: &[Admitted]) -
         all.push((name.to_owned(), links));
     }
     Ok(all)
+}
+
+/// The sources of a link, and their contracts.
+fn sides<'a>(pipeline: &'a ResolvedPipeline, link: &str) -> Option<match_rate::Sides<'a>> {
+    let spec = pipeline.spec.identity.links.get(link)?;
+    let side = |name: &str| pipeline.source(name).map(|source| (source.name.as_str(), source.contract.as_ref()));
+    Some([side(&spec.left)?, side(&spec.right)?])
 }
 
 /// Protected tables, and beside what.

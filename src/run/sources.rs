@@ -8,6 +8,7 @@ use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 
 use super::books::SourceBook;
+use super::quarantine::{Decided, quarantine_path};
 use super::{Job, STAGING};
 use crate::error::{Error, Result};
 use crate::identity::{AgreementKeys, LinkEncoding, Pseudonymizer, SourcePeople};
@@ -27,12 +28,19 @@ pub(super) struct Admitted {
     pub(super) book: SourceBook,
 }
 
+/// What is to be read of a source.
+pub(super) struct Delivered {
+    pub(super) deliveries: Vec<Delivery>,
+    /// What was decided about rows that were rejected before.
+    pub(super) decided: Decided,
+}
+
 /// Reads all deliveries of a source.
 pub(super) async fn admit(
     job: &Job<'_>,
     pipeline: &ResolvedPipeline,
     source: &ResolvedSource,
-    deliveries: &[Delivery],
+    Delivered { deliveries, decided }: &Delivered,
     keys: &AgreementKeys,
     references: &mut References,
     rows_last: Option<u64>,
@@ -48,7 +56,8 @@ pub(super) async fn admit(
         Pseudonymizer::new(&source.contract, &source.clause, keys, &encodings(pipeline, &source.name))?;
     let mut quarantine =
         Quarantine::create(job.state, &quarantine_path(name, &source.name, deliveries), keys.quarantine_recipient())
-            .await?;
+            .await?
+            .with_resolutions(decided.resolutions.clone());
     let path = format!("{STAGING}/{name}/sources/{}.parquet", source.name);
     let file = ParquetFile::create(job.state, &path, pseudonymizer.schema(), &metadata(keys)).await?;
     let (sender, receiver) = sync_channel::<RecordBatch>(WAITING);
@@ -96,6 +105,8 @@ pub(super) async fn admit(
         duplicates: deliveries.iter().flat_map(|one| one.duplicates.iter().cloned()).collect(),
         rows_in: report.rows_in,
         rejected: report.rejected,
+        resolved: report.resolved,
+        corrected: report.corrected,
         without_person,
         rows_out,
         people: (!source.contract.person.is_empty()).then(|| people.count()),
@@ -109,15 +120,15 @@ pub(super) async fn admit(
         subject: source.name.clone(),
         rows_in: book.rows_in,
         rows_out: book.rows_out,
-        rejected: book.rejected + book.without_person,
+        rejected: book.rejected + book.resolved + book.without_person,
     });
     let staged = Staged { table: format!("sources.{}", source.name), path, rows: rows_out };
     Ok(Admitted { staged, people, book })
 }
 
-/// Rows in = rows out + rejects, or nothing goes on.
+/// Rows in = rows out + rejects + resolved rows, or nothing goes on.
 fn balance(book: &SourceBook) -> Result<()> {
-    if book.rows_in == book.rows_out + book.rejected + book.without_person {
+    if book.rows_in == book.rows_out + book.rejected + book.resolved + book.without_person {
         return Ok(());
     }
     Err(Error::internal("run.balance", format!("the rows of source `{}` do not add up", book.source)))
@@ -148,13 +159,6 @@ fn encodings(pipeline: &ResolvedPipeline, source: &str) -> Vec<LinkEncoding> {
         }
     }
     encodings
-}
-
-/// Named after the content that was read, so that a run of the same deliveries replaces its own quarantine.
-fn quarantine_path(pipeline: &str, source: &str, deliveries: &[Delivery]) -> String {
-    let digests: String = deliveries.iter().map(|one| one.digest.as_str()).collect::<Vec<_>>().join("+");
-    let short = hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(digests.as_bytes())[..6]);
-    format!("quarantine/{pipeline}/{source}/{short}.jsonl.age")
 }
 
 fn metadata(keys: &AgreementKeys) -> Vec<(&'static str, String)> {

@@ -12,6 +12,7 @@ mod contracts;
 mod forbidden;
 mod killed;
 mod published;
+mod quarantine;
 mod repeated;
 mod s3;
 mod storage_s3;

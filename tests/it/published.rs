@@ -78,6 +78,9 @@ fn nothing_of_a_person_is_on_disk_outside_the_extracts() {
     let workspace = Workspace::with_full_releases();
     workspace.ok("release show college_going");
     workspace.ok("quarantine show college_going graduates");
+    workspace.ok("quarantine list --output json");
+    workspace.run("quarantine replay college_going graduates");
+    workspace.ok("quarantine resolve college_going graduates --all --reason agreed --yes");
     workspace.ok("ledger show --output json");
     // A run that is killed with all rows staged, so that staging and spill are looked at too.
     for (pipeline, _) in PIPELINES {

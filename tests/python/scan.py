@@ -40,10 +40,11 @@ from independent import CSU_WIDTHS, carets, commas, fixed, name_key
 # Whole numbers that Accord prints about itself (sizes, rows, cells, times), by their JSON key. Ids of the Open
 # University have as few digits as these; nothing else may hold one.
 OWN_NUMBERS = {
-    "size", "bytes", "done", "total", "rows", "rows_in", "rows_out", "rejected", "cells", "figures", "people", "sequence",
-    "line", "examined", "protected", "linear_programs", "findings", "variables", "components", "hidden_primary",
-    "hidden_zeros", "hidden_complementary", "left_people", "right_people", "left_linked", "right_linked", "linked",
-    "ambiguous_left", "ambiguous_right", "missing", "replaced", "cleaned", "total_bytes", "without_person", "count",
+    "size", "bytes", "done", "total", "rows", "rows_in", "rows_out", "rejected", "resolved", "corrected", "cells",
+    "figures", "people", "sequence", "line", "examined", "protected", "linear_programs", "findings", "variables",
+    "components", "hidden_primary", "hidden_zeros", "hidden_complementary", "left_people", "right_people",
+    "left_linked", "right_linked", "linked", "ambiguous_left", "ambiguous_right", "missing", "replaced", "cleaned",
+    "total_bytes", "without_person", "count",
 }  # fmt: skip
 OWN_NUMBER = re.compile(rb'"([a-z_0-9]+)"\s*:\s*$')
 

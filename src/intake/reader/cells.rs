@@ -7,9 +7,9 @@ const EXACT: f64 = 1e15;
 
 /// A row being put together: the cells' texts one after the other, a span each.
 #[derive(Default)]
-pub(super) struct Cells {
-    pub(super) text: String,
-    pub(super) spans: Vec<Span>,
+pub(in crate::intake) struct Cells {
+    pub(in crate::intake) text: String,
+    pub(in crate::intake) spans: Vec<Span>,
 }
 
 impl Cells {
@@ -19,7 +19,7 @@ impl Cells {
     }
 
     /// Adds a cell whose text `write` appends.
-    pub(super) fn add(&mut self, write: impl FnOnce(&mut String) -> Kind) {
+    pub(in crate::intake) fn add(&mut self, write: impl FnOnce(&mut String) -> Kind) {
         let start = self.text.len() as u32;
         let kind = write(&mut self.text);
         self.spans.push(Span { start, end: self.text.len() as u32, kind });

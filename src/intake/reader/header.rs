@@ -16,6 +16,8 @@ pub(in crate::intake) struct Columns {
     /// Columns that each record must have; more are fine where `at_least`.
     count: usize,
     at_least: bool,
+    /// The columns' names, where they have names.
+    pub(in crate::intake) names: Vec<String>,
 }
 
 /// What comes before the first row.
@@ -77,7 +79,18 @@ impl Heading {
 impl Columns {
     /// Columns that the reader itself puts in the order of the fields.
     pub(in crate::intake) fn in_order(fields: usize) -> Self {
-        Self { of_field: (0..fields).map(Some).collect(), count: fields, at_least: false }
+        Self::of_places((0..fields).map(Some).collect(), fields, false)
+    }
+
+    /// Columns without names: that of each field, how many there are, and whether there may be more.
+    pub(in crate::intake) fn of_places(of_field: Vec<Option<usize>>, count: usize, at_least: bool) -> Self {
+        Self { of_field, count, at_least, names: Vec::new() }
+    }
+
+    /// Columns without names, as a layout numbers them.
+    pub(in crate::intake) fn by_order(layout: &Layout<'_>) -> Self {
+        let (of_field, count) = layout.by_order();
+        Self::of_places(of_field, count, layout.extra_columns == ExtraColumns::Drop)
     }
 
     /// Finds the fields by the names in the header.
@@ -113,7 +126,7 @@ impl Columns {
         {
             return Err(extra_column(path, extra, at, layout));
         }
-        Ok(Self { of_field, count: names.len(), at_least: false })
+        Ok(Self { of_field, count: names.len(), at_least: false, names: names.to_vec() })
     }
 
     /// Finds the fields by their order or position.
@@ -132,9 +145,8 @@ impl Columns {
             (Format::Delimited { .. } | Format::Excel { .. }, _) => {}
             _ => return Ok(Self::in_order(count)),
         }
-        let at_least = layout.extra_columns == ExtraColumns::Drop;
-        let (of_field, count) = layout.by_order();
-        let columns = Self { of_field, count, at_least };
+        let columns = Self::by_order(layout);
+        let count = columns.count;
         if first.fault.is_none() && !columns.fits(first.spans.len()) {
             let found = first.spans.len();
             let said = format!(

@@ -19,6 +19,7 @@ mod utf16;
 use std::borrow::Cow;
 
 use self::arrow_ipc::ArrowReader;
+pub(super) use self::cells::Cells;
 pub(crate) use self::delimited::Delimited;
 use self::excel::ExcelReader;
 pub(super) use self::excel::LARGEST_WORKBOOK;
@@ -26,7 +27,7 @@ pub use self::guard::panic_is_of_a_file;
 pub(super) use self::header::{Columns, Heading, joined, nearest};
 pub(super) use self::json_lines::json_keys;
 pub(super) use self::parquet::ParquetReader;
-use self::text::TextReader;
+pub(super) use self::text::TextReader;
 pub(super) use self::unpack::{Sealed, Unpack, compression_of};
 use super::layout::Layout;
 use crate::error::Result;
@@ -75,6 +76,31 @@ pub(crate) enum Kind {
     Nested,
     /// A spreadsheet's error, or a number that is none.
     Fault,
+}
+
+impl Kind {
+    /// All kinds, each with the letter by which the quarantine knows it.
+    const LETTERS: [(Self, char); 9] = [
+        (Self::Plain, 'p'),
+        (Self::Escaped, 'e'),
+        (Self::Number, 'n'),
+        (Self::Rounded, 'r'),
+        (Self::Boolean, 'b'),
+        (Self::Day, 'd'),
+        (Self::Null, '0'),
+        (Self::Nested, 'l'),
+        (Self::Fault, 'f'),
+    ];
+
+    /// Its letter.
+    pub(crate) fn letter(self) -> char {
+        Self::LETTERS.iter().find(|(kind, _)| *kind == self).map_or('p', |(_, letter)| *letter)
+    }
+
+    /// The kind of that letter.
+    pub(crate) fn of_letter(letter: char) -> Option<Self> {
+        Self::LETTERS.iter().find(|(_, known)| *known == letter).map(|(kind, _)| *kind)
+    }
 }
 
 /// Why a record can't be taken apart.

@@ -65,6 +65,17 @@ impl TextReader {
         })
     }
 
+    /// Reads a record as the quarantine keeps it: without its line end, and of UTF-16 as UTF-8.
+    pub(in crate::intake) fn again(layout: &Layout<'_>, raw: &[u8], line: u64, each: &mut Each<'_>) -> Result<()> {
+        let mut reader = Self { line, utf16: None, titles: 0, started: true, ..Self::new(layout, "")? };
+        if raw.is_empty() {
+            reader.blank = 1;
+            return reader.blanks(each);
+        }
+        reader.buffer.extend_from_slice(raw);
+        reader.records(true, each)
+    }
+
     /// Takes unpacked bytes and hands on the records that are complete.
     pub(super) fn push(&mut self, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
         match &mut self.utf16 {

@@ -15,12 +15,12 @@ pub(super) fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(path).expect("a fixture")
 }
 
-fn with(yaml: &str, from: &str, to: &str) -> Contract {
+pub(super) fn with(yaml: &str, from: &str, to: &str) -> Contract {
     assert!(yaml.contains(from), "{from}");
     contract(&yaml.replace(from, to))
 }
 
-fn packed(compression: &str) -> Contract {
+pub(super) fn packed(compression: &str) -> Contract {
     with(HEADED, "encoding: utf-8", &format!("encoding: utf-8\ncompression: {compression}"))
 }
 
@@ -181,7 +181,7 @@ fn a_damaged_zip_is_an_error_wherever_it_is_cut_or_changed() {
 
 const UTF16: &str = "1,Ñandú 🦤,,1,2024,Y,A\r\n2,\"two\nlines\",,1,2024,Y,A\r\n";
 
-fn utf16(text: &str, big: bool) -> Vec<u8> {
+pub(super) fn utf16(text: &str, big: bool) -> Vec<u8> {
     text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
 }
 
@@ -371,7 +371,7 @@ fn json_lines_keep_digits_and_tell_null_from_blank() {
     assert_eq!(scan_one(&contract(JSON), "id,units\n1,2\n").error().code(), "intake.json");
 }
 
-const EXCEL: &str = r#"
+pub(super) const EXCEL: &str = r#"
 id: excel
 version: 1.0.0
 partner: p
@@ -438,7 +438,7 @@ fn a_damaged_workbook_is_refused_and_never_panics() {
     }
 }
 
-const COLUMNAR: &str = r#"
+pub(super) const COLUMNAR: &str = r#"
 id: columnar
 version: 1.0.0
 partner: p
@@ -472,7 +472,7 @@ pub(super) fn parquet_file(batch: &RecordBatch) -> Vec<u8> {
     bytes
 }
 
-fn arrow_file(batch: &RecordBatch, stream: bool) -> Vec<u8> {
+pub(super) fn arrow_file(batch: &RecordBatch, stream: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     if stream {
         let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut bytes, &batch.schema()).expect("a writer");

@@ -4,6 +4,7 @@ mod contracts;
 mod formats;
 mod infer;
 mod layouts;
+mod quarantine;
 mod samples;
 
 use std::io::Write;
@@ -126,6 +127,16 @@ fn scan_files(contract: &Contract, files: &[(&str, &[u8])]) -> Outcome {
 }
 
 fn scan_with(contract: &Contract, files: &[(&str, &[u8])], references: &mut References) -> Outcome {
+    scan_resolved(contract, files, references, Resolutions::default())
+}
+
+/// The same with what was decided about rows before.
+fn scan_resolved(
+    contract: &Contract,
+    files: &[(&str, &[u8])],
+    references: &mut References,
+    resolutions: Resolutions,
+) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open_folder(folder.path(), clock).expect("a store");
     let identity = age::x25519::Identity::generate();
@@ -137,7 +148,8 @@ fn scan_with(contract: &Contract, files: &[(&str, &[u8])], references: &mut Refe
         }
         let source = Source { contract: contract.id.clone(), from: "in/*".into(), pick: Pick::All };
         let deliveries = discover(&store, &source, "students").await?;
-        let mut quarantine = Quarantine::create(&store, "quarantine/q.age", identity.to_public()).await?;
+        let mut quarantine =
+            Quarantine::create(&store, "quarantine/q.age", identity.to_public()).await?.with_resolutions(resolutions);
         let mut sink = |typed: TypedRows| {
             let mut rows = rows.lock().expect("rows");
             rows.1.push(typed.rows());
@@ -475,6 +487,8 @@ fn a_quarantine_opens_with_its_own_key_only_and_goes_when_nothing_is_rejected() 
             rule: "type",
             reason: "r",
             record: b"MARTINEZ\xff",
+            form: super::quarantine::Form::Text,
+            kinds: "",
         };
         entry.write(&mut lines).expect("a line");
         quarantine.add(&mut lines).await.expect("add");

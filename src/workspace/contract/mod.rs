@@ -275,11 +275,14 @@ pub struct Thresholds {
     pub rejected: Share,
     /// The largest change in the number of rows against the last run, up or down.
     pub row_change: Share,
+    /// The largest fall of the share of this source's people who are linked, against the last run, in percentage points:
+    /// with `10%` a link may go from 62 % to 52 %.
+    pub match_rate: Share,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { rejected: Share(0.01), row_change: Share(0.25) }
+        Self { rejected: Share(0.01), row_change: Share(0.25), match_rate: Share(0.1) }
     }
 }
 

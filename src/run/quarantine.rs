@@ -1,0 +1,191 @@
+//! What is in quarantine of a source, and what was decided about it. A decision is a file of the state storage, encrypted
+//! as the quarantine is, and an entry of the ledger that holds its digest. The file comes first: one that the ledger does
+//! not know decides nothing, so that a decision is there whole or not at all.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Context as _, Error, Result};
+use crate::identity::AgreementKeys;
+use crate::intake::{self, Decision, Delivery, QuarantinedRow, Resolution, Resolutions};
+use crate::release::{Entry, Event, Ledger};
+use crate::storage::Store;
+use crate::workspace::{ResolvedPipeline, ResolvedSource};
+
+/// Rows that the last run over the deliveries which are there now put into quarantine.
+pub struct Held {
+    /// The deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// Their rejected rows, in the order in which they were read.
+    pub rows: Vec<QuarantinedRow>,
+    /// What was decided about their rows.
+    pub decided: Decided,
+}
+
+/// Decisions about the rows of some deliveries.
+#[derive(Clone, Debug, Default)]
+pub struct Decided {
+    /// What holds.
+    pub resolutions: Resolutions,
+    /// SHA-256 of each file that decides something about these deliveries, in the order of the ledger.
+    pub digests: Vec<String>,
+}
+
+/// What was decided about a source's quarantined rows.
+pub struct Made<'a> {
+    /// The pipeline.
+    pub pipeline: &'a ResolvedPipeline,
+    /// The source.
+    pub source: &'a str,
+    /// `dropped`, `corrected` or `reopened`.
+    pub what: &'static str,
+    /// Why.
+    pub reason: &'a str,
+    /// Row by row.
+    pub rows: &'a [Resolution],
+}
+
+/// What is in quarantine of a source.
+///
+/// # Errors
+/// `quarantine.empty` where nothing is; the storage's; a file that does not open.
+pub async fn held(
+    extracts: &Store,
+    state: &Store,
+    pipeline: &ResolvedPipeline,
+    source: &ResolvedSource,
+    keys: &AgreementKeys,
+) -> Result<Held> {
+    let (name, of) = (&pipeline.spec.name, &source.name);
+    let deliveries = intake::discover(extracts, &source.spec, of).await?;
+    let path = quarantine_path(name, of, &deliveries);
+    let rows = match state.try_read(&path).await? {
+        Some(bytes) => {
+            intake::open_quarantine(&bytes, keys.quarantine_identity()).context(|| format!("read {path}"))?
+        }
+        None => Vec::new(),
+    };
+    let entries = Ledger::open(state).entries().await?;
+    let decided = decided(state, &entries, name, of, &deliveries, keys).await?;
+    Ok(Held { deliveries, rows, decided })
+}
+
+impl Held {
+    /// Refuses where no row is in quarantine.
+    ///
+    /// # Errors
+    /// `quarantine.empty`.
+    pub fn not_empty(&self, pipeline: &str, source: &str) -> Result<()> {
+        if !self.rows.is_empty() {
+            return Ok(());
+        }
+        let said =
+            format!("find rows in quarantine: source `{source}` of `{pipeline}` has none of its present deliveries");
+        Err(Error::usage("quarantine.empty", said)
+            .with_hint(format!("`accord run {pipeline}` reads what was delivered since the last run")))
+    }
+
+    /// The rows about which it is not decided that they are left out.
+    #[must_use]
+    pub fn open_rows(&self) -> Vec<QuarantinedRow> {
+        let dropped = |row: &QuarantinedRow| {
+            let decision = row.key().and_then(|key| self.decided.resolutions.get(&key).cloned());
+            matches!(decision, Some(Decision::Dropped))
+        };
+        self.rows.iter().filter(|row| !dropped(row)).cloned().collect()
+    }
+}
+
+/// What was decided about the rows of these deliveries.
+///
+/// # Errors
+/// `quarantine.resolution_changed` where a file is not what the ledger says; the storage's; a file that does not open.
+pub(super) async fn decided(
+    state: &Store,
+    entries: &[Entry],
+    pipeline: &str,
+    source: &str,
+    deliveries: &[Delivery],
+    keys: &AgreementKeys,
+) -> Result<Decided> {
+    let mut found = Decided::default();
+    for entry in entries {
+        let Event::QuarantineResolution { pipeline: of, source: about, deliveries: touched, file, digest, .. } =
+            &entry.event
+        else {
+            continue;
+        };
+        let here = |one: &Delivery| touched.contains(&one.digest);
+        if of != pipeline || about != source || !deliveries.iter().any(here) {
+            continue;
+        }
+        let bytes = state.try_read(file).await?.filter(|bytes| sha256(bytes) == *digest).ok_or_else(|| {
+            let said = format!("read decisions about quarantined rows: {file} is missing, or not as it was recorded");
+            Error::failed("quarantine.resolution_changed", said).with_hint(format!(
+                "restore it from a backup; entry {} of the ledger says who made it and its digest",
+                entry.seq
+            ))
+        })?;
+        let made = intake::open_resolutions(&bytes, keys.quarantine_identity()).context(|| format!("read {file}"))?;
+        found.resolutions.add(made);
+        found.digests.push(digest.clone());
+    }
+    Ok(found)
+}
+
+/// Records decisions: the file, then the ledger's entry.
+///
+/// # Errors
+/// The storage's, the ledger's.
+pub async fn decide(
+    state: &Store,
+    keys: &AgreementKeys,
+    made: &Made<'_>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Entry> {
+    let sealed = intake::seal_resolutions(made.rows, &keys.quarantine_recipient())?;
+    let digest = sha256(&sealed);
+    let pipeline = &made.pipeline.spec.name;
+    let file = format!("resolutions/{pipeline}/{}/{}.jsonl.age", made.source, &digest[..16]);
+    // Its name is made of its bytes: what is there already is the same.
+    state.put_new(&file, sealed).await?;
+    let mut deliveries: Vec<String> = made.rows.iter().map(|one| one.row.delivery.clone()).collect();
+    deliveries.sort_unstable();
+    deliveries.dedup();
+    let event = Event::QuarantineResolution {
+        pipeline: pipeline.clone(),
+        source: made.source.to_owned(),
+        agreement: made.pipeline.agreement.id.clone(),
+        decision: made.what.to_owned(),
+        rows: made.rows.len() as u64,
+        reason: made.reason.to_owned(),
+        deliveries,
+        file,
+        digest,
+    };
+    Ledger::open(state).append(now, actor, event).await
+}
+
+/// Named after the content that was read, so that a run of the same deliveries replaces its own quarantine.
+pub(super) fn quarantine_path(pipeline: &str, source: &str, deliveries: &[Delivery]) -> String {
+    let digests: String = deliveries.iter().map(|one| one.digest.as_str()).collect::<Vec<_>>().join("+");
+    let short = hex::encode(&Sha256::digest(digests.as_bytes())[..6]);
+    format!("quarantine/{pipeline}/{source}/{short}.jsonl.age")
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held(..)")
+    }
+}
+
+impl std::fmt::Debug for Made<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Made({}, {}, ..)", self.source, self.what)
+    }
+}
