@@ -5,10 +5,10 @@ use sha2::{Digest, Sha256};
 use crate::intake::Delivery;
 
 /// Raised whenever the same inputs would give other bytes.
-const GENERATION: &str = "accord-3";
+const GENERATION: &str = "accord-4";
 
 /// SHA-256 in hexadecimal digits over length-prefixed parts: generation, plan, key, and each source with its
-/// deliveries' digests in order.
+/// deliveries' digests in order, with the day under which SQL sees it where there is one.
 pub(super) fn fingerprint(plan: &str, key: &str, sources: &[(&str, &[Delivery])]) -> String {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
@@ -24,6 +24,9 @@ pub(super) fn fingerprint(plan: &str, key: &str, sources: &[(&str, &[Delivery])]
         part(&deliveries.len().to_string());
         for delivery in *deliveries {
             part(&delivery.digest);
+            if let Some(day) = delivery.snapshot {
+                part(&format!("of {day}"));
+            }
         }
     }
     hex::encode(hash.finalize())
@@ -34,7 +37,7 @@ mod tests {
     use super::*;
 
     fn delivery(digest: &str) -> Delivery {
-        Delivery { path: "a".into(), size: 1, digest: digest.into(), duplicates: Vec::new() }
+        Delivery { path: "a".into(), size: 1, digest: digest.into(), ..Delivery::default() }
     }
 
     #[test]
@@ -47,6 +50,14 @@ mod tests {
         assert_ne!(base, fingerprint("p", "k", &[("t", &one)]), "source");
         assert_ne!(base, fingerprint("p", "k", &[("s", &two)]), "delivery");
         assert_ne!(base, fingerprint("pk", "", &[("s", &one)]), "where one part ends");
+    }
+
+    #[test]
+    fn the_day_of_a_snapshot_changes_it() {
+        let day = |day| Delivery { snapshot: Some(jiff::civil::Date::constant(2026, 5, day)), ..delivery("1") };
+        let of = |one: Delivery| fingerprint("p", "k", &[("s", &[one])]);
+        assert_ne!(of(day(1)), of(day(2)));
+        assert_ne!(of(day(1)), of(delivery("1")));
     }
 
     #[test]

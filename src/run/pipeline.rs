@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::books::{Books, LinkBook, TableBook};
 use super::fingerprint::fingerprint;
 use super::history::History;
-use super::sources::{Admitted, admit, stage_links};
+use super::sources::{Admitted, Reading, admit, stage_links};
 use super::{Job, Outcome, PipelineReport, STAGING, protection};
 use crate::disclosure::{self, Beside, DisclosureError};
 use crate::error::{Context as _, Error, Result};
 use crate::identity::{self, AgreementKeys, Links};
-use crate::intake::{self, Delivery, References};
+use crate::intake::{self, Delivery, Found, Freshness, References};
 use crate::model::{register_staged, run_models, session};
 use crate::plan;
 use crate::release::{self, CandidateInput, Ledger, Manifest, SourceNote};
@@ -25,20 +25,21 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     let checked = plan::check(&session(&job.engine)?, pipeline).await?;
     let page = plan::page(&checked, &job.workspace.roles);
     let keys = job.keyring.load(&pipeline.agreement.id)?;
-    let deliveries = discover(job, pipeline).await?;
+    let found = discover(job, pipeline).await?;
+    let freshness: Vec<Freshness> = found.iter().map(|one| one.freshness.clone()).collect();
     let by_source: Vec<(&str, &[Delivery])> = pipeline
         .sources
         .iter()
-        .zip(&deliveries)
-        .map(|(source, found)| (source.name.as_str(), found.as_slice()))
+        .zip(&found)
+        .map(|(source, found)| (source.name.as_str(), found.deliveries.as_slice()))
         .collect();
     let inputs_digest = fingerprint(&pipeline.plan_digest, &keys.fingerprint(), &by_source);
     let earlier = latest(job, name).await?;
     if let Some(unchanged) = unchanged(job, pipeline, earlier.as_ref(), &inputs_digest).await? {
-        return Ok(unchanged);
+        return Ok(PipelineReport { freshness, ..unchanged });
     }
     let before = earlier.map(|candidate| candidate.manifest);
-    let (books, tabulations) = compute(job, pipeline, &checked, &keys, &deliveries, before.as_ref()).await?;
+    let (books, tabulations) = compute(job, pipeline, &checked, &keys, &found, before.as_ref()).await?;
     let history = History::read(job, name).await?;
     let protected = protect(job, pipeline, &tabulations, &history)?;
     let mut input = CandidateInput {
@@ -77,12 +78,13 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     Ok(PipelineReport {
         pipeline: name.to_owned(),
         outcome: Outcome::Candidate { candidate },
+        freshness,
         books: Some(books),
         disclosure: Some(audit),
     })
 }
 
-async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<Delivery>>> {
+async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Found>> {
     let mut all = Vec::new();
     for source in &pipeline.sources {
         let pipeline = &pipeline.spec.name;
@@ -91,13 +93,16 @@ async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<
             step: Step::Discover,
             subject: source.name.clone(),
         });
-        let found = intake::discover(job.extracts, &source.spec, &source.name).await?;
-        for delivery in found.iter().filter(|delivery| !delivery.duplicates.is_empty()) {
-            let message = format!("{} equals {} to the byte; read once", delivery.duplicates.join(", "), delivery.path);
-            job.reporter.event(&Event::Note { pipeline: pipeline.clone(), message });
+        let found = intake::discover(job.extracts, &source.spec, &source.name, &source.contract, job.today).await?;
+        let note = |message| job.reporter.event(&Event::Note { pipeline: pipeline.clone(), message });
+        for delivery in found.deliveries.iter().filter(|delivery| !delivery.duplicates.is_empty()) {
+            note(format!("{} equals {} to the byte; read once", delivery.duplicates.join(", "), delivery.path));
         }
+        found.replaced.iter().for_each(|one| note(format!("{} takes the place of {}", one.by, one.path)));
+        found.freshness.notes().into_iter().for_each(note);
         all.push(found);
     }
+    all.iter().try_for_each(|found| found.freshness.check())?;
     Ok(all)
 }
 
@@ -137,6 +142,7 @@ async fn unchanged(
             candidate: id.clone(),
             state: word(&serde_json::to_value(&standing.state).unwrap_or_default()["state"]),
         },
+        freshness: Vec::new(),
         books: None,
         disclosure: None,
     }))
@@ -148,7 +154,7 @@ async fn compute(
     pipeline: &ResolvedPipeline,
     checked: &plan::CheckedPipeline<'_>,
     keys: &AgreementKeys,
-    deliveries: &[Vec<Delivery>],
+    found: &[Found],
     before: Option<&Manifest>,
 ) -> Result<(Books, Vec<Tabulation>)> {
     let name = &pipeline.spec.name;
@@ -158,9 +164,10 @@ async fn compute(
     let mut references = References::of(pipeline.sources.iter().map(|source| source.contract.as_ref()));
     let mut read: Vec<Option<Admitted>> = pipeline.sources.iter().map(|_| None).collect();
     for at in pipeline.reading_order() {
-        let (source, found) = (&pipeline.sources[at], &deliveries[at]);
-        let rows_last = last.as_ref().and_then(|books| books.rows_in(&source.name));
-        let one = admit(job, pipeline, source, found, keys, &mut references, rows_last)
+        let (source, found) = (&pipeline.sources[at], &found[at]);
+        let reading = Reading { job, pipeline, source, deliveries: &found.deliveries, keys };
+        let book = last.as_ref().and_then(|books| books.source(&source.name));
+        let one = admit(&reading, &found.replaced, &mut references, book)
             .await
             .context(|| format!("source `{}`", source.name))?;
         register_staged(&context, job.state, &one.staged).await?;
