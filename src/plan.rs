@@ -9,7 +9,10 @@ use jiff::civil::Date;
 use crate::error::{Context, Error, Result};
 use crate::model::{CheckedModel, plan_models};
 use crate::tabulate::{self, MeasureSource, TableSpec};
-use crate::workspace::{AgreementStatus, Homogeneous, LegalBasis, NotBy, ResolvedPipeline, Roles, Zeros};
+use crate::workspace::{
+    AgreementStatus, DeliveryMode, EFFECTIVE_UNTIL, Homogeneous, LegalBasis, NotBy, Pick, ResolvedPipeline,
+    ResolvedSource, Roles, SNAPSHOT_DATE, Window, Zeros,
+};
 
 /// A pipeline whose SQL and tables are checked against its agreement and contracts.
 pub struct CheckedPipeline<'a> {
@@ -137,6 +140,7 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
             source.name, source.spec.from, source.contract.id
         )?;
         writeln!(page, "    under {clause}")?;
+        delivered(page, source)?;
         let table = format!("sources.{}", source.name);
         let read = |field: &&String| {
             checked.models.iter().any(|model| model.reads.iter().any(|one| one.table == table && &one.field == *field))
@@ -182,6 +186,41 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
         writeln!(page, "  nobody approves what they ran")?;
     }
     writeln!(page, "  unanswered after {}: rejected", approvals.expires_after)
+}
+
+/// How the source is delivered and picked, where it is not all of the newest.
+fn delivered(page: &mut String, source: &ResolvedSource) -> std::fmt::Result {
+    let picked = match source.spec.pick {
+        Pick::Newest | Pick::All => None,
+        Pick::Last(count) => Some(format!("the last {count} deliveries")),
+        Pick::Within(days) => Some(format!("deliveries of the last {days}")),
+        Pick::Window(Window { from, until }) => {
+            let from = from.map(|day| format!(" from {day}")).unwrap_or_default();
+            let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
+            Some(format!("deliveries{from}{until}"))
+        }
+    };
+    if let Some(picked) = picked {
+        writeln!(page, "    picks {picked}")?;
+    }
+    let terms = &source.contract.delivery;
+    let key = terms.key.join(" + ");
+    match terms.mode {
+        DeliveryMode::Transactions => writeln!(page, "    delivered as changes, replayed by {key}")?,
+        DeliveryMode::EffectiveDated => {
+            let from = terms.effective.as_deref().unwrap_or_default();
+            writeln!(page, "    delivered as rows in effect from {from} to {EFFECTIVE_UNTIL}, by {key}")?;
+        }
+        DeliveryMode::Replacement if terms.snapshots => {
+            writeln!(page, "    delivered as dated snapshots, told apart by {SNAPSHOT_DATE}")?;
+        }
+        DeliveryMode::Replacement => {}
+    }
+    let limits = terms.freshness;
+    let limits = [(limits.warn, "late after"), (limits.error, "refused after"), (limits.every, "expected every")];
+    let limits = limits.into_iter().filter_map(|(days, word)| Some(format!("{word} {}", days?)));
+    let limits: Vec<String> = limits.collect();
+    if limits.is_empty() { Ok(()) } else { writeln!(page, "    {}", limits.join(", ")) }
 }
 
 fn write_table(page: &mut String, checked: &CheckedPipeline<'_>, table: &TableSpec) -> std::fmt::Result {

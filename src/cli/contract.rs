@@ -125,9 +125,9 @@ async fn scan(file: &Path, contract: &Contract) -> Result<IntakeReport> {
     let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name().and_then(|name| name.to_str())) else {
         return Err(Error::usage("usage.file", format!("{shown} is no file")));
     };
-    let size = std::fs::metadata(file).map_err(|error| unreadable(&shown, error))?.len();
+    std::fs::metadata(file).map_err(|error| unreadable(&shown, error))?;
     let store = Store::open_folder(folder, jiff::Timestamp::now)?;
-    let delivery = intake::delivery(&store, name, size).await?;
+    let delivery = intake::delivery(&store, name).await?;
     let wanted: Vec<&str> = contract.fields.iter().map(|field| field.name.as_str()).collect();
     let mut references = References::of([contract]);
     let mut sink = |_| Ok(());

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::app::App;
 use super::{output, progress};
 use crate::error::{Error, Kind, Result};
-use crate::intake::IntakeReport;
+use crate::intake::{Freshness, IntakeReport};
 use crate::run::{self, Books, Job, Outcome, PipelineReport, SourceBook};
 
 /// Run pipelines: extracts in, a protected and audited candidate out
@@ -82,6 +82,7 @@ fn print_pipeline(app: &App, report: &PipelineReport) {
     match &report.outcome {
         Outcome::Candidate { candidate } => {
             output::line(format!("{}: candidate {candidate} waits for approval", report.pipeline));
+            print_freshness(&report.freshness);
             if let Some(books) = &report.books {
                 print_books(books);
             }
@@ -90,14 +91,24 @@ fn print_pipeline(app: &App, report: &PipelineReport) {
             }
             output::line(format!("  next: accord release show {} {candidate}", report.pipeline));
         }
-        Outcome::Unchanged { candidate, state } => output::line(format!(
-            "{}: unchanged since candidate {candidate} ({state}); no new candidate",
-            report.pipeline
-        )),
+        Outcome::Unchanged { candidate, state } => {
+            output::line(format!(
+                "{}: unchanged since candidate {candidate} ({state}); no new candidate",
+                report.pipeline
+            ));
+            print_freshness(&report.freshness);
+        }
         Outcome::Failed { error, .. } => {
             output::line(format!("{}: failed; the last release stays", report.pipeline));
             output::print_error(app, error);
         }
+    }
+}
+
+/// Sources whose contract says how old they may be.
+fn print_freshness(sources: &[Freshness]) {
+    for source in sources.iter().filter(|source| source.has_limits()) {
+        output::line(format!("  {} of {}: {}, {}", source.source, source.partner, source.state, source.in_words()));
     }
 }
 
@@ -122,6 +133,21 @@ pub(super) fn print_books(books: &Books) {
     }
     output::columns(&rows).iter().for_each(|row| output::line(format!("  {row}")));
     books.sources.iter().for_each(print_quarantine);
+    for book in &books.sources {
+        let moved = [
+            (book.superseded, "replaced or deleted by later ones"),
+            (book.deletions, "that delete"),
+            (book.without_key, "without a key"),
+        ];
+        let moved = moved.iter().filter(|(rows, _)| *rows > 0);
+        let moved: Vec<String> = moved.map(|(rows, what)| format!("{} rows {what}", output::number(*rows))).collect();
+        if !moved.is_empty() {
+            output::line(format!("  {}: {}", book.source, moved.join(", ")));
+        }
+        for one in &book.replaced {
+            output::line(format!("  {}: {} takes the place of {}", book.source, one.by, one.path));
+        }
+    }
     for (model, count) in &books.models {
         output::line(format!("  {model}: {} rows", output::number(*count)));
     }

@@ -11,7 +11,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::keyed_hash::{KeyedHash, length_prefix};
-use super::pseudonym::{LinkToken, Pseudonym};
+use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 
 /// Which key made a pseudonym: what may be said about a key, and what must be equal before pseudonyms are compared.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -103,6 +103,12 @@ impl AgreementKeys {
         LinkKey(KeyedHash::new(&derive(&self.root, "link", domain), domain))
     }
 
+    /// The key of the row keys of `domain`, the fields that tell which row a change of a delivery is about.
+    #[must_use]
+    pub fn row_key(&self, domain: &str) -> RowKey {
+        RowKey(KeyedHash::new(&derive(&self.root, "row", domain), domain))
+    }
+
     /// To whom quarantined rows are encrypted.
     #[must_use]
     pub fn quarantine_recipient(&self) -> age::x25519::Recipient {
@@ -164,6 +170,22 @@ impl LinkKey {
 impl fmt::Debug for LinkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LinkKey(..)")
+    }
+}
+
+/// Makes the keys of rows that changes are about.
+pub struct RowKey(KeyedHash);
+
+impl RowKey {
+    /// The key of normalised values, one per field of the domain.
+    pub(super) fn of<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> [u8; WIDTH] {
+        self.0.of(values)
+    }
+}
+
+impl fmt::Debug for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RowKey(..)")
     }
 }
 

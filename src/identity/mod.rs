@@ -22,13 +22,15 @@ mod normalise;
 mod people;
 mod pseudonym;
 mod pseudonymize;
+mod row_key;
 #[cfg(test)]
 mod tests;
 
 pub use keyring::{KeyInfo, Keyring};
-pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
+pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey, RowKey};
 pub use link::{LinkReport, Links, RuleReport, link};
 pub use normalise::{NORMALISER_VERSION, normalise};
 pub use people::SourcePeople;
 pub use pseudonym::{LinkToken, Pseudonym};
 pub use pseudonymize::{LinkEncoding, NO_PERSON, PERSON_COLUMN, PseudonymizedRows, Pseudonymizer};
+pub use row_key::RowKeys;

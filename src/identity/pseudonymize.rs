@@ -45,6 +45,8 @@ impl LinkEncoding {
 /// Rows without direct identifiers. Made here only.
 pub struct PseudonymizedRows {
     batch: RecordBatch,
+    /// Which of the typed rows they are, where not all.
+    kept: Option<BooleanArray>,
     /// Rows left out because nothing in them identifies the person ([`NO_PERSON`]): rows in = rows of the batch + these.
     pub without_person: u64,
 }
@@ -55,6 +57,12 @@ impl PseudonymizedRows {
     #[must_use]
     pub fn batch(&self) -> &RecordBatch {
         &self.batch
+    }
+
+    /// Which of the typed rows they are; none where they are all of them.
+    #[must_use]
+    pub fn kept(&self) -> Option<&BooleanArray> {
+        self.kept.as_ref()
     }
 
     /// The rows, by value.
@@ -168,9 +176,9 @@ impl Pseudonymizer {
             Some(kept) if kept.true_count() < kept.len() => {
                 let batch = filter_record_batch(&all, &kept).map_err(arrow_failed)?;
                 let without_person = (all.num_rows() - batch.num_rows()) as u64;
-                Ok(PseudonymizedRows { batch, without_person })
+                Ok(PseudonymizedRows { batch, kept: Some(kept), without_person })
             }
-            _ => Ok(PseudonymizedRows { batch: all, without_person: 0 }),
+            _ => Ok(PseudonymizedRows { batch: all, kept: None, without_person: 0 }),
         }
     }
 

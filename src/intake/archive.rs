@@ -112,7 +112,7 @@ pub(super) fn members(directory: &[u8], files: u64, path: &str) -> Result<Vec<Me
     if !members.windows(2).all(apart) {
         return Err(damaged(path, "two of its files share bytes"));
     }
-    members.sort_by(|one, other| super::glob::natural(&one.name, &other.name));
+    members.sort_by(|one, other| super::natural::natural(&one.name, &other.name));
     if members.windows(2).any(|pair| pair[0].name == pair[1].name) {
         return Err(damaged(path, "two of its files have one name"));
     }

@@ -24,6 +24,7 @@ pub(super) struct Batch {
     fields: Vec<usize>,
     columns: Vec<Column>,
     rows: usize,
+    delivery: usize,
 }
 
 enum Column {
@@ -48,7 +49,12 @@ impl Batch {
         let columns: Vec<Column> = specs().map(Column::new).collect();
         let named = specs().map(|field| ArrowField::new(&field.name, arrow_type(field), true));
         let schema = Arc::new(Schema::new(named.collect::<Vec<_>>()));
-        Ok(Self { schema, fields, columns, rows: 0 })
+        Ok(Self { schema, fields, columns, rows: 0, delivery: 0 })
+    }
+
+    /// The rows that come now are of the delivery at this place.
+    pub(super) fn of_delivery(&mut self, at: usize) {
+        self.delivery = at;
     }
 
     /// Takes a row and says whether the batch is full.
@@ -70,7 +76,7 @@ impl Batch {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
             .map_err(|error| Error::internal("intake.batch", "build typed rows").with_source(error))?;
-        Ok(Some(TypedRows::new(batch)))
+        Ok(Some(TypedRows { batch, delivery: self.delivery }))
     }
 }
 

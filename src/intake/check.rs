@@ -168,6 +168,11 @@ impl<'c> Checker<'c> {
         self.fields.iter().zip(&self.books).map(book).filter(|book| *book != empty(book)).collect()
     }
 
+    /// The next delivery stands by itself: its rows are not compared with those before.
+    pub(super) fn start_over(&mut self) {
+        self.rules.start_over();
+    }
+
     /// Hands back the keys that other sources refer to.
     pub(super) fn learned(&mut self, contract: &str, references: &mut References) {
         self.rules.learned(contract, references);

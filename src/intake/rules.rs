@@ -62,6 +62,8 @@ enum State<'c> {
         field: usize,
         reject: bool,
         seen: Map<First>,
+        /// Keys of deliveries before, and those of them with several values, where each delivery stands by itself.
+        before: (u64, u64),
     },
     Reference {
         fields: Vec<usize>,
@@ -123,6 +125,7 @@ impl<'c> Rules<'c> {
                     field: place(contract, field)?,
                     reject: *decision == ConsistencyDecision::RejectLater,
                     seen: Map::default(),
+                    before: (0, 0),
                 }),
                 Rule::Compare { left, is, right, when_missing } => {
                     found.compares.push(compare(contract, left, *is, right, *when_missing)?);
@@ -174,6 +177,21 @@ impl<'c> Rules<'c> {
         Ok(())
     }
 
+    /// Forgets the rows before: the next delivery stands by itself. Keys that other sources refer to stay.
+    pub(super) fn start_over(&mut self) {
+        for rule in &mut self.rules {
+            match rule {
+                State::Unique { seen, .. } => seen.clear(),
+                State::Consistent { seen, before, .. } => {
+                    before.0 += seen.len() as u64;
+                    before.1 += several(seen);
+                    seen.clear();
+                }
+                State::Reference { .. } | State::Referred { .. } => {}
+            }
+        }
+    }
+
     /// Hands back the keys that other sources refer to.
     pub(super) fn learned(&mut self, contract: &str, references: &mut References) {
         for rule in &mut self.rules {
@@ -217,14 +235,14 @@ impl<'c> Rules<'c> {
     /// What the consistency rules found.
     pub(super) fn findings(&self) -> Vec<ConsistencyFinding> {
         let finding = |state: &State<'_>| match state {
-            State::Consistent { rule: Rule::Consistent { key, field, decision, reason }, seen, .. } => {
+            State::Consistent { rule: Rule::Consistent { key, field, decision, reason }, seen, before, .. } => {
                 Some(ConsistencyFinding {
                     key: key.clone(),
                     field: field.clone(),
                     decision: *decision,
                     reason: reason.clone(),
-                    keys: seen.len() as u64,
-                    keys_with_several: seen.values().filter(|first| first.several).count() as u64,
+                    keys: before.0 + seen.len() as u64,
+                    keys_with_several: before.1 + several(seen),
                 })
             }
             _ => None,
@@ -291,6 +309,11 @@ impl<'c> Compare<'c> {
             (None, _) => wrong(format!("it is not {} {name}", self.is.sign())),
         }
     }
+}
+
+/// Keys with several values.
+fn several(seen: &Map<First>) -> u64 {
+    seen.values().filter(|first| first.several).count() as u64
 }
 
 fn unique<'c>(contract: &Contract, fields: &[String]) -> Result<State<'c>> {

@@ -22,7 +22,7 @@ pub struct Progress {
     pub total_bytes: u64,
 }
 
-/// Reads the deliveries of a source in order. All fields of the contract are checked; those named in `wanted` become
+/// Reads the deliveries of a source in order, and hands its admitted rows on in that order. All fields of the contract are checked; those named in `wanted` become
 /// columns of the typed rows, in that order. `references` holds the keys of sources read before. Rejected rows go to `quarantine`, which is safely written before anything is
 /// said about how many there are.
 ///
@@ -56,7 +56,12 @@ pub async fn scan(
     let mut report = IntakeReport::default();
     let at = Progress { bytes: 0, total_bytes: deliveries.iter().map(|one| one.size).sum() };
     let mut way = Way { store, quarantine, at, said: 0, progress };
-    for delivery in deliveries {
+    for (at, delivery) in deliveries.iter().enumerate() {
+        if contract.delivery.by_itself() && at > 0 {
+            intake.hand_on()?;
+            intake.checker.start_over();
+        }
+        intake.batch.of_delivery(at);
         let book = intake.delivery(&mut way, delivery).await?;
         report.rows_in += book.rows_in;
         report.admitted += book.admitted;

@@ -207,7 +207,7 @@ fn refuse_forbidden(reads: &Lineage, pipeline: &ResolvedPipeline) -> Result<()> 
 fn why_forbidden(read: &BaseField, pipeline: &ResolvedPipeline) -> Option<String> {
     let source = pipeline.sources.iter().find(|source| read.table.strip_prefix("sources.") == Some(&source.name))?;
     let is = |names: &[String]| names.iter().any(|name| name == &read.field);
-    if read.field == PERSON || is(&source.clause.analyse) {
+    if read.field == PERSON || is(&source.clause.analyse) || is_added(read, source) {
         return None;
     }
     let name = format!("{}.{}", read.table, read.field);
@@ -216,6 +216,14 @@ fn why_forbidden(read: &BaseField, pipeline: &ResolvedPipeline) -> Option<String
     } else {
         format!("{name} (not listed for purpose `{}`)", pipeline.spec.purpose)
     })
+}
+
+/// A column that deliveries add: the day of a snapshot is about the delivery, and the end of an effective-dated row says
+/// what the field says from which it begins.
+fn is_added(read: &BaseField, source: &ResolvedSource) -> bool {
+    let terms = &source.contract.delivery;
+    let of_field = terms.effective.as_ref().is_none_or(|field| source.clause.analyse.contains(field));
+    terms.added_column() == Some(read.field.as_str()) && of_field
 }
 
 /// The pseudonym column of every source about people.
@@ -227,7 +235,8 @@ pub(crate) const PSEUDONYM: DataType = DataType::FixedSizeBinary(16);
 fn contract_schema(source: &ResolvedSource) -> Schema {
     let person = (!source.contract.person.is_empty()).then(|| Field::new(PERSON, PSEUDONYM, true));
     let fields = source.contract.fields.iter().map(|field| Field::new(&field.name, intake::arrow_type(field), true));
-    Schema::new(person.into_iter().chain(fields).collect::<Vec<_>>())
+    let added = source.contract.delivery.added_column().map(|name| Field::new(name, DataType::Date32, true));
+    Schema::new(person.into_iter().chain(fields).chain(added).collect::<Vec<_>>())
 }
 
 fn link_schema() -> Schema {

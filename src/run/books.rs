@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::identity::LinkReport;
+use crate::intake::Replaced;
+use crate::workspace::Delivering;
 
 /// Rows in and out of each step of a pipeline.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -17,7 +19,7 @@ pub struct Books {
     pub tables: Vec<TableBook>,
 }
 
-/// A source: rows in = rejected + resolved + without person + out.
+/// A source: rows in = rejected + resolved + without key + superseded + deletions + without person + out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SourceBook {
     /// The source.
@@ -28,6 +30,9 @@ pub struct SourceBook {
     pub intake: serde_json::Value,
     /// Paths of deliveries that equal another one to the byte and were not read again.
     pub duplicates: Vec<String>,
+    /// Deliveries that others corrected and that were not read.
+    #[serde(default)]
+    pub replaced: Vec<Replaced>,
     /// Rows in the deliveries.
     pub rows_in: u64,
     /// Rows in quarantine.
@@ -38,12 +43,47 @@ pub struct SourceBook {
     /// Rows that were read from a correction.
     #[serde(default)]
     pub corrected: u64,
+    /// Rows of changes that no key could be made for.
+    #[serde(default)]
+    pub without_key: u64,
+    /// Rows that later ones replaced or deleted.
+    #[serde(default)]
+    pub superseded: u64,
+    /// Rows that delete.
+    #[serde(default)]
+    pub deletions: u64,
+    /// Of the rows that change, those whose key was not there.
+    #[serde(default)]
+    pub unknown_changes: u64,
+    /// Of the rows that delete, those whose key was not there.
+    #[serde(default)]
+    pub unknown_deletions: u64,
     /// Rows that no person could be made for.
     pub without_person: u64,
     /// Rows that went on.
     pub rows_out: u64,
     /// Distinct people among them, where rows are about people.
     pub people: Option<u64>,
+}
+
+impl SourceBook {
+    /// Whether each row that came in is in exactly one place.
+    pub(super) fn balances(&self) -> bool {
+        let moved = self.without_key + self.superseded + self.deletions;
+        self.rows_in == self.rows_out + self.rejected + self.resolved + moved + self.without_person
+    }
+
+    /// The number of rows that is compared from run to run: what is left of changes, the rows of the last snapshot, and
+    /// else all rows that came in.
+    pub(super) fn compared(&self, terms: &Delivering) -> Option<u64> {
+        if terms.is_settled() {
+            return Some(self.rows_out);
+        }
+        if terms.snapshots {
+            return self.intake["deliveries"].as_array()?.last()?["rows_in"].as_u64();
+        }
+        Some(self.rows_in)
+    }
 }
 
 /// A link. A number is left out where it, or what it leaves of the whole, is under the minimum cell.
@@ -121,10 +161,10 @@ pub struct TableBook {
 }
 
 impl Books {
-    /// Rows that came in for a source, in an earlier run's books.
+    /// The book of a source.
     #[must_use]
-    pub fn rows_in(&self, source: &str) -> Option<u64> {
-        self.sources.iter().find(|book| book.source == source).map(|book| book.rows_in)
+    pub fn source(&self, source: &str) -> Option<&SourceBook> {
+        self.sources.iter().find(|book| book.source == source)
     }
 
     /// The book of a link.

@@ -3,14 +3,25 @@
 
 use sha2::{Digest, Sha256};
 
-use super::sources::Delivered;
+use crate::intake::Delivery;
 
 /// Raised whenever the same inputs would give other bytes.
-const GENERATION: &str = "accord-3";
+const GENERATION: &str = "accord-4";
+
+/// What is read of a source.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    /// Its name.
+    pub(super) source: &'a str,
+    pub(super) deliveries: &'a [Delivery],
+    /// The digests of what was decided about its rows.
+    pub(super) decided: &'a [String],
+}
 
 /// SHA-256 in hexadecimal digits over length-prefixed parts: generation, plan, key, and each source with its
-/// deliveries' digests in order, and those of the decisions about their rows where there are any.
-pub(super) fn fingerprint(plan: &str, key: &str, sources: &[(&str, &Delivered)]) -> String {
+/// deliveries' digests in order, with the day under which SQL sees it where there is one, and those of the decisions about
+/// their rows where there are any.
+pub(super) fn fingerprint(plan: &str, key: &str, sources: &[Input<'_>]) -> String {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
         hash.update((text.len() as u64).to_be_bytes());
@@ -20,17 +31,20 @@ pub(super) fn fingerprint(plan: &str, key: &str, sources: &[(&str, &Delivered)])
     part(env!("CARGO_PKG_VERSION"));
     part(plan);
     part(key);
-    for (name, Delivered { deliveries, decided }) in sources {
-        part(name);
+    for Input { source, deliveries, decided } in sources {
+        part(source);
         part(&deliveries.len().to_string());
-        for delivery in deliveries {
+        for delivery in *deliveries {
             part(&delivery.digest);
+            if let Some(day) = delivery.snapshot {
+                part(&format!("of {day}"));
+            }
         }
-        if !decided.digests.is_empty() {
+        if !decided.is_empty() {
             // No source has such a name.
             part("\0decided");
-            part(&decided.digests.len().to_string());
-            decided.digests.iter().for_each(|digest| part(digest));
+            part(&decided.len().to_string());
+            decided.iter().for_each(|digest| part(digest));
         }
     }
     hex::encode(hash.finalize())
@@ -38,40 +52,48 @@ pub(super) fn fingerprint(plan: &str, key: &str, sources: &[(&str, &Delivered)])
 
 #[cfg(test)]
 mod tests {
-    use super::super::quarantine::Decided;
     use super::*;
-    use crate::intake::Delivery;
 
-    fn delivered(digest: &str, decided: &[&str]) -> Delivered {
-        let delivery = Delivery { path: "a".into(), size: 1, digest: digest.into(), duplicates: Vec::new() };
-        let digests = decided.iter().map(|digest| (*digest).to_owned()).collect();
-        Delivered { deliveries: vec![delivery], decided: Decided { digests, ..Decided::default() } }
+    fn delivery(digest: &str) -> Delivery {
+        Delivery { path: "a".into(), size: 1, digest: digest.into(), ..Delivery::default() }
+    }
+
+    /// Of one source.
+    fn of(plan: &str, key: &str, source: &str, delivery: Delivery, decided: &[&str]) -> String {
+        let decided: Vec<String> = decided.iter().map(|digest| (*digest).to_owned()).collect();
+        fingerprint(plan, key, &[Input { source, deliveries: &[delivery], decided: &decided }])
     }
 
     #[test]
     fn a_change_of_any_input_changes_it() {
-        let (one, two) = (delivered("1", &[]), delivered("2", &[]));
-        let base = fingerprint("p", "k", &[("s", &one)]);
-        assert_eq!(base, fingerprint("p", "k", &[("s", &one)]));
-        assert_ne!(base, fingerprint("q", "k", &[("s", &one)]), "plan");
-        assert_ne!(base, fingerprint("p", "l", &[("s", &one)]), "key");
-        assert_ne!(base, fingerprint("p", "k", &[("t", &one)]), "source");
-        assert_ne!(base, fingerprint("p", "k", &[("s", &two)]), "delivery");
-        assert_ne!(base, fingerprint("pk", "", &[("s", &one)]), "where one part ends");
+        let base = of("p", "k", "s", delivery("1"), &[]);
+        assert_eq!(base, of("p", "k", "s", delivery("1"), &[]));
+        assert_ne!(base, of("q", "k", "s", delivery("1"), &[]), "plan");
+        assert_ne!(base, of("p", "l", "s", delivery("1"), &[]), "key");
+        assert_ne!(base, of("p", "k", "t", delivery("1"), &[]), "source");
+        assert_ne!(base, of("p", "k", "s", delivery("2"), &[]), "delivery");
+        assert_ne!(base, of("pk", "", "s", delivery("1"), &[]), "where one part ends");
     }
 
     #[test]
     fn a_decision_about_a_row_changes_it_and_the_next_one_again() {
-        let with = |decided: &[&str]| fingerprint("p", "k", &[("s", &delivered("1", decided))]);
+        let with = |decided: &[&str]| of("p", "k", "s", delivery("1"), decided);
         assert_ne!(with(&[]), with(&["a"]));
         assert_ne!(with(&["a"]), with(&["a", "b"]));
         assert_ne!(with(&["a", "b"]), with(&["b", "a"]), "the last decision holds");
     }
 
     #[test]
+    fn the_day_of_a_snapshot_changes_it() {
+        let on = |day| Some(jiff::civil::Date::constant(2026, 5, day));
+        let with = |snapshot| of("p", "k", "s", Delivery { snapshot, ..delivery("1") }, &[]);
+        assert_ne!(with(on(1)), with(on(2)));
+        assert_ne!(with(on(1)), with(None));
+    }
+
+    #[test]
     fn the_name_of_a_delivery_does_not() {
-        let (one, mut renamed) = (delivered("1", &[]), delivered("1", &[]));
-        renamed.deliveries[0].path = "b".into();
-        assert_eq!(fingerprint("p", "k", &[("s", &one)]), fingerprint("p", "k", &[("s", &renamed)]));
+        let renamed = Delivery { path: "b".into(), ..delivery("1") };
+        assert_eq!(of("p", "k", "s", delivery("1"), &[]), of("p", "k", "s", renamed, &[]));
     }
 }

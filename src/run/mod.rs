@@ -11,6 +11,8 @@ mod match_rate;
 mod pipeline;
 mod protection;
 mod quarantine;
+mod replay;
+mod settle;
 mod sources;
 
 use std::time::Duration;
@@ -21,6 +23,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::identity::Keyring;
+use crate::intake::Freshness;
 use crate::model::EngineOptions;
 use crate::report::{Event, Reporter};
 use crate::storage::{Lock, Store};
@@ -76,6 +79,8 @@ pub struct PipelineReport {
     pub pipeline: String,
     /// Its outcome.
     pub outcome: Outcome,
+    /// How old each source is; none where the pipeline failed.
+    pub freshness: Vec<Freshness>,
     /// Rows in and out of each step; none where the pipeline was not run.
     pub books: Option<Books>,
     /// The audit and the loss; none where the pipeline was not run.
@@ -175,6 +180,7 @@ async fn one(job: &Job<'_>, name: &str) -> PipelineReport {
     let report = pipeline::run_pipeline(job, name).await.unwrap_or_else(|error| PipelineReport {
         pipeline: name.to_owned(),
         outcome: Outcome::Failed { code: error.code(), message: error.to_string(), error },
+        freshness: Vec::new(),
         books: None,
         disclosure: None,
     });

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::books::{Books, LinkBook, TableBook};
-use super::fingerprint::fingerprint;
+use super::fingerprint::{Input, fingerprint};
 use super::history::History;
-use super::sources::{Admitted, Delivered, admit, stage_links};
+use super::sources::{Admitted, Delivered, Reading, admit, stage_links};
 use super::{Job, Outcome, PipelineReport, STAGING, match_rate, protection, quarantine};
 use crate::disclosure::{self, Beside, DisclosureError};
 use crate::error::{Context as _, Error, Result};
 use crate::identity::{self, AgreementKeys, Links};
-use crate::intake::{self, Delivery, References};
+use crate::intake::{self, Found, Freshness, References};
 use crate::model::{register_staged, run_models, session};
 use crate::plan;
 use crate::release::{self, CandidateInput, Ledger, Manifest, SourceNote};
@@ -26,12 +26,13 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     let page = plan::page(&checked, &job.workspace.roles);
     let keys = job.keyring.load(&pipeline.agreement.id)?;
     let delivered = with_decisions(job, pipeline, discover(job, pipeline).await?, &keys).await?;
-    let by_source: Vec<(&str, &Delivered)> =
-        pipeline.sources.iter().zip(&delivered).map(|(source, found)| (source.name.as_str(), found)).collect();
-    let inputs_digest = fingerprint(&pipeline.plan_digest, &keys.fingerprint(), &by_source);
+    let freshness: Vec<Freshness> = delivered.iter().map(|one| one.found.freshness.clone()).collect();
+    let read = pipeline.sources.iter().zip(&delivered);
+    let inputs: Vec<Input<'_>> = read.map(|(source, delivered)| delivered.input(&source.name)).collect();
+    let inputs_digest = fingerprint(&pipeline.plan_digest, &keys.fingerprint(), &inputs);
     let earlier = latest(job, name).await?;
     if let Some(unchanged) = unchanged(job, pipeline, earlier.as_ref(), &inputs_digest).await? {
-        return Ok(unchanged);
+        return Ok(PipelineReport { freshness, ..unchanged });
     }
     let before = earlier.map(|candidate| candidate.manifest);
     let (books, tabulations) = compute(job, pipeline, &checked, &keys, &delivered, before.as_ref()).await?;
@@ -73,12 +74,13 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     Ok(PipelineReport {
         pipeline: name.to_owned(),
         outcome: Outcome::Candidate { candidate },
+        freshness,
         books: Some(books),
         disclosure: Some(audit),
     })
 }
 
-async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<Delivery>>> {
+async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Found>> {
     let mut all = Vec::new();
     for source in &pipeline.sources {
         let pipeline = &pipeline.spec.name;
@@ -87,13 +89,16 @@ async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<
             step: Step::Discover,
             subject: source.name.clone(),
         });
-        let found = intake::discover(job.extracts, &source.spec, &source.name).await?;
-        for delivery in found.iter().filter(|delivery| !delivery.duplicates.is_empty()) {
-            let message = format!("{} equals {} to the byte; read once", delivery.duplicates.join(", "), delivery.path);
-            job.reporter.event(&Event::Note { pipeline: pipeline.clone(), message });
+        let found = intake::discover(job.extracts, &source.spec, &source.name, &source.contract, job.today).await?;
+        let note = |message| job.reporter.event(&Event::Note { pipeline: pipeline.clone(), message });
+        for delivery in found.deliveries.iter().filter(|delivery| !delivery.duplicates.is_empty()) {
+            note(format!("{} equals {} to the byte; read once", delivery.duplicates.join(", "), delivery.path));
         }
+        found.replaced.iter().for_each(|one| note(format!("{} takes the place of {}", one.by, one.path)));
+        found.freshness.notes().into_iter().for_each(note);
         all.push(found);
     }
+    all.iter().try_for_each(|found| found.freshness.check())?;
     Ok(all)
 }
 
@@ -101,15 +106,15 @@ async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<
 async fn with_decisions(
     job: &Job<'_>,
     pipeline: &ResolvedPipeline,
-    found: Vec<Vec<Delivery>>,
+    found: Vec<Found>,
     keys: &AgreementKeys,
 ) -> Result<Vec<Delivered>> {
     let entries = Ledger::open(job.state).entries().await?;
     let mut all = Vec::new();
-    for (source, deliveries) in pipeline.sources.iter().zip(found) {
+    for (source, found) in pipeline.sources.iter().zip(found) {
         let name = &pipeline.spec.name;
-        let decided = quarantine::decided(job.state, &entries, name, &source.name, &deliveries, keys).await?;
-        all.push(Delivered { deliveries, decided });
+        let decided = quarantine::decided(job.state, &entries, name, &source.name, &found.deliveries, keys).await?;
+        all.push(Delivered { found, decided });
     }
     Ok(all)
 }
@@ -150,6 +155,7 @@ async fn unchanged(
             candidate: id.clone(),
             state: word(&serde_json::to_value(&standing.state).unwrap_or_default()["state"]),
         },
+        freshness: Vec::new(),
         books: None,
         disclosure: None,
     }))
@@ -171,11 +177,10 @@ async fn compute(
     let mut references = References::of(pipeline.sources.iter().map(|source| source.contract.as_ref()));
     let mut read: Vec<Option<Admitted>> = pipeline.sources.iter().map(|_| None).collect();
     for at in pipeline.reading_order() {
-        let (source, found) = (&pipeline.sources[at], &delivered[at]);
-        let rows_last = last.as_ref().and_then(|books| books.rows_in(&source.name));
-        let one = admit(job, pipeline, source, found, keys, &mut references, rows_last)
-            .await
-            .context(|| format!("source `{}`", source.name))?;
+        let (source, delivered) = (&pipeline.sources[at], &delivered[at]);
+        let reading = Reading { job, pipeline, source, delivered, keys };
+        let book = last.as_ref().and_then(|books| books.source(&source.name));
+        let one = admit(&reading, &mut references, book).await.context(|| format!("source `{}`", source.name))?;
         register_staged(&context, job.state, &one.staged).await?;
         read[at] = Some(one);
     }

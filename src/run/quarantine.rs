@@ -3,6 +3,7 @@
 //! not know decides nothing, so that a decision is there whole or not at all.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Context as _, Error, Result};
@@ -45,7 +46,7 @@ pub struct Made<'a> {
     pub rows: &'a [Resolution],
 }
 
-/// What is in quarantine of a source.
+/// What is in quarantine of a source. `today` decides which deliveries a window takes.
 ///
 /// # Errors
 /// `quarantine.empty` where nothing is; the storage's; a file that does not open.
@@ -55,9 +56,11 @@ pub async fn held(
     pipeline: &ResolvedPipeline,
     source: &ResolvedSource,
     keys: &AgreementKeys,
+    today: Date,
 ) -> Result<Held> {
     let (name, of) = (&pipeline.spec.name, &source.name);
-    let deliveries = intake::discover(extracts, &source.spec, of).await?;
+    let found = intake::discover(extracts, &source.spec, of, &source.contract, today).await?;
+    let deliveries = found.deliveries;
     let path = quarantine_path(name, of, &deliveries);
     let rows = match state.try_read(&path).await? {
         Some(bytes) => {

@@ -8,18 +8,20 @@ use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 
 use super::books::SourceBook;
+use super::fingerprint::Input;
 use super::quarantine::{Decided, quarantine_path};
+use super::settle::{Added, settle};
 use super::{Job, STAGING};
 use crate::error::{Error, Result};
 use crate::identity::{AgreementKeys, LinkEncoding, Pseudonymizer, SourcePeople};
-use crate::intake::{self, Delivery, Quarantine, References};
+use crate::intake::{self, Delivery, Found, IntakeReport, Quarantine, References, TypedRows};
 use crate::report::{Event, Step};
 use crate::staging::{ParquetFile, Staged};
 use crate::storage::Store;
 use crate::workspace::{ResolvedPipeline, ResolvedSource};
 
 /// Batches that may wait between pseudonymization and the staged file.
-const WAITING: usize = 4;
+pub(super) const WAITING: usize = 4;
 
 /// A source after identity.
 pub(super) struct Admitted {
@@ -30,45 +32,45 @@ pub(super) struct Admitted {
 
 /// What is to be read of a source.
 pub(super) struct Delivered {
-    pub(super) deliveries: Vec<Delivery>,
+    pub(super) found: Found,
     /// What was decided about rows that were rejected before.
     pub(super) decided: Decided,
 }
 
-/// Reads all deliveries of a source.
-pub(super) async fn admit(
-    job: &Job<'_>,
-    pipeline: &ResolvedPipeline,
-    source: &ResolvedSource,
-    Delivered { deliveries, decided }: &Delivered,
-    keys: &AgreementKeys,
-    references: &mut References,
-    rows_last: Option<u64>,
-) -> Result<Admitted> {
-    let name = &pipeline.spec.name;
-    job.reporter.event(&Event::StepStarted {
-        pipeline: name.clone(),
-        step: Step::Intake,
-        subject: source.name.clone(),
-    });
-    let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
-    let mut pseudonymizer =
-        Pseudonymizer::new(&source.contract, &source.clause, keys, &encodings(pipeline, &source.name))?;
-    let mut quarantine =
-        Quarantine::create(job.state, &quarantine_path(name, &source.name, deliveries), keys.quarantine_recipient())
-            .await?
-            .with_resolutions(decided.resolutions.clone());
-    let path = format!("{STAGING}/{name}/sources/{}.parquet", source.name);
-    let file = ParquetFile::create(job.state, &path, pseudonymizer.schema(), &metadata(keys)).await?;
-    let (sender, receiver) = sync_channel::<RecordBatch>(WAITING);
-    let writing = spawn_writer(file, receiver);
-    let mut without_person = 0;
-    let scanned = {
-        let mut sink = |rows| -> Result<()> {
-            let rows = pseudonymizer.apply(rows)?;
-            without_person += rows.without_person;
-            hand_on(&sender, rows.into_batch())
-        };
+impl Delivered {
+    /// What of it decides what a candidate is.
+    pub(super) fn input<'a>(&'a self, source: &'a str) -> Input<'a> {
+        Input { source, deliveries: &self.found.deliveries, decided: &self.decided.digests }
+    }
+}
+
+/// The deliveries of a source, to be read.
+pub(super) struct Reading<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) pipeline: &'a ResolvedPipeline,
+    pub(super) source: &'a ResolvedSource,
+    pub(super) delivered: &'a Delivered,
+    pub(super) keys: &'a AgreementKeys,
+}
+
+impl Reading<'_> {
+    /// What is read, in order.
+    pub(super) fn deliveries(&self) -> &[Delivery] {
+        &self.delivered.found.deliveries
+    }
+
+    /// Reads all deliveries: rejected rows go to quarantine, the others to `sink`, with the columns named in `wanted`.
+    pub(super) async fn scan(
+        &self,
+        wanted: &[&str],
+        references: &mut References,
+        sink: &mut (dyn FnMut(TypedRows) -> Result<()> + Send),
+    ) -> Result<IntakeReport> {
+        let Self { job, source, delivered, .. } = self;
+        let (name, deliveries) = (&self.pipeline.spec.name, self.deliveries());
+        let path = quarantine_path(name, &source.name, deliveries);
+        let quarantine = Quarantine::create(job.state, &path, self.keys.quarantine_recipient()).await?;
+        let mut quarantine = quarantine.with_resolutions(delivered.decided.resolutions.clone());
         let progress = |at: intake::Progress| {
             job.reporter.event(&Event::Progress {
                 pipeline: name.clone(),
@@ -84,57 +86,98 @@ pub(super) async fn admit(
             &source.name,
             deliveries,
             &source.contract,
-            &wanted,
+            wanted,
             references,
             &mut quarantine,
-            &mut sink,
+            sink,
             &progress,
         )
         .await
+    }
+}
+
+/// Reads all deliveries of a source; `last` is its book of the run before.
+pub(super) async fn admit(
+    reading: &Reading<'_>,
+    references: &mut References,
+    last: Option<&SourceBook>,
+) -> Result<Admitted> {
+    let Reading { job, pipeline, source, delivered, keys } = reading;
+    let deliveries = reading.deliveries();
+    let name = &pipeline.spec.name;
+    job.reporter.event(&Event::StepStarted {
+        pipeline: name.clone(),
+        step: Step::Intake,
+        subject: source.name.clone(),
+    });
+    let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
+    let mut pseudonymizer =
+        Pseudonymizer::new(&source.contract, &source.clause, keys, &encodings(pipeline, &source.name))?;
+    let settled = if source.contract.delivery.is_settled() { Some(settle(reading, references).await?) } else { None };
+    let mut added = Added::new(&source.contract, deliveries, &pseudonymizer.schema(), settled);
+    let path = format!("{STAGING}/{name}/sources/{}.parquet", source.name);
+    let file = ParquetFile::create(job.state, &path, added.schema(), &metadata(keys)).await?;
+    let (sender, receiver) = sync_channel::<RecordBatch>(WAITING);
+    let writing = spawn_writer(file, receiver);
+    let mut without_person = 0;
+    let scanned = {
+        let mut sink = |rows| -> Result<()> {
+            let (rows, column) = added.left(rows)?;
+            let rows = pseudonymizer.apply(rows)?;
+            without_person += rows.without_person;
+            hand_on(&sender, added.beside(rows, column)?)
+        };
+        reading.scan(&wanted, references, &mut sink).await
     };
     drop(sender);
     let written = writing.await.map_err(|_| Error::internal("run.writer", "the staging writer stopped"))?;
     // A full disk shows on the writing side first; the scan then only knows that nobody takes its rows.
     let rows_out = written?;
     let report = scanned?;
-    intake::check_row_change(&source.contract, &source.name, report.rows_in, rows_last)?;
+    let counts = added.counts()?;
     let people = pseudonymizer.finish();
     let book = SourceBook {
         source: source.name.clone(),
         contract: source.contract.id.clone(),
         duplicates: deliveries.iter().flat_map(|one| one.duplicates.iter().cloned()).collect(),
+        replaced: delivered.found.replaced.clone(),
         rows_in: report.rows_in,
         rejected: report.rejected,
         resolved: report.resolved,
         corrected: report.corrected,
+        without_key: counts.without_key,
+        superseded: counts.superseded,
+        deletions: counts.deletions,
+        unknown_changes: counts.unknown_changes,
+        unknown_deletions: counts.unknown_deletions,
         without_person,
         rows_out,
         people: (!source.contract.person.is_empty()).then(|| people.count()),
         intake: serde_json::to_value(&report)
             .map_err(|_| Error::internal("run.books", "the books can't be written"))?,
     };
-    balance(&book)?;
+    if !book.balances() {
+        return Err(Error::internal("run.balance", format!("the rows of source `{}` do not add up", book.source)));
+    }
+    let terms = &source.contract.delivery;
+    let (now, before) = (book.compared(terms), last.and_then(|last| last.compared(terms)));
+    intake::check_row_change(&source.contract, &source.name, now.unwrap_or(book.rows_in), before)?;
     job.reporter.event(&Event::StepDone {
         pipeline: name.clone(),
         step: Step::Intake,
         subject: source.name.clone(),
         rows_in: book.rows_in,
         rows_out: book.rows_out,
-        rejected: book.rejected + book.resolved + book.without_person,
+        rejected: book.rows_in - book.rows_out,
     });
     let staged = Staged { table: format!("sources.{}", source.name), path, rows: rows_out };
     Ok(Admitted { staged, people, book })
 }
 
-/// Rows in = rows out + rejects + resolved rows, or nothing goes on.
-fn balance(book: &SourceBook) -> Result<()> {
-    if book.rows_in == book.rows_out + book.rejected + book.resolved + book.without_person {
-        return Ok(());
-    }
-    Err(Error::internal("run.balance", format!("the rows of source `{}` do not add up", book.source)))
-}
-
-fn spawn_writer(mut file: ParquetFile, receiver: Receiver<RecordBatch>) -> tokio::task::JoinHandle<Result<u64>> {
+pub(super) fn spawn_writer(
+    mut file: ParquetFile,
+    receiver: Receiver<RecordBatch>,
+) -> tokio::task::JoinHandle<Result<u64>> {
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
         for batch in receiver {
@@ -144,7 +187,7 @@ fn spawn_writer(mut file: ParquetFile, receiver: Receiver<RecordBatch>) -> tokio
     })
 }
 
-fn hand_on(sender: &SyncSender<RecordBatch>, batch: RecordBatch) -> Result<()> {
+pub(super) fn hand_on(sender: &SyncSender<RecordBatch>, batch: RecordBatch) -> Result<()> {
     sender.send(batch).map_err(|_| Error::storage("staging.write", "staged rows can't be written"))
 }
 

@@ -22,16 +22,17 @@ pub use agreement::{
     Protection, Required, Retention,
 };
 pub use contract::{
-    BooleanWords, Bound, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision, Contract, DateFormat,
-    Encoding, ExtraColumns, Field, Format, Length, LogicalType, Normaliser, Operand, OtherLayout, Picture,
-    PictureContent, PictureSign, PlaceholderAction, Placeholders, Position, Rule, Thresholds, WhenMissing,
+    ActionField, BooleanWords, Bound, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision, Contract,
+    DateFormat, Delivering, DeliveryMode, EFFECTIVE_UNTIL, Encoding, ExtraColumns, Field, Format, FreshnessLimits,
+    Length, LogicalType, Normaliser, Operand, OtherLayout, Picture, PictureContent, PictureSign, PlaceholderAction,
+    Placeholders, Position, Rule, SNAPSHOT_DATE, Thresholds, UnknownKeys, WhenMissing,
 };
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;
 pub use load::{contract, load, parse, read};
 pub use pipeline::{
     Assignment, Dimension, Disclosure, Homogeneous, Identity, Insider, Level, Link, LinkRule, Measure, Pick, Pipeline,
-    Release, Source, Table, Zeros,
+    Release, Source, Table, Window, Zeros,
 };
 pub use resolved::{Model, ResolvedPipeline, ResolvedSource, Workspace, find_root};
 pub use roles::{Operator, PublicKeyRef, Recipient, Roles, Steward};

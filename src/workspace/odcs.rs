@@ -109,6 +109,7 @@ impl Reader<'_> {
                 contract.entry(to).or_insert_with(|| json!(value));
             }
         }
+        self.service_levels(root, &mut contract);
         if let Some(description) = root.entry("description").and_then(|entry| prose(&entry.value)) {
             contract.entry("description").or_insert_with(|| json!(description));
         }
@@ -135,6 +136,37 @@ impl Reader<'_> {
         }
         contract.insert("fields".to_owned(), Json::Array(std::mem::take(&mut self.fields)));
         Some(Json::Object(contract))
+    }
+
+    /// How often deliveries come and how old they may be, as far as the contract does not say it in its own words.
+    fn service_levels(&mut self, root: &Node, contract: &mut Map<String, Json>) {
+        let Some(Value::Sequence(levels)) = root.entry("slaProperties").map(|entry| &entry.value.value) else { return };
+        let (mut frequency, mut latency) = (None, None);
+        for level in levels {
+            let word = |key: &str| level.entry(key).and_then(|entry| text(&entry.value));
+            let to = match word("property") {
+                Some("frequency" | "fy") => &mut frequency,
+                Some("latency" | "ly") => &mut latency,
+                _ => continue,
+            };
+            let value = word("value").and_then(|value| value.parse::<f64>().ok()).filter(|value| *value > 0.0);
+            match value.zip(days_of(word("unit").unwrap_or_default())) {
+                Some((value, days)) => *to = Some((value * days).ceil().min(36_500.0) as u32),
+                None => self.wrong(
+                    level,
+                    "this service level has no counterpart here",
+                    "frequency and latency have a number of hours (h), days (d), weeks (w) or years (y)",
+                ),
+            }
+        }
+        // A delivery is late when the next one is due and its latency has passed; that it is then refused, parties say in
+        // their own words.
+        let Some(warn) = frequency.into_iter().chain(latency).reduce(u32::saturating_add) else { return };
+        let delivery = contract.entry("delivery").or_insert_with(|| json!({}));
+        let Some(delivery) = delivery.as_object_mut() else { return };
+        let freshness = delivery.entry("freshness").or_insert_with(|| json!({}));
+        let Some(freshness) = freshness.as_object_mut() else { return };
+        freshness.entry("warn").or_insert_with(|| json!(format!("{warn}d")));
     }
 
     fn version(&mut self, root: &Node) {
@@ -345,11 +377,22 @@ impl Reader<'_> {
             _ => None,
         };
         if let Some(at) = own {
-            for key in ["format", "encoding", "compression", "rules", "person", "layouts", "thresholds"] {
+            for key in ["format", "encoding", "compression", "rules", "person", "layouts", "thresholds", "delivery"] {
                 aliases.push((format!("/{key}"), format!("/customProperties/{at}/value/{key}")));
             }
         }
         aliases
+    }
+}
+
+/// How many days a unit of the standard has.
+fn days_of(unit: &str) -> Option<f64> {
+    match unit {
+        "h" | "hour" | "hours" => Some(1.0 / 24.0),
+        "d" | "day" | "days" => Some(1.0),
+        "w" | "week" | "weeks" => Some(7.0),
+        "y" | "yr" | "year" | "years" => Some(365.0),
+        _ => None,
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::types::Ordered;
+use super::types::{Days, Ordered};
 
 /// One indicator family.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +48,9 @@ pub struct Pipeline {
 pub struct Source {
     /// The contract.
     pub contract: String,
-    /// Where the extracts are: a path in the extracts' storage, `*` standing for any part of a file name.
+    /// Where the extracts are: a path in the extracts' storage, `*` standing for any part of a file name. `{date:YYYYMMDD}`
+    /// stands for the day of a delivery, `{period}` for what it covers (`2026-05`, `2025-26`), `{version}` for a number of
+    /// which the higher one corrects the lower one, `{part}` for one of several files of a delivery.
     pub from: String,
     /// Which of them to read.
     pub pick: Pick,
@@ -57,10 +60,36 @@ pub struct Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pick {
-    /// The one whose name comes last.
+    /// The one whose period or day is the last, or else whose name is.
     Newest,
     /// All of them; a delivery that equals an earlier one to the byte is read once.
     All,
+    /// The last so many.
+    Last(u32),
+    /// Those of the last so many days, the day of the run being one of them. It needs a `{date}` in the file names.
+    Within(Days),
+    /// Those of these days. It needs a `{date}` in the file names.
+    Window(Window),
+}
+
+/// Days, both included; without one of them the window is open there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Window {
+    /// The first day.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub from: Option<Date>,
+    /// The last day.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub until: Option<Date>,
+}
+
+impl Pick {
+    /// Whether it goes by the day of a delivery.
+    #[must_use]
+    pub fn needs_date(self) -> bool {
+        matches!(self, Self::Within(_) | Self::Window(_))
+    }
 }
 
 /// How people are linked.

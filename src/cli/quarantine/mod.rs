@@ -100,7 +100,7 @@ async fn open<'a>(app: &App, workspace: &'a Workspace, of: &Of) -> Result<Opened
     let (pipeline, source) = find(workspace, of)?;
     let (extracts, state) = (app.extracts(workspace)?, app.state(workspace)?);
     let keys = app.keyring(workspace)?.load(&pipeline.agreement.id)?;
-    let held = run::held(&extracts, &state, pipeline, source, &keys).await?;
+    let held = run::held(&extracts, &state, pipeline, source, &keys, app.today()).await?;
     Ok(Opened { pipeline, source, state, keys, held })
 }
 

@@ -222,7 +222,7 @@ async fn read(opened: &Opened<'_>, args: &Args, file: &Path, rows: &[Quarantined
     };
     let store = Store::open_folder(folder, jiff::Timestamp::now)?;
     let size = std::fs::metadata(file).map_err(unreadable)?.len();
-    let delivery = intake::delivery(&store, name, size).await?;
+    let delivery = intake::delivery(&store, name).await?;
     let captured = intake::capture(&store, &delivery, contract).await?;
     let fields = if args.fields.is_empty() { &contract.person } else { &args.fields };
     let by = if args.in_order { MatchedBy::Order } else { MatchedBy::Fields(fields) };

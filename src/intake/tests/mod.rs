@@ -147,7 +147,8 @@ fn scan_resolved(
             store.put(path, bytes.to_vec()).await.expect("put");
         }
         let source = Source { contract: contract.id.clone(), from: "in/*".into(), pick: Pick::All };
-        let deliveries = discover(&store, &source, "students").await?;
+        let today = jiff::civil::Date::constant(2026, 6, 1);
+        let deliveries = discover(&store, &source, "students", contract, today).await?.deliveries;
         let mut quarantine =
             Quarantine::create(&store, "quarantine/q.age", identity.to_public()).await?.with_resolutions(resolutions);
         let mut sink = |typed: TypedRows| {
@@ -454,19 +455,21 @@ fn the_newest_is_last_by_name_and_what_equals_it_is_said() {
             store.put(path, text).await.expect("put");
         }
         let source = |from: &str, pick| Source { contract: "c".into(), from: from.into(), pick };
-        let newest = discover(&store, &source("p/x_*.csv", Pick::Newest), "s").await.expect("one");
+        let (terms, today) = (contract(HEADED), jiff::civil::Date::constant(2026, 6, 1));
+        let newest =
+            discover(&store, &source("p/x_*.csv", Pick::Newest), "s", &terms, today).await.expect("one").deliveries;
         assert_eq!(newest.len(), 1);
         assert_eq!(
             (newest[0].path.as_str(), newest[0].duplicates.clone()),
             ("p/x_10.csv", vec!["p/x_9.csv".to_owned()])
         );
         assert_eq!((newest[0].size, newest[0].digest.len()), (4, 64));
-        let all = discover(&store, &source("p/x_*.csv", Pick::All), "s").await.expect("all");
+        let all = discover(&store, &source("p/x_*.csv", Pick::All), "s", &terms, today).await.expect("all").deliveries;
         assert_eq!(all.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), ["p/x_8.csv", "p/x_9.csv"]);
-        let error = discover(&store, &source("p/x_*.txt", Pick::All), "grads").await.expect_err("none");
+        let error = discover(&store, &source("p/x_*.txt", Pick::All), "grads", &terms, today).await.expect_err("none");
         assert_eq!((error.code(), error.kind()), ("intake.no_extract", Kind::Data));
         assert!(error.to_string().contains("p/x_*.txt") && error.hint().expect("a hint").contains("p/x_"), "{error:?}");
-        let nowhere = discover(&store, &source("q/*.txt", Pick::All), "grads").await.expect_err("none");
+        let nowhere = discover(&store, &source("q/*.txt", Pick::All), "grads", &terms, today).await.expect_err("none");
         assert!(nowhere.hint().expect("a hint").contains("nothing is in q"), "{nowhere:?}");
     });
 }

@@ -240,7 +240,7 @@ fn extract(contract: &Contract, rows: &[QuarantinedRow], bytes: &[u8], by: By<'_
     let store = Store::open_folder(folder.path(), clock).expect("a store");
     let captured = run(async {
         store.put("c", bytes.to_vec()).await?;
-        let delivery = delivery(&store, "c", bytes.len() as u64).await?;
+        let delivery = delivery(&store, "c").await?;
         is_send(capture(&store, &delivery, contract)).await
     });
     from_extract(contract, rows, &captured?, by)

@@ -6,7 +6,7 @@ use super::super::diagnose::Finding;
 use super::super::document::Document;
 use super::super::load::Files;
 use super::super::{Clean, Contract, Field, LogicalType, Normaliser, PlaceholderAction};
-use super::{layout, repeated, rule, sql_name, unknown};
+use super::{delivery, layout, repeated, rule, sql_name, unknown};
 
 pub(super) fn check(document: &Document, contract: &Contract, files: Option<&Files>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -21,6 +21,7 @@ pub(super) fn check(document: &Document, contract: &Contract, files: Option<&Fil
     findings.extend(layout::check(document, contract));
     findings.extend(person(document, contract));
     findings.extend(rule::check(document, contract, files));
+    findings.extend(delivery::of_contract(document, contract));
     findings
 }
 

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod contract;
+mod delivery;
 mod layout;
 mod link;
 mod pipeline;

@@ -5,7 +5,7 @@ use super::super::document::{Document, step};
 use super::super::load::Files;
 use super::super::resolved::reading_order;
 use super::super::{Agreement, Contract, Homogeneous, Pipeline};
-use super::{link, names, repeated, sql_name, table, unknown};
+use super::{delivery, link, names, repeated, sql_name, table, unknown};
 
 const LOOSENED: &str = "a pipeline may tighten its agreement, never loosen it";
 
@@ -19,6 +19,7 @@ pub(super) fn check(document: &Document, pipeline: &Pipeline, files: &Files) -> 
         findings.extend(unknown(document, &pointer, "contract", &source.contract, names(&files.contracts)));
     }
     findings.extend(references(document, pipeline, files));
+    findings.extend(delivery::of_pipeline(document, pipeline, agreement, files));
     findings.extend(link::check(document, pipeline, agreement, files));
     for (name, one) in pipeline.tables.iter() {
         findings.extend(table::check(document, pipeline, name, one));

@@ -2,6 +2,7 @@
 //! has one for the thing (`id`, `version`, `title`, `description`, `required`, `unique`, `classification`).
 
 mod bound;
+mod delivery;
 mod format;
 mod layout;
 mod picture;
@@ -12,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::types::{Ordered, Share};
 pub use bound::Bound;
+pub use delivery::{
+    ActionField, Delivering, DeliveryMode, EFFECTIVE_UNTIL, FreshnessLimits, SNAPSHOT_DATE, UnknownKeys,
+};
 pub use format::{Compression, Encoding, ExtraColumns, Format};
 pub use layout::{ColumnPlace, OtherLayout};
 pub use picture::{Picture, PictureContent, PictureSign};
@@ -63,6 +67,9 @@ pub struct Contract {
     /// When a delivery is refused as a whole.
     #[serde(default)]
     pub thresholds: Thresholds,
+    /// How the partner delivers: the whole, changes, or dated rows; and how often.
+    #[serde(default)]
+    pub delivery: Delivering,
 }
 
 /// A field.
