@@ -91,7 +91,7 @@ async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<
             step: Step::Discover,
             subject: source.name.clone(),
         });
-        let found = intake::discover(job.extracts, &source.spec, &source.name).await?;
+        let found = find(job, pipeline, source).await?;
         for delivery in found.iter().filter(|delivery| !delivery.duplicates.is_empty()) {
             let message = format!("{} equals {} to the byte; read once", delivery.duplicates.join(", "), delivery.path);
             job.reporter.event(&Event::Note { pipeline: pipeline.clone(), message });
@@ -99,6 +99,28 @@ async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Vec<
         all.push(found);
     }
     Ok(all)
+}
+
+/// Fetches what a partner has elsewhere, and finds the deliveries of a source among all that is there.
+async fn find(job: &Job<'_>, pipeline: &str, source: &ResolvedSource) -> Result<Vec<Delivery>> {
+    let (partner, from) = (&source.contract.partner, &source.spec.from);
+    let progress = |path: &str, done: u64, total: u64| {
+        job.reporter.event(&Event::Progress {
+            pipeline: pipeline.to_owned(),
+            step: Step::Discover,
+            subject: path.to_owned(),
+            done,
+            total: Some(total),
+            unit: "bytes",
+        });
+    };
+    let fetched = job.extracts.fetch(partner, from, &job.author, job.wait, &progress).await;
+    for message in fetched?.iter().filter_map(|one| one.words(partner)) {
+        job.reporter.event(&Event::Note { pipeline: pipeline.to_owned(), message });
+    }
+    let found = intake::discover(&job.extracts.of(partner)?, &source.spec, &source.name).await?;
+    job.extracts.verify(partner, &found)?;
+    Ok(found)
 }
 
 /// The newest candidate of a pipeline by the ledger.

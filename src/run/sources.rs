@@ -54,6 +54,7 @@ pub(super) async fn admit(
     let (sender, receiver) = sync_channel::<RecordBatch>(WAITING);
     let writing = spawn_writer(file, receiver);
     let mut without_person = 0;
+    let extracts = job.extracts.of(&source.contract.partner)?;
     let scanned = {
         let mut sink = |rows| -> Result<()> {
             let rows = pseudonymizer.apply(rows)?;
@@ -71,7 +72,7 @@ pub(super) async fn admit(
             });
         };
         intake::scan(
-            job.extracts,
+            &extracts,
             &source.name,
             deliveries,
             &source.contract,

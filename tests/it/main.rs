@@ -5,6 +5,7 @@
 
 mod harness;
 mod s3_server;
+mod sites;
 
 mod approvals;
 mod bad_input;
@@ -14,6 +15,7 @@ mod killed;
 mod published;
 mod repeated;
 mod s3;
+mod sources;
 mod storage_s3;
 mod synth;
 mod table_files;
