@@ -68,7 +68,7 @@ impl Site {
                 std::fs::File::options().write(true).open(path).expect("a file").set_modified(time).expect("a time");
             }
             Put::Gcs(port) => {
-                let name = path.replace('/', "%2F");
+                let name = path.replace('/', "%2F").replace(' ', "%20");
                 let mut stream = TcpStream::connect(("127.0.0.1", *port)).expect("a connection");
                 let head = format!(
                     "POST /upload/storage/v1/b/bucket/o?uploadType=media&name={name} HTTP/1.1\r\nHost: localhost\r\n\
@@ -146,6 +146,22 @@ impl Site {
         let mut site = Self::new(config, variables, Put::Folder(root.join("to/county")), vec![Running::Child(child)]);
         site.folder = folder;
         site
+    }
+
+    /// A server that sends every request on to another one.
+    pub(crate) fn sent_on_to(other: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let answer = format!("HTTP/1.1 302 Found\r\nLocation: {other}/a.txt\r\nContent-Length: 0\r\n\r\n");
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        let config = "{ type: https, endpoint: { env: P_ENDPOINT }, login: { type: token, token: { env: P_TOKEN } } }";
+        let variables = vec![("P_ENDPOINT", format!("http://127.0.0.1:{port}")), ("P_TOKEN", "let-me-in".to_owned())];
+        Self::new(config, variables, Put::Gcs(0), vec![])
     }
 
     /// A WebDAV server with TLS by an authority of its own; `kind` is `webdav`, or `https` for the same files without a

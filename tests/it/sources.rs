@@ -1,5 +1,6 @@
 //! Extracts that are fetched from partners' servers, each of them a real one on this machine.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -249,6 +250,17 @@ fn a_server_with_a_certificate_of_an_unknown_authority_is_not_spoken_to() {
         assert!(!said.contains("let-me-in"), "{said}");
         assert!(workspace.files(LANDED).is_empty());
     }
+}
+
+#[test]
+fn nothing_is_asked_of_another_server_that_one_sends_on_to() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+    other.set_nonblocking(true).expect("a mode");
+    let site = Site::sent_on_to(&format!("http://{}", other.local_addr().expect("an address")));
+    let workspace = workspace_at(&site, "outbox/a.txt");
+    let said = workspace.run("extracts fetch csu").expect(1).said();
+    assert!(said.contains("storage.sent_on") && !said.contains("let-me-in"), "{said}");
+    assert_eq!(other.accept().expect_err("nobody came").kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[test]

@@ -34,6 +34,17 @@ pub(super) fn of_stream(path: &str, error: io::Error) -> Error {
 }
 
 fn of_causes(said: &str, error: &(dyn StdError + 'static)) -> Error {
+    let status = causes(error).filter_map(|one| one.downcast_ref::<opendal::Error>()).find_map(status);
+    match status.as_deref() {
+        Some("401" | "403") => return denied(said),
+        Some("301" | "302" | "303" | "307" | "308") => {
+            return Error::failed("storage.sent_on", format!("{said}: the server sends the request on to another one"))
+                .with_hint(
+                    "passwords and extracts go to the server in `endpoint` alone; ask the partner for the right address",
+                );
+        }
+        _ => {}
+    }
     if causes(error).any(|one| one.downcast_ref::<rustls::Error>().is_some_and(is_of_trust)) {
         return Error::failed("storage.untrusted", format!("{said}: the server's certificate is not to be trusted"))
             .with_hint(
@@ -70,18 +81,16 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
 fn cause(error: &(dyn StdError + 'static)) -> String {
     let bottom = causes(error).last().unwrap_or(error);
     match bottom.downcast_ref::<opendal::Error>() {
-        Some(own) => format!("{}: {}", own.kind(), status(own)),
+        Some(own) => status(own).map_or_else(|| own.kind().to_string(), |status| format!("status {status}")),
         None => bottom.to_string(),
     }
 }
 
-/// The status of an answer, where opendal's words hold one; its short message else.
-fn status(error: &opendal::Error) -> String {
+/// The status of an answer. opendal has it in its words alone.
+fn status(error: &opendal::Error) -> Option<String> {
     let text = format!("{error:?}");
-    let found = text.split_once("status: ").map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect());
-    found
-        .filter(|digits: &String| digits.len() == 3)
-        .map_or_else(|| error.message().to_owned(), |code| format!("status {code}"))
+    let digits: String = text.split_once("status: ")?.1.chars().take_while(char::is_ascii_digit).collect();
+    (digits.len() == 3).then_some(digits)
 }
 
 /// A cause in words.
