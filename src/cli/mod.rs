@@ -85,7 +85,7 @@ enum Command {
     Schema(schema::Args),
     /// Say in a page what a pipeline would read, publish and need
     Plan(plan::Args),
-    /// Look at extracts where partners have them, and fetch them
+    // Its text is that of its `Args`: one here would take the place of it.
     Extracts(extracts::Args),
     /// Run pipelines: extracts in, a protected and audited candidate out
     Run(run::Args),

@@ -285,16 +285,12 @@ struct Agent(std::process::Child);
 
 impl Agent {
     fn with(key: &Path, socket: &Path) -> Self {
-        let agent = std::process::Command::new("ssh-agent")
-            .args(["-D", "-a"])
-            .arg(socket)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("ssh-agent starts");
+        let mut agent = std::process::Command::new("ssh-agent");
+        let agent = Self(agent.args(["-D", "-a"]).arg(socket).stdout(Stdio::null()).spawn().expect("ssh-agent starts"));
         for _ in 0..200 {
             let added = std::process::Command::new("ssh-add").arg(key).env("SSH_AUTH_SOCK", socket).output();
             if added.expect("ssh-add starts").status.success() {
-                return Self(agent);
+                return agent;
             }
             std::thread::sleep(Duration::from_millis(25));
         }

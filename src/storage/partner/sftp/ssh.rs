@@ -183,7 +183,7 @@ impl Address {
         };
         let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         match (lines.last(), late) {
-            (Some(line), _) => error.with_source(Cause(format!("ssh: {line}"))),
+            (Some(line), _) => error.with_source(Cause(format!("ssh: {}", line.strip_prefix("ssh: ").unwrap_or(line)))),
             (None, true) => error.with_source(Cause(format!("no answer within {} seconds", CONNECT.as_secs()))),
             (None, false) => error,
         }
