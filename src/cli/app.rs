@@ -9,8 +9,9 @@ use jiff::civil::Date;
 use super::{Color, Format, Global};
 use crate::error::{Error, Result};
 use crate::identity::Keyring;
+use crate::intake::Extracts;
 use crate::model::EngineOptions;
-use crate::storage::Store;
+use crate::storage::{PartnerStore, Store};
 use crate::workspace::{self, Secrets, StorageConfig, Workspace, WorkspaceSecrets};
 
 /// The process as commands see it.
@@ -66,8 +67,16 @@ impl App {
         Store::open(config, &workspace.root, &self.secrets(workspace), Timestamp::now)
     }
 
-    pub(super) fn extracts(&self, workspace: &Workspace) -> Result<Store> {
-        self.store(workspace, &workspace.settings.extracts)
+    /// Extracts where they are, and partners' storages, which are opened when they are needed.
+    pub(super) fn extracts(&self, workspace: &Workspace) -> Result<Extracts> {
+        let store = self.store(workspace, &workspace.settings.extracts)?;
+        let (secrets, root) = (self.secrets(workspace), workspace.root.clone());
+        let partners = workspace.settings.partners.clone();
+        let open = move |partner: &str| {
+            let config = partners.get(partner);
+            config.map(|config| PartnerStore::open(partner, config, &root, &secrets)).transpose()
+        };
+        Ok(Extracts::new(store, Box::new(open), Timestamp::now))
     }
 
     pub(super) fn state(&self, workspace: &Workspace) -> Result<Store> {

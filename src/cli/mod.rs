@@ -6,6 +6,7 @@ mod app;
 mod audit;
 mod check;
 mod contract;
+mod extracts;
 mod keys;
 mod ledger;
 mod output;
@@ -84,6 +85,8 @@ enum Command {
     Schema(schema::Args),
     /// Say in a page what a pipeline would read, publish and need
     Plan(plan::Args),
+    // Its text is that of its `Args`: one here would take the place of it.
+    Extracts(extracts::Args),
     /// Run pipelines: extracts in, a protected and audited candidate out
     Run(run::Args),
     /// Look at candidates and releases, decide on them, publish and verify them
@@ -142,6 +145,7 @@ async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
         Command::Contract(args) => contract::run(app, args).await,
         Command::Schema(args) => schema::run(app, &args),
         Command::Plan(args) => plan::run(app, &args).await,
+        Command::Extracts(args) => extracts::run(app, args).await,
         Command::Run(args) => run::run(app, &args).await,
         Command::Release(args) => release::run(app, args).await,
         Command::Ledger(args) => ledger::run(app, args).await,

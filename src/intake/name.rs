@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use jiff::civil::Date;
 use regex::{Captures, Regex};
 
+use crate::error::Error;
+
 /// What may stand in braces.
 const WORDS: &str = "{date:YYYYMMDD}, {period}, {version} and {part}";
 
@@ -78,6 +80,20 @@ impl NamePattern {
         let folder = fixed.rfind('/').map_or("", |slash| &fixed[..slash]).to_owned();
         let regex = Regex::new(&regex).map_err(|_| "it is too long".to_owned())?;
         Ok(Self { folder, regex, has })
+    }
+
+    /// Reads the pattern of a source, which the check of the workspace has read before.
+    ///
+    /// # Errors
+    /// `intake.pattern`.
+    pub(crate) fn of(from: &str) -> crate::error::Result<Self> {
+        Self::parse(from)
+            .map_err(|mistake| Error::config("intake.pattern", format!("look for extracts: {from}: {mistake}")))
+    }
+
+    /// Whether a path matches, whatever its captures say.
+    pub(crate) fn matches(&self, path: &str) -> bool {
+        self.regex.is_match(path)
     }
 
     /// The folder that it is looked for in: all before the first segment that is not plain text.

@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::identity::Keyring;
-use crate::intake::Freshness;
+use crate::intake::{Extracts, Freshness};
 use crate::model::EngineOptions;
 use crate::report::{Event, Reporter};
 use crate::storage::{Lock, Store};
@@ -41,8 +41,8 @@ const LOCK: &str = "run";
 pub struct Job<'a> {
     /// The workspace.
     pub workspace: &'a Workspace,
-    /// Where extracts are.
-    pub extracts: &'a Store,
+    /// Where extracts are, and where they are fetched from.
+    pub extracts: &'a Extracts,
     /// Where staging, quarantine, candidates and the ledger are.
     pub state: &'a Store,
     /// What is published: earlier releases are what readers have besides.

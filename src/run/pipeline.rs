@@ -89,7 +89,7 @@ async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Foun
             step: Step::Discover,
             subject: source.name.clone(),
         });
-        let found = intake::discover(job.extracts, &source.spec, &source.name, &source.contract, job.today).await?;
+        let found = find(job, pipeline, source).await?;
         let note = |message| job.reporter.event(&Event::Note { pipeline: pipeline.clone(), message });
         for delivery in found.deliveries.iter().filter(|delivery| !delivery.duplicates.is_empty()) {
             note(format!("{} equals {} to the byte; read once", delivery.duplicates.join(", "), delivery.path));
@@ -117,6 +117,29 @@ async fn with_decisions(
         all.push(Delivered { found, decided });
     }
     Ok(all)
+}
+
+/// Fetches what a partner has elsewhere, and finds the deliveries of a source among all that is there.
+async fn find(job: &Job<'_>, pipeline: &str, source: &ResolvedSource) -> Result<Found> {
+    let (partner, from) = (&source.contract.partner, &source.spec.from);
+    let progress = |path: &str, done: u64, total: u64| {
+        job.reporter.event(&Event::Progress {
+            pipeline: pipeline.to_owned(),
+            step: Step::Discover,
+            subject: path.to_owned(),
+            done,
+            total: Some(total),
+            unit: "bytes",
+        });
+    };
+    let fetched = job.extracts.fetch(partner, from, &job.author, job.wait, &progress).await;
+    for message in fetched?.iter().filter_map(|one| one.words(partner)) {
+        job.reporter.event(&Event::Note { pipeline: pipeline.to_owned(), message });
+    }
+    let extracts = job.extracts.of(partner)?;
+    let found = intake::discover(&extracts, &source.spec, &source.name, &source.contract, job.today).await?;
+    job.extracts.verify(partner, &found.deliveries)?;
+    Ok(found)
 }
 
 /// The newest candidate of a pipeline by the ledger.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Context as _, Error, Result};
 use crate::identity::AgreementKeys;
-use crate::intake::{self, Decision, Delivery, QuarantinedRow, Resolution, Resolutions};
+use crate::intake::{self, Decision, Delivery, Extracts, QuarantinedRow, Resolution, Resolutions};
 use crate::release::{Entry, Event, Ledger};
 use crate::storage::Store;
 use crate::workspace::{ResolvedPipeline, ResolvedSource};
@@ -51,7 +51,7 @@ pub struct Made<'a> {
 /// # Errors
 /// `quarantine.empty` where nothing is; the storage's; a file that does not open.
 pub async fn held(
-    extracts: &Store,
+    extracts: &Extracts,
     state: &Store,
     pipeline: &ResolvedPipeline,
     source: &ResolvedSource,
@@ -59,7 +59,8 @@ pub async fn held(
     today: Date,
 ) -> Result<Held> {
     let (name, of) = (&pipeline.spec.name, &source.name);
-    let found = intake::discover(extracts, &source.spec, of, &source.contract, today).await?;
+    let extracts = extracts.landed(&source.contract.partner).await?;
+    let found = intake::discover(&extracts, &source.spec, of, &source.contract, today).await?;
     let deliveries = found.deliveries;
     let path = quarantine_path(name, of, &deliveries);
     let rows = match state.try_read(&path).await? {

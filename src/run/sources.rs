@@ -71,6 +71,7 @@ impl Reading<'_> {
         let path = quarantine_path(name, &source.name, deliveries);
         let quarantine = Quarantine::create(job.state, &path, self.keys.quarantine_recipient()).await?;
         let mut quarantine = quarantine.with_resolutions(delivered.decided.resolutions.clone());
+        let extracts = job.extracts.of(&source.contract.partner)?;
         let progress = |at: intake::Progress| {
             job.reporter.event(&Event::Progress {
                 pipeline: name.clone(),
@@ -82,7 +83,7 @@ impl Reading<'_> {
             });
         };
         intake::scan(
-            job.extracts,
+            &extracts,
             &source.name,
             deliveries,
             &source.contract,

@@ -74,10 +74,10 @@ pub(super) fn open(config: &StorageConfig, secrets: &dyn Secrets) -> Result<Remo
 }
 
 /// A secret that is there: opendal takes an empty one as none and looks for others on the machine.
-fn secret(secrets: &dyn Secrets, reference: &SecretRef) -> Result<String> {
+pub(super) fn secret(secrets: &dyn Secrets, reference: &SecretRef) -> Result<String> {
     let text = secrets.resolve(reference)?.expose_secret().to_owned();
     if text.is_empty() {
-        return Err(Error::config("config.secret_missing", "open a bucket: a secret it needs is empty")
+        return Err(Error::config("config.secret_missing", "open a storage: a secret it needs is empty")
             .with_hint("give the variable or the file that its node in config/accord.yaml names a value"));
     }
     Ok(text)

@@ -1,5 +1,6 @@
 //! The storage itself.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::fault::{of_io, of_opendal};
 use super::local::Local;
 use super::lock::Lock;
 use super::remote::Remote;
+use super::view::{Seen, View, read_only};
 use super::writer::Writer;
 use super::{path, remote};
 use crate::error::{Error, Result};
@@ -32,6 +34,8 @@ pub struct Store {
 enum Back {
     Local(Arc<Local>),
     Remote(Arc<Remote>),
+    /// Some files of another storage under other names, to be read alone.
+    View(Arc<View>),
 }
 
 /// A file in a storage.
@@ -50,6 +54,7 @@ impl std::fmt::Debug for Store {
         match &self.back {
             Back::Local(local) => write!(f, "Store({})", local.root.display()),
             Back::Remote(_) => f.write_str("Store(s3)"),
+            Back::View(_) => f.write_str("Store(view)"),
         }
     }
 }
@@ -88,6 +93,20 @@ impl Store {
         Ok(Self { operator, back: Back::Local(Arc::new(local)), clock })
     }
 
+    /// Some files of this storage under other names. They can be read by those names alone, and nothing can be written.
+    #[must_use]
+    pub fn view(&self, files: impl IntoIterator<Item = Seen>) -> Self {
+        Self { back: Back::View(Arc::new(View::new(files))), ..self.clone() }
+    }
+
+    /// Where a file of this name is for the operator.
+    fn place<'a>(&'a self, path: &'a str) -> Result<Cow<'a, str>> {
+        match &self.back {
+            Back::Local(_) | Back::Remote(_) => Ok(Cow::Borrowed(path)),
+            Back::View(view) => view.place(path),
+        }
+    }
+
     /// All files below a folder (`""` for the whole storage), sorted by path. A missing folder has none.
     ///
     /// # Errors
@@ -100,6 +119,7 @@ impl Store {
                 blocking(move || local.list(&prefix)).await?
             }
             Back::Remote(remote) => remote.list(&prefix).await?,
+            Back::View(view) => view.list(&prefix),
         };
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
@@ -111,7 +131,8 @@ impl Store {
     /// `storage.not_found`, or the storage's.
     pub async fn read(&self, path: &str) -> Result<Bytes> {
         let path = path::file(path)?;
-        let buffer = self.operator.read(path).await.map_err(|error| of_opendal("read", path, error))?;
+        let place = self.place(path)?;
+        let buffer = self.operator.read(&place).await.map_err(|error| of_opendal("read", path, error))?;
         Ok(buffer.to_bytes())
     }
 
@@ -121,7 +142,8 @@ impl Store {
     /// The storage's.
     pub async fn try_read(&self, path: &str) -> Result<Option<Bytes>> {
         let path = path::file(path)?;
-        match self.operator.read(path).await {
+        let Ok(place) = self.place(path) else { return Ok(None) };
+        match self.operator.read(&place).await {
             Ok(buffer) => Ok(Some(buffer.to_bytes())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(of_opendal("read", path, error)),
@@ -134,7 +156,8 @@ impl Store {
     /// The storage's.
     pub async fn exists(&self, path: &str) -> Result<bool> {
         let path = path::file(path)?;
-        self.operator.exists(path).await.map_err(|error| of_opendal("look for", path, error))
+        let Ok(place) = self.place(path) else { return Ok(false) };
+        self.operator.exists(&place).await.map_err(|error| of_opendal("look for", path, error))
     }
 
     /// The content of a file, piece by piece.
@@ -144,8 +167,9 @@ impl Store {
     pub async fn stream(&self, path: &str) -> Result<impl Stream<Item = Result<Bytes>> + Send + Unpin + 'static> {
         let path = path::file(path)?.to_owned();
         let doing = |error| of_opendal("read", &path, error);
-        self.operator.stat(&path).await.map_err(doing)?;
-        let reader = self.operator.reader(&path).await.map_err(doing)?;
+        let place = self.place(&path)?;
+        self.operator.stat(&place).await.map_err(doing)?;
+        let reader = self.operator.reader(&place).await.map_err(doing)?;
         let stream = reader.into_bytes_stream(..).await.map_err(doing)?;
         Ok(stream.map(move |piece| piece.map_err(|error| of_io("read", &path, error))))
     }
@@ -161,7 +185,7 @@ impl Store {
     ) -> Result<impl Stream<Item = Result<Bytes>> + Send + Unpin + 'static> {
         let path = path::file(path)?.to_owned();
         let doing = |error| of_opendal("read", &path, error);
-        let reader = self.operator.reader(&path).await.map_err(doing)?;
+        let reader = self.operator.reader(&self.place(&path)?).await.map_err(doing)?;
         let stream = reader.into_bytes_stream(range).await.map_err(doing)?;
         Ok(stream.map(move |piece| piece.map_err(|error| of_io("read", &path, error))))
     }
@@ -172,8 +196,9 @@ impl Store {
     /// `storage.not_found`, or the storage's.
     pub async fn read_range(&self, path: &str, range: std::ops::Range<u64>) -> Result<Bytes> {
         let path = path::file(path)?;
+        let place = self.place(path)?;
         let buffer =
-            self.operator.read_with(path).range(range).await.map_err(|error| of_opendal("read", path, error))?;
+            self.operator.read_with(&place).range(range).await.map_err(|error| of_opendal("read", path, error))?;
         Ok(buffer.to_bytes())
     }
 
@@ -192,6 +217,7 @@ impl Store {
                 self.operator.write(&path, bytes).await.map_err(|error| of_opendal("write", &path, error))?;
                 Ok(())
             }
+            Back::View(_) => Err(read_only("write into")),
         }
     }
 
@@ -208,6 +234,7 @@ impl Store {
                 blocking(move || local.put_new(&path, &bytes)).await
             }
             Back::Remote(remote) => remote.put_new(&path, bytes).await,
+            Back::View(_) => Err(read_only("write into")),
         }
     }
 
@@ -223,6 +250,7 @@ impl Store {
                 Ok(Writer::local(blocking(move || local.temporary(&path)).await?))
             }
             Back::Remote(remote) => remote.writer(&path).await,
+            Back::View(_) => Err(read_only("write into")),
         }
     }
 
@@ -238,6 +266,7 @@ impl Store {
                 blocking(move || local.remove(&path)).await
             }
             Back::Remote(_) => self.operator.delete(&path).await.map_err(|error| of_opendal("remove", &path, error)),
+            Back::View(_) => Err(read_only("remove from")),
         }
     }
 
@@ -253,6 +282,7 @@ impl Store {
                 blocking(move || local.remove_all(&prefix)).await
             }
             Back::Remote(remote) => remote.remove_all(&prefix).await,
+            Back::View(_) => Err(read_only("remove from")),
         }
     }
 
@@ -271,6 +301,7 @@ impl Store {
                 blocking(move || local.promote(&from, &to)).await
             }
             Back::Remote(remote) => remote.promote(&from, &to).await,
+            Back::View(_) => Err(read_only("move in")),
         }
     }
 
@@ -284,6 +315,7 @@ impl Store {
         match &self.back {
             Back::Local(local) => Lock::local(local, name, holder, wait).await,
             Back::Remote(remote) => Lock::remote(remote, name, holder, wait, self.clock).await,
+            Back::View(_) => Err(read_only("lock")),
         }
     }
 
@@ -299,11 +331,12 @@ impl Store {
                 blocking(move || local.sweep()).await
             }
             // Unfinished uploads have no name; the bucket's lifecycle rule removes them.
-            Back::Remote(_) => Ok(0),
+            Back::Remote(_) | Back::View(_) => Ok(0),
         }
     }
 
-    /// The same storage for DataFusion to read from. Writing through it has none of the promises above.
+    /// The same storage for DataFusion to read from. Writing through it has none of the promises above, and a view's names
+    /// mean nothing to it.
     #[must_use]
     pub fn object_store(&self) -> Arc<dyn ObjectStore> {
         Arc::new(OpendalStore::new(self.operator.clone()))
@@ -314,7 +347,7 @@ impl Store {
     pub fn local_root(&self) -> Option<&Path> {
         match &self.back {
             Back::Local(local) => Some(&local.root),
-            Back::Remote(_) => None,
+            Back::Remote(_) | Back::View(_) => None,
         }
     }
 }

@@ -38,7 +38,10 @@ pub use resolved::{Model, ResolvedPipeline, ResolvedSource, Workspace, find_root
 pub use roles::{Operator, PublicKeyRef, Recipient, Roles, Steward};
 pub use schema::{schema_text, schemas};
 pub use secrets::{Secrets, WorkspaceSecrets};
-pub use settings::{EngineConfig, KeyringConfig, Settings, StorageConfig, Unlock};
+pub use settings::{
+    AzureCredential, EngineConfig, GcsCredential, KeyringConfig, PartnerStorage, Settings, StorageConfig, Unlock,
+    WebLogin,
+};
 pub use types::{ByteSize, Days, Ordered, SecretRef, Share};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::types::{ByteSize, SecretRef};
+use super::types::{ByteSize, Ordered, SecretRef};
 
 /// The installation: storages, keyring, engine.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -13,8 +13,12 @@ use super::types::{ByteSize, SecretRef};
 pub struct Settings {
     /// The compact's name, shown on plans and pages.
     pub name: String,
-    /// Where partners put their extracts.
+    /// Where extracts are: where partners put them, and where those are laid down that are fetched from `partners`.
     pub extracts: StorageConfig,
+    /// Partners whose extracts are fetched from elsewhere, by the `partner` of their contracts. Nothing is ever written
+    /// there.
+    #[serde(default)]
+    pub partners: Ordered<PartnerStorage>,
     /// Where Accord keeps staging, quarantine, candidates and the ledger.
     pub state: StorageConfig,
     /// Where releases are published.
@@ -52,6 +56,163 @@ pub enum StorageConfig {
         /// The access key's secret.
         secret_access_key: SecretRef,
     },
+}
+
+/// Where a partner's extracts are fetched from. A type of its own: what holds Accord's own files must promise more than
+/// most of these can (see [`StorageConfig`]).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PartnerStorage {
+    /// A folder, relative to the workspace, such as a mounted drop box.
+    Fs {
+        /// The folder.
+        root: PathBuf,
+    },
+    /// An S3 bucket, or any server that speaks S3.
+    S3 {
+        /// The bucket's name.
+        bucket: String,
+        /// The folder within the bucket; the whole bucket where it is left out.
+        #[serde(default)]
+        prefix: Option<String>,
+        /// The region, such as `us-west-2`.
+        region: String,
+        /// The server's address, where it is not AWS.
+        #[serde(default)]
+        endpoint: Option<SecretRef>,
+        /// The access key's id.
+        access_key_id: SecretRef,
+        /// The access key's secret.
+        secret_access_key: SecretRef,
+        /// Certificates of the authorities that the server's certificate must come from (PEM), relative to the workspace.
+        #[serde(default)]
+        ca_file: Option<PathBuf>,
+    },
+    /// A Google Cloud Storage bucket.
+    Gcs {
+        /// The bucket's name.
+        bucket: String,
+        /// The folder within the bucket; the whole bucket where it is left out.
+        #[serde(default)]
+        prefix: Option<String>,
+        /// The server's address, where it is not Google's.
+        #[serde(default)]
+        endpoint: Option<SecretRef>,
+        /// What opens it.
+        credential: GcsCredential,
+    },
+    /// A container of Azure Blob Storage.
+    Azure {
+        /// The storage account's name.
+        account: SecretRef,
+        /// The container.
+        container: String,
+        /// The folder within the container; the whole container where it is left out.
+        #[serde(default)]
+        prefix: Option<String>,
+        /// The server's address, where it is not `https://ACCOUNT.blob.core.windows.net`.
+        #[serde(default)]
+        endpoint: Option<SecretRef>,
+        /// What opens it.
+        credential: AzureCredential,
+    },
+    /// A WebDAV server (Nextcloud, SharePoint gateways, Apache).
+    Webdav {
+        /// The address of the folder, such as `https://files.example.org/dav/outbox`.
+        endpoint: SecretRef,
+        /// The account.
+        #[serde(default)]
+        login: Option<WebLogin>,
+        /// Certificates of the authorities that the server's certificate must come from (PEM), relative to the workspace.
+        #[serde(default)]
+        ca_file: Option<PathBuf>,
+    },
+    /// Files at known addresses. There is no listing: `from` of a source names its file.
+    Https {
+        /// The address that `from` is relative to, such as `https://data.example.org/exports`.
+        endpoint: SecretRef,
+        /// The account.
+        #[serde(default)]
+        login: Option<WebLogin>,
+        /// Certificates of the authorities that the server's certificate must come from (PEM), relative to the workspace.
+        #[serde(default)]
+        ca_file: Option<PathBuf>,
+    },
+    /// An SFTP server, through the system's `ssh`. Keys only, and only a server whose host key is known.
+    Sftp {
+        /// `HOST` or `HOST:PORT`.
+        endpoint: SecretRef,
+        /// The account.
+        user: SecretRef,
+        /// The file of the private key, relative to the workspace; readable by its owner alone, without a passphrase.
+        key_file: PathBuf,
+        /// The file of known host keys, relative to the workspace. `ssh-keyscan -p PORT HOST` writes one; before it is
+        /// used, compare `ssh-keygen -lf FILE` with the partner by phone.
+        known_hosts: PathBuf,
+        /// The folder; the account's home where it is left out.
+        #[serde(default)]
+        root: Option<String>,
+    },
+}
+
+/// What opens a Google Cloud Storage bucket.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GcsCredential {
+    /// A service account's key, as Google hands it out (JSON).
+    ServiceAccount(SecretRef),
+    /// An access token (OAuth 2), renewed by somebody else.
+    Token(SecretRef),
+}
+
+/// What opens a container of Azure Blob Storage.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AzureCredential {
+    /// A shared access signature. Ask the partner for one that may read and list, and nothing else.
+    SasToken(SecretRef),
+    /// The account's key. It may do everything.
+    AccountKey(SecretRef),
+}
+
+/// An account of a web server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum WebLogin {
+    /// A name and a password.
+    Password {
+        /// The name.
+        user: SecretRef,
+        /// The password.
+        password: SecretRef,
+    },
+    /// A bearer token.
+    Token {
+        /// The token.
+        token: SecretRef,
+    },
+}
+
+impl PartnerStorage {
+    /// Whether it can say what is there.
+    #[must_use]
+    pub fn lists(&self) -> bool {
+        !matches!(self, Self::Https { .. })
+    }
+
+    /// Its `type` in the configuration.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Fs { .. } => "fs",
+            Self::S3 { .. } => "s3",
+            Self::Gcs { .. } => "gcs",
+            Self::Azure { .. } => "azure",
+            Self::Webdav { .. } => "webdav",
+            Self::Https { .. } => "https",
+            Self::Sftp { .. } => "sftp",
+        }
+    }
 }
 
 /// The folder of wrapped keys: one age file per agreement and epoch.

@@ -46,11 +46,13 @@ impl<'a> Walk<'a> {
 
     /// Where a secret's source is asked for and something else stands, that may be the secret itself.
     fn secret(&mut self, node: &Node, schema: &Json) {
-        let asked = schema
-            .get("$ref")
-            .and_then(Json::as_str)
-            .is_some_and(|name| matches!(name.rsplit('/').next(), Some("SecretRef" | "Unlock")));
-        let named = |entry: &Entry| matches!(entry.key.as_str(), "env" | "file" | "passphrase" | "identity");
+        let asked = schema.get("$ref").and_then(Json::as_str).is_some_and(|name| {
+            matches!(name.rsplit('/').next(), Some("SecretRef" | "Unlock" | "GcsCredential" | "AzureCredential"))
+        });
+        let named = |entry: &Entry| {
+            matches!(entry.key.as_str(), "env" | "file" | "passphrase" | "identity")
+                || matches!(entry.key.as_str(), "service_account" | "token" | "sas_token" | "account_key")
+        };
         let fine = matches!(&node.value, Value::Mapping(entries) if !entries.is_empty() && entries.iter().all(named));
         if asked && !fine {
             let rest = &self.document.source.text[node.span.start..];

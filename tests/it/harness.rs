@@ -384,21 +384,25 @@ fn is_clock(word: &str) -> bool {
 /// # Panics
 /// Without the Python environment that `make test` makes.
 pub(crate) fn python(script: &str, args: &[&OsStr]) -> Ran {
-    let interpreter = std::env::var_os("ACCORD_PYTHON")
-        .expect("this test needs Python with DuckDB, pyarrow, pandas and polars: run `make test`, which installs them");
-    let script_path = Path::new(REPOSITORY).join("tests/python").join(script);
-    let output = Command::new(interpreter)
-        .arg(script_path)
-        .args(args)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .expect("python starts");
+    let output = python_program(script).args(args).output().expect("python starts");
     Ran {
         command: format!("python {script}"),
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// One of those scripts, to be started.
+///
+/// # Panics
+/// Without the Python environment that `make test` makes.
+pub(crate) fn python_program(script: &str) -> Command {
+    let interpreter = std::env::var_os("ACCORD_PYTHON")
+        .expect("this test needs the Python of tests/python/requirements.txt: run `make test`, which installs it");
+    let mut command = Command::new(interpreter);
+    command.arg(Path::new(REPOSITORY).join("tests/python").join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
 }
 
 /// A folder for this process; those of processes that are gone are removed.

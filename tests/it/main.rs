@@ -5,6 +5,7 @@
 
 mod harness;
 mod s3_server;
+mod sites;
 
 mod approvals;
 mod bad_input;
@@ -15,6 +16,7 @@ mod published;
 mod quarantine;
 mod repeated;
 mod s3;
+mod sources;
 mod storage_s3;
 mod synth;
 mod table_files;

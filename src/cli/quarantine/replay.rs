@@ -221,7 +221,6 @@ async fn read(opened: &Opened<'_>, args: &Args, file: &Path, rows: &[Quarantined
         return Err(Error::usage("usage.file", format!("{shown} is no file")));
     };
     let store = Store::open_folder(folder, jiff::Timestamp::now)?;
-    let size = std::fs::metadata(file).map_err(unreadable)?.len();
     let delivery = intake::delivery(&store, name).await?;
     let captured = intake::capture(&store, &delivery, contract).await?;
     let fields = if args.fields.is_empty() { &contract.person } else { &args.fields };

@@ -16,11 +16,14 @@ use std::path::{Component, Path, PathBuf};
 use super::diagnose::Finding;
 use super::document::{Document, step};
 use super::load::{File, Files};
-use super::{PublicKeyRef, Roles};
+use super::{PublicKeyRef, Roles, Settings};
 
 /// All mistakes that no file shows alone.
 pub(super) fn all(files: &Files) -> Vec<Finding> {
     let mut findings = Vec::new();
+    if let Some((document, settings)) = files.settings.parts() {
+        findings.extend(partners(document, settings, files));
+    }
     if let Some((document, roles)) = files.roles.parts() {
         findings.extend(stewards(document, roles, files));
     }
@@ -57,6 +60,24 @@ fn named_after(document: &Document, pointer: &str, id: &str, name: &str, what: &
             .label(format!("the {what} is named `{name}`"))
             .help(format!("write `{name}`, or rename the {what}"))
     })
+}
+
+/// A storage of a partner that no contract is of would never be read.
+fn partners(document: &Document, settings: &Settings, files: &Files) -> Vec<Finding> {
+    let contracts: Vec<_> = files.contracts.iter().filter_map(|file| file.value.as_ref()).collect();
+    if contracts.len() < files.contracts.len() {
+        return Vec::new();
+    }
+    let mut known: Vec<&str> = contracts.iter().map(|contract| contract.partner.as_str()).collect();
+    known.sort_unstable();
+    known.dedup();
+    let strange = settings.partners.keys().filter(|name| !known.contains(name));
+    let finding = |name: &str| {
+        let span = document.locate_key(&format!("/partners/{}", step(name)));
+        let message = format!("no contract is of a partner `{name}`");
+        Finding::new(&document.source, span, message).nearest(name, known.iter().copied())
+    };
+    strange.map(finding).collect()
 }
 
 fn stewards(document: &Document, roles: &Roles, files: &Files) -> Vec<Finding> {

@@ -18,6 +18,7 @@ pub(super) fn check(document: &Document, pipeline: &Pipeline, files: &Files) -> 
         let pointer = format!("/sources/{}/contract", step(name));
         findings.extend(unknown(document, &pointer, "contract", &source.contract, names(&files.contracts)));
     }
+    findings.extend(places(document, pipeline, files));
     findings.extend(references(document, pipeline, files));
     findings.extend(delivery::of_pipeline(document, pipeline, agreement, files));
     findings.extend(link::check(document, pipeline, agreement, files));
@@ -27,6 +28,22 @@ pub(super) fn check(document: &Document, pipeline: &Pipeline, files: &Files) -> 
     findings.extend(recipients(document, pipeline, agreement, files));
     if let Some(agreement) = agreement {
         findings.extend(within(document, pipeline, agreement));
+    }
+    findings
+}
+
+/// Where a partner's storage can't say what is there, `from` names the file.
+fn places(document: &Document, pipeline: &Pipeline, files: &Files) -> Vec<Finding> {
+    let Some(settings) = &files.settings.value else { return Vec::new() };
+    let mut findings = Vec::new();
+    for (name, source) in pipeline.sources.iter().filter(|(_, source)| source.from.contains(['*', '{'])) {
+        let contract = files.contracts.iter().find(|file| file.name == source.contract);
+        let Some(contract) = contract.and_then(|file| file.value.as_ref()) else { continue };
+        if settings.partners.get(&contract.partner).is_some_and(|storage| !storage.lists()) {
+            let message = format!("extracts of `{}` come over https, which has no listing", contract.partner);
+            let finding = document.finding(&format!("/sources/{}/from", step(name)), message);
+            findings.push(finding.help("name the file, without `*`; or agree on WebDAV, SFTP or a bucket"));
+        }
     }
     findings
 }
