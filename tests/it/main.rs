@@ -9,6 +9,7 @@ mod s3_server;
 mod approvals;
 mod bad_input;
 mod contracts;
+mod deliveries;
 mod forbidden;
 mod killed;
 mod published;
