@@ -173,3 +173,21 @@ impl Books {
         self.links.iter().find(|book| book.link == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_of_earlier_versions_are_read() {
+        let old = serde_json::json!({
+            "source": "s", "contract": "c", "intake": { "deliveries": [{ "rows_in": 7 }, { "rows_in": 3 }] },
+            "duplicates": [], "rows_in": 10, "rejected": 1, "without_person": 2, "rows_out": 7, "people": 5,
+        });
+        let book: SourceBook = serde_json::from_value(old).expect("a book");
+        assert!(book.balances() && book.replaced.is_empty());
+        assert_eq!(book.compared(&Delivering::default()), Some(10));
+        assert_eq!(book.compared(&Delivering { snapshots: true, ..Delivering::default() }), Some(3));
+        assert!(!SourceBook { superseded: 1, ..book }.balances(), "a row in no place, or in two");
+    }
+}

@@ -170,7 +170,17 @@ fn events(source: &Arc<SourceText>) -> Result<Vec<Placed<'_>>, Finding> {
     for next in Parser::new_from_str(&source.text) {
         let (event, span) = next.map_err(|error| {
             let at = error.marker().byte_offset().unwrap_or(0);
-            Finding::new(source, at..at + 1, "this is not YAML").label(error.info())
+            let finding = Finding::new(source, at..at + 1, "this is not YAML").label(error.info());
+            let word = source
+                .text
+                .get(..at)
+                .is_some_and(|text| text.ends_with(|last: char| last.is_alphanumeric() || last == '_'));
+            match source.text.get(at..) {
+                Some(rest) if word && rest.starts_with('{') => {
+                    finding.help("put quotes around a text with braces: \"graduates_{date:YYYYMMDD}.csv\"")
+                }
+                _ => finding,
+            }
         })?;
         let kept = event.is_node() || matches!(event, Event::SequenceEnd | Event::MappingEnd);
         if kept {

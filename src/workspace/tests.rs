@@ -142,6 +142,24 @@ fn a_contract_of_the_standard_is_read_as_one_of_ours() {
 }
 
 #[test]
+fn service_levels_of_the_standard_say_when_a_delivery_is_late() {
+    let level = |property: &str, value: &str, unit: &str| {
+        format!("  - {{ property: {property}, value: {value}, unit: {unit} }}\n")
+    };
+    let warn = |levels: &str| {
+        let folder = standard("status: active", &format!("status: active\nslaProperties:\n{levels}"));
+        let workspace = load(folder.path()).unwrap_or_else(|error| panic!("{}", error.report().unwrap_or_default()));
+        workspace.contracts["graduates"].delivery.freshness.warn.map(|days| days.0)
+    };
+    assert_eq!(warn(&level("frequency", "1", "w")), Some(7));
+    assert_eq!(warn(&(level("frequency", "7", "d") + &level("latency", "30", "h"))), Some(9));
+    assert_eq!(warn(&level("retention", "3", "y")), None, "retention says nothing about age");
+    let fortnight = format!("status: active\nslaProperties:\n{}", level("latency", "1", "fortnight"));
+    let report = read(standard("status: active", &fortnight).path()).map(|_| ()).unwrap_err().render(false);
+    assert!(report.contains("this service level has no counterpart here"), "{report}");
+}
+
+#[test]
 fn what_the_standard_promises_and_we_do_not_check_is_a_mistake() {
     for (from, to, message) in [
         ("v3.0.2", "v2.2.2", "this version of the standard is not read"),

@@ -10,6 +10,7 @@ mod sites;
 mod approvals;
 mod bad_input;
 mod contracts;
+mod deliveries;
 mod forbidden;
 mod killed;
 mod published;
