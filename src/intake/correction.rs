@@ -44,6 +44,8 @@ pub struct Corrected {
     pub rows: u64,
     /// The corrections that can be taken.
     pub made: Vec<Resolution>,
+    /// Rows that are as they were delivered: they correct nothing.
+    pub unchanged: u64,
     /// The rows that can't, in order.
     pub refused: Vec<Refused>,
 }
@@ -144,7 +146,12 @@ pub fn from_export(contract: &Contract, rows: &[QuarantinedRow], bytes: &[u8]) -
             let before = before.as_ref().map(|values| &values[at]);
             typed(&cells[fields[at]], field, before, layout, at)
         };
-        let values = contract.fields.iter().enumerate().map(read).collect();
+        let values: Vec<Value> = contract.fields.iter().enumerate().map(read).collect();
+        let blank = || values.iter().all(|value| value.text.is_empty());
+        if before.as_ref().map_or_else(blank, |before| *before == values) {
+            taking.done.unchanged += 1;
+            continue;
+        }
         taking.take(row, Correction::new(layout, contract, values), layout)?;
     }
     Ok(taking.done)
@@ -181,6 +188,9 @@ pub fn from_extract(
         let layout = layouts.iter().find(|layout| layout.name == one.layout && layout.own == one.own);
         match (found, &one.misfit, layout) {
             (Err(why), _, _) => taking.refuse("match", why.to_owned()),
+            (Ok(row), _, _) if one.values.is_some() && one.values == values_of(row, contract, &layouts) => {
+                taking.done.unchanged += 1;
+            }
             (Ok(_), Some((column, rule, reason)), _) => taking.done.refused.push(Refused {
                 line: one.line,
                 column: column.clone(),

@@ -115,6 +115,16 @@ impl By {
     }
 }
 
+/// A reason for the ledger: a line of words.
+fn reason(text: &str) -> Result<&str> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(Error::usage("quarantine.reason", "decide about rows: the reason is not a line of words")
+            .with_hint("say why in a few words; it stays in the ledger, so name no person"));
+    }
+    Ok(text)
+}
+
 /// Rows by rule and column.
 fn counts<'r>(rows: impl IntoIterator<Item = &'r QuarantinedRow>) -> BTreeMap<(&'r str, &'r str), u64> {
     let mut counts = BTreeMap::new();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, By, Of, Opened, open};
+use super::{App, By, Of, Opened, open, reason};
 use crate::cli::output;
 use crate::error::{Error, Kind, Result};
 use crate::intake::{self, By as MatchedBy, Corrected, Decision, QuarantinedRow, Refused, Resolution, Verdict};
@@ -22,9 +22,9 @@ use crate::workspace::Workspace;
 ///
 /// With --with FILE: takes the rows of a corrected file in the place of the rejected ones. The file is one that `accord
 /// quarantine export` wrote, which knows its rows, or whole rows in a layout of the contract, which are matched by the
-/// fields of --match (as they are delivered; default: those that identify a person in the contract) or stand --in-order.
+/// fields of --match (default: those that identify a person in the contract) or stand --in-order.
 /// Each must stand for exactly one rejected row and fit the contract; what does not is said by line and rule, and then
-/// nothing is recorded. A correction holds for every run over the same delivery; the last one counts.
+/// nothing is recorded. Rows that are as they were delivered correct nothing. A correction holds for every run over the same delivery; the last one counts.
 ///
 ///   accord quarantine replay college_going laccd
 ///   accord quarantine replay college_going laccd --with corrections/laccd.csv
@@ -54,6 +54,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(app: &App, workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     args.by.check(workspace)?;
+    reason(&args.reason)?;
     let opened = open(app, workspace, &args.of).await?;
     match &args.with {
         Some(file) => {
@@ -156,7 +157,7 @@ async fn with(app: &App, opened: &Opened<'_>, args: &Args, file: &Path) -> Resul
     let new: Vec<Resolution> = corrected.made.iter().filter(|one| !known(one)).cloned().collect();
     let legal = corrected.refused.is_empty() || args.partial;
     if legal && !new.is_empty() {
-        let (source, reason) = (&opened.source.name, args.reason.trim());
+        let (source, reason) = (&opened.source.name, reason(&args.reason)?);
         let made = Made { pipeline: opened.pipeline, source, what: "corrected", reason, rows: &new };
         run::decide(&opened.state, &opened.keys, &made, &args.by.actor, app.now()).await?;
     }
@@ -167,7 +168,7 @@ async fn with(app: &App, opened: &Opened<'_>, args: &Args, file: &Path) -> Resul
             |one: &Refused| json!({ "line": one.line, "column": one.column, "rule": one.rule, "reason": one.reason });
         output::json(&json!({
             "file_rows": corrected.rows, "recorded": recorded, "recorded_before": before,
-            "without_correction": without, "refused": corrected.refused.iter().map(one).collect::<Vec<_>>(),
+            "unchanged": corrected.unchanged, "without_correction": without, "refused": corrected.refused.iter().map(one).collect::<Vec<_>>(),
         }))?;
     } else {
         page(opened, file, &corrected, recorded, before, without);
@@ -192,6 +193,7 @@ fn page(opened: &Opened<'_>, file: &Path, corrected: &Corrected, recorded: usize
     words.extend((!refused.is_empty()).then(|| format!("{} of the file refused", output::number(refused.len()))));
     words.extend((without > 0).then(|| format!("{} in quarantine without a correction", output::number(without))));
     let next = match (recorded + before, refused.len()) {
+        (0, 0) => "the file has every row as it was delivered".to_owned(),
         (0, 1..) => "nothing was recorded; correct the file, or take what fits with --partial".to_owned(),
         (_, 1..) if recorded == 0 => {
             "nothing new was recorded; correct the file, or take what fits with --partial".to_owned()

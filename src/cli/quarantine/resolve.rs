@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, By, Of, Opened, counts, counts_json, open};
+use super::{App, By, Of, Opened, counts, counts_json, open, reason};
 use crate::cli::output;
 use crate::error::{Error, Result};
 use crate::intake::{Decision, QuarantinedRow, Resolution};
@@ -54,10 +54,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(app: &App, workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     args.by.check(workspace)?;
-    if args.reason.trim().is_empty() {
-        return Err(Error::usage("quarantine.reason", "resolve rows: the reason is empty")
-            .with_hint("say in a few words why these rows do not count; name no person"));
-    }
+    reason(&args.reason)?;
     let opened = open(app, workspace, &args.of).await?;
     if args.reopen { reopen(app, &opened, args).await } else { drop_rows(app, &opened, args).await }
 }
@@ -137,7 +134,8 @@ async fn reopen(app: &App, opened: &Opened<'_>, args: &Args) -> Result<ExitCode>
 }
 
 async fn record(app: &App, opened: &Opened<'_>, args: &Args, what: &'static str, rows: &[Resolution]) -> Result<()> {
-    let made = Made { pipeline: opened.pipeline, source: &opened.source.name, what, reason: args.reason.trim(), rows };
+    let (source, reason) = (&opened.source.name, reason(&args.reason)?);
+    let made = Made { pipeline: opened.pipeline, source, what, reason, rows };
     run::decide(&opened.state, &opened.keys, &made, &args.by.actor, app.now()).await.map(drop)
 }
 
