@@ -8,7 +8,9 @@ use clap::Subcommand;
 use super::app::App;
 use super::output;
 use crate::error::{Error, Result};
+use crate::identity::{AgreementKeys, DestroyedKey};
 use crate::intake;
+use crate::release::{self, Ledger};
 
 /// Look at rejected rows
 ///
@@ -52,15 +54,32 @@ pub(super) async fn run(app: &App, args: Args) -> Result<ExitCode> {
                 return Err(Error::usage("quarantine.no_source", format!("`{pipeline}` has no source `{source}`"))
                     .with_hint(format!("its sources are {names}")));
             }
-            let keys = app.keyring(&workspace)?.load(&resolved.agreement.id)?;
+            let dead = release::destroyed_keys(&Ledger::open(&state).entries().await?);
+            let keys = app.keyring(&workspace)?.load_all(&resolved.agreement.id, &dead).await?;
             let mut rows = Vec::new();
             for entry in state.list(&format!("quarantine/{pipeline}/{source}")).await? {
-                rows.extend(intake::open_quarantine(&state.read(&entry.path).await?, keys.quarantine_identity())?);
+                rows.extend(open(&state.read(&entry.path).await?, &keys, dead.newest(&resolved.agreement.id))?);
             }
             print(&rows, summary);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens a file with the key of its epoch, whichever that is: the newest first.
+fn open(bytes: &[u8], keys: &[AgreementKeys], dead: Option<&DestroyedKey>) -> Result<Vec<intake::QuarantinedRow>> {
+    let mut first = None;
+    for key in keys {
+        match intake::open_quarantine(bytes, key.quarantine_identity()) {
+            Ok(rows) => return Ok(rows),
+            Err(error) => drop(first.get_or_insert(error)),
+        }
+    }
+    Err(match (dead, first) {
+        (Some(dead), _) => dead.refusal(),
+        (None, Some(error)) => error,
+        (None, None) => Error::internal("quarantine.no_key", "there is no key to open the quarantine with"),
+    })
 }
 
 fn print(rows: &[intake::QuarantinedRow], summary: bool) {

@@ -7,6 +7,7 @@
 mod archive;
 mod batch;
 mod check;
+mod check_digit;
 mod compare;
 mod delivery;
 mod extract;

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::intake::Delivery;
 
 /// Raised whenever the same inputs would give other bytes.
-const GENERATION: &str = "accord-3";
+const GENERATION: &str = "accord-4";
 
 /// SHA-256 in hexadecimal digits over length-prefixed parts: generation, plan, key, and each source with its
 /// deliveries' digests in order.

@@ -24,7 +24,11 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     plan::in_force(pipeline, job.today)?;
     let checked = plan::check(&session(&job.engine)?, pipeline).await?;
     let page = plan::page(&checked, &job.workspace.roles);
-    let keys = job.keyring.load(&pipeline.agreement.id)?;
+    let keys = release::living_key(&Ledger::open(job.state), job.keyring, &pipeline.agreement.id).await?;
+    if !keys.are_locked() {
+        let message = "the system does not let keys be locked into memory (see `ulimit -l`): they may go to swap";
+        job.reporter.event(&Event::Note { pipeline: name.to_owned(), message: message.to_owned() });
+    }
     let deliveries = discover(job, pipeline).await?;
     let by_source: Vec<(&str, &[Delivery])> = pipeline
         .sources

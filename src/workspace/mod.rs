@@ -22,8 +22,8 @@ pub use agreement::{
     Required, Retention,
 };
 pub use contract::{
-    BooleanWords, Bound, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision, Contract, DateFormat,
-    Encoding, ExtraColumns, Field, Format, Length, LogicalType, Normaliser, Operand, OtherLayout, Picture,
+    BooleanWords, Bound, CheckDigit, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision, Contract,
+    DateFormat, Encoding, ExtraColumns, Field, Format, Length, LogicalType, Normaliser, Operand, OtherLayout, Picture,
     PictureContent, PictureSign, PlaceholderAction, Placeholders, Position, Rule, Thresholds, WhenMissing,
 };
 pub use diagnose::{Finding, Findings, SourceText};
@@ -37,7 +37,7 @@ pub use resolved::{Model, ResolvedPipeline, ResolvedSource, Workspace, find_root
 pub use roles::{Operator, PublicKeyRef, Recipient, Roles, Steward};
 pub use schema::{schema_text, schemas};
 pub use secrets::{Secrets, WorkspaceSecrets};
-pub use settings::{EngineConfig, KeyringConfig, Settings, StorageConfig, Unlock};
+pub use settings::{AwsKms, EngineConfig, KeyringConfig, Settings, StorageConfig, Unlock, VaultTransit};
 pub use types::{ByteSize, Days, Ordered, SecretRef, Share};
 
 #[cfg(test)]

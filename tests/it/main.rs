@@ -10,6 +10,8 @@ mod approvals;
 mod bad_input;
 mod contracts;
 mod forbidden;
+mod key_services;
+mod keys;
 mod killed;
 mod published;
 mod repeated;
