@@ -88,8 +88,7 @@ impl App {
     }
 
     pub(super) fn keyring(&self, workspace: &Workspace) -> Result<Keyring> {
-        let config = &workspace.settings.keyring;
-        Keyring::open(workspace.root.join(&config.directory), &config.unlock, &self.secrets(workspace))
+        Keyring::open(&workspace.root, &workspace.settings.keyring, &self.secrets(workspace))
     }
 
     pub(super) fn engine(&self, workspace: &Workspace) -> EngineOptions {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::app::App;
 use super::output;
 use crate::error::{Error, Result};
-use crate::release::{Entry, Event, Ledger};
+use crate::release::{DestructionOrder, DestructionStage, Entry, Event, Ledger};
 
 /// Look at the ledger and check its chain
 ///
@@ -96,9 +96,24 @@ fn words(event: &Event) -> String {
         Event::KeyCreated { agreement, epoch, fingerprint } => {
             format!("key {epoch} of {agreement} made, fingerprint {fingerprint}")
         }
-        Event::KeyDestruction { agreement, epoch, .. } => format!("key {epoch} of {agreement} destroyed"),
+        Event::KeyDestructionOrder { order, signed } => {
+            format!("order to destroy {} for {}: {}", doomed(order), signed.party, order.reason)
+        }
+        Event::KeyDestruction { stage: DestructionStage::Begun, order, .. } => {
+            format!("destruction of {} has begun: it is refused from here on", doomed(order))
+        }
+        Event::KeyDestruction { stage: DestructionStage::Done, order, signatures, copies } => {
+            let by = signatures.iter().map(|one| one.steward.as_str()).collect::<Vec<_>>().join(" and ");
+            format!("{} destroyed, signed by {by}; removed: {}", doomed(order), copies.join(", "))
+        }
         Event::DataDestruction { agreement, what, .. } => format!("{what} of {agreement} destroyed"),
     }
+}
+
+/// The keys of an order with their fingerprints.
+pub(super) fn doomed(order: &DestructionOrder) -> String {
+    let keys: Vec<String> = order.keys.iter().map(|key| format!("{} ({})", key.epoch, key.fingerprint)).collect();
+    format!("key {} of {}", keys.join(", "), order.agreement)
 }
 
 async fn verify(app: &App, ledger: &Ledger<'_>, anchor: Option<&str>) -> Result<ExitCode> {

@@ -118,6 +118,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    without_core_dumps();
     let app = App::new(cli.global);
     // What a reader of damaged files says when it gives up may quote a value; that file is refused all the same.
     let said = std::panic::take_hook();
@@ -137,6 +138,12 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// Keys and names are in this process's memory: a core dump of it holds none of its pages. Linux asks per process and
+/// also where a program takes the dump; elsewhere the system's own limit has to do it (`ulimit -c 0`).
+fn without_core_dumps() {
+    let _ = std::fs::write("/proc/self/coredump_filter", "0");
 }
 
 async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {

@@ -6,11 +6,11 @@
 use std::fmt;
 
 use hkdf::Hkdf;
-use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::keyed_hash::{KeyedHash, length_prefix};
+use super::locked::Locked;
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 
 /// Which key made a pseudonym: what may be said about a key, and what must be equal before pseudonyms are compared.
@@ -48,20 +48,22 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// The unwrapped keys of an agreement in one epoch. Wiped from memory when dropped.
+/// The unwrapped keys of an agreement in one epoch. Locked into memory as far as the system allows, and wiped when
+/// dropped.
 pub struct AgreementKeys {
     id: KeyId,
-    root: SecretBox<[u8; 32]>,
-    quarantine: age::x25519::Identity,
+    root: Locked<Zeroizing<[u8; 32]>>,
+    quarantine: Locked<age::x25519::Identity>,
 }
 
 impl AgreementKeys {
     pub(super) fn new(
         agreement: &str,
         epoch: u32,
-        root: SecretBox<[u8; 32]>,
+        root: &Zeroizing<[u8; 32]>,
         quarantine: age::x25519::Identity,
     ) -> Self {
+        let (root, quarantine) = (Locked::new(root.clone()), Locked::new(quarantine));
         let fingerprint = hex::encode(&derive(&root, "fingerprint", "")[..8]);
         Self { id: KeyId { agreement: agreement.to_owned(), epoch, fingerprint }, root, quarantine }
     }
@@ -91,22 +93,28 @@ impl AgreementKeys {
         self.id.fingerprint.clone()
     }
 
+    /// Whether the system let the keys be locked into memory. Where it did not, they may be written to swap.
+    #[must_use]
+    pub fn are_locked(&self) -> bool {
+        self.root.is_locked() && self.quarantine.is_locked()
+    }
+
     /// The key of the pseudonyms of `domain`, the joined names of the fields that identify a person.
     #[must_use]
     pub fn pseudonym_key(&self, domain: &str) -> PseudonymKey {
-        PseudonymKey(KeyedHash::new(&derive(&self.root, "pseudonym", domain), domain))
+        PseudonymKey(Locked::new(KeyedHash::new(&derive(&self.root, "pseudonym", domain), domain)))
     }
 
     /// The key of the link tokens of `domain`, one rule of one link.
     #[must_use]
     pub fn link_key(&self, domain: &str) -> LinkKey {
-        LinkKey(KeyedHash::new(&derive(&self.root, "link", domain), domain))
+        LinkKey(Locked::new(KeyedHash::new(&derive(&self.root, "link", domain), domain)))
     }
 
     /// The key of the row keys of `domain`, the fields that tell which row a change of a delivery is about.
     #[must_use]
     pub fn row_key(&self, domain: &str) -> RowKey {
-        RowKey(KeyedHash::new(&derive(&self.root, "row", domain), domain))
+        RowKey(Locked::new(KeyedHash::new(&derive(&self.root, "row", domain), domain)))
     }
 
     /// To whom quarantined rows are encrypted.
@@ -129,18 +137,18 @@ impl fmt::Debug for AgreementKeys {
 }
 
 /// HKDF-SHA256 with the info string (use, domain), each with its length in front.
-fn derive(root: &SecretBox<[u8; 32]>, purpose: &str, domain: &str) -> Zeroizing<[u8; 32]> {
+fn derive(root: &[u8; 32], purpose: &str, domain: &str) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
     let (purpose, domain) = (purpose.as_bytes(), domain.as_bytes());
     let info: [&[u8]; 4] = [&length_prefix(purpose), purpose, &length_prefix(domain), domain];
-    Hkdf::<Sha256>::new(None, root.expose_secret())
+    Hkdf::<Sha256>::new(None, root)
         .expand_multi_info(&info, key.as_mut_slice())
         .expect("HKDF-SHA256 gives up to 8160 bytes");
     key
 }
 
 /// Makes the pseudonyms of one domain. Another type than [`LinkKey`], so that one is never used for the other.
-pub struct PseudonymKey(KeyedHash);
+pub struct PseudonymKey(Locked<KeyedHash>);
 
 impl PseudonymKey {
     /// The pseudonym of normalised values, one per field of the domain.
@@ -157,7 +165,7 @@ impl fmt::Debug for PseudonymKey {
 }
 
 /// Makes the tokens of one link rule.
-pub struct LinkKey(KeyedHash);
+pub struct LinkKey(Locked<KeyedHash>);
 
 impl LinkKey {
     /// The token of normalised values, one per field of the rule.
@@ -174,7 +182,7 @@ impl fmt::Debug for LinkKey {
 }
 
 /// Makes the keys of rows that changes are about.
-pub struct RowKey(KeyedHash);
+pub struct RowKey(Locked<KeyedHash>);
 
 impl RowKey {
     /// The key of normalised values, one per field of the domain.
@@ -193,7 +201,7 @@ impl fmt::Debug for RowKey {
 impl AgreementKeys {
     /// Keys over a known root.
     pub(super) fn known(agreement: &str, epoch: u32, root: [u8; 32]) -> Self {
-        Self::new(agreement, epoch, SecretBox::new(Box::new(root)), age::x25519::Identity::generate())
+        Self::new(agreement, epoch, &Zeroizing::new(root), age::x25519::Identity::generate())
     }
 }
 
@@ -201,14 +209,22 @@ impl AgreementKeys {
 mod tests {
     use super::*;
 
-    /// Computed with Python's `hmac`: HKDF without salt, info `lp(use) + lp(domain)`, then the HMAC of `keyed_hash.rs`.
+    /// `tests/python/pseudonyms.py` writes the vectors with Python's `hmac`; a test of the command runs it again.
     #[test]
-    fn derived_keys_equal_those_of_another_implementation() {
+    fn pseudonyms_equal_the_golden_vectors_of_another_implementation() {
         let keys = AgreementKeys::known("a", 1, std::array::from_fn(|index| u8::try_from(index).expect("below 32")));
         assert_eq!(keys.fingerprint(), "2bc5a165f5a2aaf1");
-        let pseudonym = keys.pseudonym_key("ssid").pseudonym(["0012345678"]);
-        assert_eq!(hex::encode(pseudonym.0), "053e8b35931ee0aa8cb124af1f325268");
-        let token = keys.link_key("ssid").token(["0012345678"]);
-        assert_eq!(hex::encode(token.0), "df3f887ecc4bc4cc55fbbba5fbe80210");
+        let vectors = include_str!("golden/pseudonyms.tsv");
+        assert!(vectors.lines().count() > 20);
+        for line in vectors.lines() {
+            let [usage, domain, values, expected] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let values: Vec<String> = serde_json::from_str(values).expect("values");
+            let values = values.iter().map(String::as_str);
+            let given = match usage {
+                "pseudonym" => keys.pseudonym_key(domain).pseudonym(values).0,
+                _ => keys.link_key(domain).token(values).0,
+            };
+            assert_eq!(hex::encode(given), expected, "{line}");
+        }
     }
 }

@@ -18,6 +18,7 @@ mod keyed_hash;
 mod keyring;
 mod keys;
 mod link;
+mod locked;
 mod normalise;
 mod people;
 mod pseudonym;
@@ -26,7 +27,7 @@ mod row_key;
 #[cfg(test)]
 mod tests;
 
-pub use keyring::{KeyInfo, Keyring};
+pub use keyring::{DestroyedKey, DestroyedKeys, KeyInfo, Keyring, Randomness};
 pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey, RowKey};
 pub use link::{LinkReport, Links, RuleReport, link};
 pub use normalise::{NORMALISER_VERSION, normalise};

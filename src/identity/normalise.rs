@@ -1,7 +1,14 @@
 //! What makes two spellings of a value the same before it becomes a pseudonym.
 //!
 //! Any change of what a normaliser gives needs a new [`NORMALISER_VERSION`]: the version is part of what is hashed, so
-//! that values normalised in two ways never look like two people by accident.
+//! that values normalised in two ways are never compared by accident. `golden/normalised.tsv` holds what this version
+//! gives, and a test holds the digest of that file beside the version: neither changes without the other.
+//!
+//! Version 2 (over 1): letter-like apostrophes (ʻokina, modifier apostrophes, saltillo) and the Arabic tatweel are
+//! punctuation; more suffixes; family and given names; what stands in for an id is none.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
@@ -9,10 +16,22 @@ use unicode_normalization::char::canonical_combining_class;
 use crate::workspace::Normaliser;
 
 /// The version of the rules in this file; part of every pseudonym.
-pub const NORMALISER_VERSION: u32 = 1;
+pub const NORMALISER_VERSION: u32 = 2;
 
 /// Suffixes that some systems append to a name and others leave out.
-const SUFFIXES: [&str; 5] = ["JR", "SR", "II", "III", "IV"];
+const SUFFIXES: [&str; 10] = ["JR", "SR", "II", "III", "IV", "JNR", "SNR", "2ND", "3RD", "4TH"];
+
+/// Words before a family name that one system writes and another leaves out.
+const PARTICLES: [&str; 21] = [
+    "AL", "BIN", "BINT", "DA", "DAS", "DE", "DEL", "DELA", "DELLA", "DI", "DO", "DOS", "DU", "EL", "IBN", "TEN", "TER",
+    "VAN", "VON", "ZU", "ZUR",
+];
+
+/// Words that are particles only behind one of those: `de la`, `van der`.
+const ARTICLES: [&str; 7] = ["DEN", "DER", "HET", "LA", "LAS", "LE", "LOS"];
+
+/// An id of at least so many digits that are all 0 or all 9 stands in for one that nobody knew.
+const STAND_IN_DIGITS: usize = 7;
 
 /// `text` in the form that is compared; `None` where nothing is left, such as of a blank.
 #[must_use]
@@ -30,8 +49,78 @@ pub(super) fn normalise_into(normaliser: Normaliser, text: &str, out: &mut Strin
         Normaliser::Digits => out.extend(text.nfkd().filter(char::is_ascii_digit)),
         Normaliser::Name if text.is_ascii() => name(text.chars(), out),
         Normaliser::Name => name(text.nfkd(), out),
+        Normaliser::FamilyName => family_name(text, out),
+        Normaliser::GivenName => {
+            name(text.nfkd(), out);
+            if let Some(formal) = formal(&out[before..]) {
+                out.truncate(before);
+                out.push_str(formal);
+            }
+        }
+    }
+    if stands_in(normaliser, &out[before..]) {
+        out.truncate(before);
     }
     out.len() > before
+}
+
+/// Whether a normalised id is one that systems write where they know none. What a contract lists as placeholders goes
+/// before; this holds where it lists nothing. Names are never taken for it: there are people called Null.
+fn stands_in(normaliser: Normaliser, text: &str) -> bool {
+    let repeated = |digit: u8| text.len() >= STAND_IN_DIGITS && text.bytes().all(|byte| byte == digit);
+    match (normaliser, text.as_bytes().first()) {
+        (Normaliser::Digits | Normaliser::Exact, Some(b'0')) => repeated(b'0'),
+        (Normaliser::Digits | Normaliser::Exact, Some(b'9')) => repeated(b'9'),
+        (Normaliser::Exact, Some(b'N' | b'n')) => text.eq_ignore_ascii_case("null"),
+        _ => false,
+    }
+}
+
+/// A family name without suffixes and without the particles before it (or behind it, as in `Cruz, de la`). A hyphen
+/// divides words here. A name that is a particle alone stays.
+fn family_name(text: &str, out: &mut String) {
+    let mut spaced = String::with_capacity(text.len());
+    for character in text.nfkd() {
+        if character.is_whitespace() || matches!(character, ',' | '-' | '\u{2010}'..='\u{2015}') {
+            spaced.push(' ');
+        } else {
+            push_letters(character, &mut spaced);
+        }
+    }
+    let words: Vec<&str> = spaced.split(' ').filter(|word| !word.is_empty()).collect();
+    let mut words = &words[..];
+    while let [rest @ .., last] = words
+        && !rest.is_empty()
+        && SUFFIXES.contains(last)
+    {
+        words = rest;
+    }
+    let mut behind_particle = false;
+    while let [first, rest @ ..] = words
+        && !rest.is_empty()
+        && (PARTICLES.contains(first) || (behind_particle && ARTICLES.contains(first)))
+    {
+        words = rest;
+        behind_particle = true;
+    }
+    let end = words.iter().rposition(|word| !PARTICLES.contains(word) && !ARTICLES.contains(word));
+    if let Some(end) = end.map(|last| last + 1)
+        && words.get(end).is_some_and(|first| PARTICLES.contains(first))
+    {
+        words = &words[..end];
+    }
+    out.extend(words.iter().copied());
+}
+
+/// The name that a nickname is short for. Each line of the table has the formal name and the nicknames that stand for
+/// it alone.
+fn formal(name: &str) -> Option<&'static str> {
+    static TABLE: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+        let lines = include_str!("nicknames.txt").lines().filter(|line| !line.starts_with('#'));
+        let names = lines.filter_map(|line| line.split_once(':'));
+        names.flat_map(|(formal, nicks)| nicks.split_whitespace().map(move |nick| (nick, formal))).collect()
+    });
+    TABLE.get(name).copied()
 }
 
 /// Letters and digits in upper case without marks; a suffix that is a word of its own at the end goes.
@@ -76,6 +165,8 @@ fn push_letters(character: char, out: &mut String) {
         'æ' | 'Æ' => out.push_str("AE"),
         'œ' | 'Œ' => out.push_str("OE"),
         'þ' | 'Þ' => out.push_str("TH"),
+        // Unicode counts these as letters; in names they are apostrophes (ʻokina, ʼ, saltillo) and a stretched line.
+        '\u{2b9}'..='\u{2c1}' | '\u{2ee}' | '\u{640}' | '\u{a78b}' | '\u{a78c}' => {}
         // `ß` becomes `SS` and dotless `ı` becomes `I` here.
         _ if canonical_combining_class(character) == 0 => {
             out.extend(character.to_uppercase().filter(|upper| upper.is_alphanumeric()));
@@ -123,6 +214,10 @@ mod tests {
                 ("陳大文", Some("陳大文")),
                 ("प्रिया", Some("परिया")),
                 ("מֹשֶׁה", Some("משה")),
+                ("Ka\u{2bb}ahumanu", Some("KAAHUMANU")),
+                ("Д\u{2bc}яченко", Some("ДЯЧЕНКО")),
+                ("محـــمد", Some("محمد")),
+                ("Null", Some("NULL")),
                 ("", None),
                 (" \u{a0} ", None),
                 ("--", None),
@@ -169,6 +264,102 @@ mod tests {
     fn exact_and_date() {
         check(Normaliser::Exact, &[(" aB-1 ", Some("aB-1")), (" ", None), ("", None)]);
         check(Normaliser::Date, &[("2008-02-29", Some("2008-02-29")), ("", None)]);
+    }
+
+    #[test]
+    fn family_names_lose_particles_and_suffixes() {
+        check(
+            Normaliser::FamilyName,
+            &[
+                ("de la Cruz", Some("CRUZ")),
+                ("De La Cruz Jr.", Some("CRUZ")),
+                ("Cruz, de la", Some("CRUZ")),
+                ("Dela Cruz", Some("CRUZ")),
+                ("van der Berg", Some("BERG")),
+                ("Al-Hassan", Some("HASSAN")),
+                ("Smith-Jones", Some("SMITHJONES")),
+                ("O'Brien III", Some("OBRIEN")),
+                ("García y Vega", Some("GARCIAYVEGA")),
+                ("La Rue", Some("LARUE")),
+                ("Van", Some("VAN")),
+                ("Do", Some("DO")),
+                ("de la", Some("LA")),
+                ("Jr", Some("JR")),
+                (" - ", None),
+            ],
+        );
+    }
+
+    #[test]
+    fn given_names_are_the_formal_ones() {
+        check(
+            Normaliser::GivenName,
+            &[
+                ("Bill", Some("WILLIAM")),
+                ("LUPE", Some("GUADALUPE")),
+                ("Guadalupe", Some("GUADALUPE")),
+                ("José", Some("JOSE")),
+                ("Pepe", Some("JOSE")),
+                ("Alex", Some("ALEX")),
+                ("", None),
+            ],
+        );
+        // Only where the contract says so.
+        check(Normaliser::Name, &[("Bill", Some("BILL"))]);
+    }
+
+    /// One name, one meaning: else two people would become one, or the order of the lines would decide.
+    #[test]
+    fn each_nickname_stands_for_one_name_that_is_no_nickname() {
+        let lines: Vec<(&str, Vec<&str>)> = include_str!("nicknames.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .map(|line| line.split_once(':').expect("a formal name"))
+            .map(|(formal, nicks)| (formal, nicks.split_whitespace().collect()))
+            .collect();
+        let nicks: Vec<&str> = lines.iter().flat_map(|(_, nicks)| nicks.iter().copied()).collect();
+        let mut once = nicks.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), nicks.len(), "a nickname stands twice");
+        for (formal, nicks) in &lines {
+            assert!(!once.contains(formal), "{formal} is a nickname, too");
+            for word in nicks.iter().chain([formal]) {
+                assert_eq!(normalise(Normaliser::Name, word).as_deref(), Some(*word), "written as it is compared");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_in_for_an_id_is_none() {
+        let stand_ins = ["0000000000", "9999999999", "0000000", "999-999-9999"];
+        stand_ins.iter().for_each(|id| check(Normaliser::Digits, &[(id, None)]));
+        check(
+            Normaliser::Exact,
+            &[("NULL", None), (" null ", None), ("0000000000", None), ("0", Some("0")), ("99", Some("99"))],
+        );
+        check(Normaliser::Digits, &[("NULL", None), ("0", Some("0")), ("0000000001", Some("0000000001"))]);
+        check(Normaliser::Name, &[("Null", Some("NULL"))]);
+    }
+
+    /// What the golden table says of each version, by the digest of the table. A version that is out is never changed:
+    /// whoever changes what a normaliser gives adds a version, a table and its digest.
+    const TABLES: [(u32, &str); 1] = [(2, "bd592f057feafecc05fa3af8560bf85c9478e8ab1858f094be35258259e1af3a")];
+
+    #[test]
+    fn a_changed_normaliser_is_a_new_version() {
+        use sha2::{Digest, Sha256};
+        let table = include_str!("golden/normalised.tsv");
+        let (version, digest) = TABLES[TABLES.len() - 1];
+        assert_eq!(version, NORMALISER_VERSION, "a new version needs a table of its own");
+        assert_eq!(hex::encode(Sha256::digest(table)), digest, "the table of version {version} was changed");
+        for line in table.lines() {
+            let [normaliser, input, expected] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line:?}") };
+            let normaliser = serde_json::from_value(normaliser.into()).expect("a normaliser");
+            let input: String = serde_json::from_str(input).expect("a JSON string");
+            let given = normalise(normaliser, &input).unwrap_or_else(|| "-".to_owned());
+            assert_eq!(given, expected, "{line:?}: make it version {}", version + 1);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::error::{Error, Kind, Result};
 use crate::intake::TypedRows;
-use crate::workspace::{Assignment, Contract, DataClause, Link, LinkRule, SecretRef, Secrets, Unlock};
+use crate::workspace::{Assignment, Contract, DataClause, KeyringConfig, Link, LinkRule, SecretRef, Secrets, Unlock};
 
 /// Known keys; `root` stands for the random bytes.
 fn keys(agreement: &str, epoch: u32, root: u8) -> AgreementKeys {
@@ -125,11 +125,47 @@ fn by_identity() -> (Unlock, Fixed) {
     (Unlock::Identity(SecretRef::Env("KEY".into())), Fixed(format!("# public key: age1…\n{identity}\n")))
 }
 
-fn keyring(directory: &Path, unlock: &(Unlock, Fixed)) -> Keyring {
-    Keyring::open(directory.to_owned(), &unlock.0, &unlock.1).expect("a keyring")
+fn config(directory: &Path, unlock: &Unlock) -> KeyringConfig {
+    KeyringConfig { directory: directory.to_owned(), unlock: unlock.clone(), recipients: Vec::new() }
 }
 
-fn filled(byte: u8) -> impl FnMut(&mut [u8]) -> Result<()> {
+fn try_keyring(directory: &Path, unlock: &(Unlock, Fixed)) -> Result<Keyring> {
+    Keyring::open(Path::new("/"), &config(directory, &unlock.0), &unlock.1)
+}
+
+fn keyring(directory: &Path, unlock: &(Unlock, Fixed)) -> Keyring {
+    try_keyring(directory, unlock).expect("a keyring")
+}
+
+fn none() -> DestroyedKeys {
+    DestroyedKeys::default()
+}
+
+/// What is wrapped with age alone never waits for anything.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    use futures::FutureExt;
+    future.now_or_never().expect("it does not wait")
+}
+
+fn create(ring: &Keyring, agreement: &str, byte: u8) -> Result<AgreementKeys> {
+    now(ring.create(agreement, &none(), &mut filled(byte)))
+}
+
+fn load(ring: &Keyring, agreement: &str) -> Result<AgreementKeys> {
+    now(ring.load(agreement, &none()))
+}
+
+/// The files of a keyring.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).expect("the folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    names.retain(|name| name != ".lock");
+    names.sort();
+    names
+}
+
+fn filled(byte: u8) -> impl FnMut(&mut [u8]) -> Result<()> + Send {
     move |bytes| {
         bytes.fill(byte);
         Ok(())
@@ -147,9 +183,9 @@ fn a_key_that_was_made_is_loaded_again() {
     let (_folder, directory) = folder();
     let keyring = keyring(&directory, &by_identity());
     assert_eq!(keyring.list().expect("an empty list"), []);
-    let made = keyring.create("north-2026", &mut filled(1)).expect("a key");
-    keyring.create("south.e2", &mut filled(2)).expect("a key");
-    let loaded = keyring.load("north-2026").expect("the key");
+    let made = create(&keyring, "north-2026", 1).expect("a key");
+    create(&keyring, "south.e2", 2).expect("a key");
+    let loaded = load(&keyring, "north-2026").expect("the key");
     assert_eq!(made.id(), loaded.id());
     assert_eq!((loaded.agreement(), loaded.epoch()), ("north-2026", 1));
     assert_eq!(ssid(&made, "1"), ssid(&loaded, "1"));
@@ -162,32 +198,32 @@ fn a_key_that_was_made_is_loaded_again() {
 fn a_passphrase_wraps_and_opens() {
     let (_folder, directory) = folder();
     let passphrase = |text: &str| (Unlock::Passphrase(SecretRef::Env("P".into())), Fixed(text.to_owned()));
-    let made = keyring(&directory, &passphrase("right")).create("a", &mut filled(1)).expect("a key");
-    let loaded = keyring(&directory, &passphrase("right")).load("a").expect("the key");
+    let made = create(&keyring(&directory, &passphrase("right")), "a", 1).expect("a key");
+    let loaded = load(&keyring(&directory, &passphrase("right")), "a").expect("the key");
     assert_eq!(made.fingerprint(), loaded.fingerprint());
-    let wrong = keyring(&directory, &passphrase("wrong")).load("a").expect_err("wrong passphrase");
+    let wrong = load(&keyring(&directory, &passphrase("wrong")), "a").expect_err("wrong passphrase");
     assert_eq!((wrong.kind(), wrong.code()), (Kind::Failed, "identity.wrong_key"));
     let empty = passphrase("");
-    let empty = Keyring::open(directory, &empty.0, &empty.1).expect_err("empty passphrase");
+    let empty = try_keyring(&directory, &empty).expect_err("empty passphrase");
     assert_eq!((empty.kind(), empty.code()), (Kind::Config, "identity.empty_passphrase"));
 }
 
 #[test]
 fn wrong_key_is_refused() {
     let (_folder, directory) = folder();
-    keyring(&directory, &by_identity()).create("a", &mut filled(1)).expect("a key");
-    let wrong = keyring(&directory, &by_identity()).load("a").expect_err("wrong identity");
+    create(&keyring(&directory, &by_identity()), "a", 1).expect("a key");
+    let wrong = load(&keyring(&directory, &by_identity()), "a").expect_err("wrong identity");
     assert_eq!((wrong.kind(), wrong.code()), (Kind::Failed, "identity.wrong_key"));
     assert!(wrong.hint().is_some());
     let unlock = (Unlock::Identity(SecretRef::Env("KEY".into())), Fixed("not an identity".into()));
-    let bad = Keyring::open(directory, &unlock.0, &unlock.1).expect_err("no identity");
+    let bad = try_keyring(&directory, &unlock).expect_err("no identity");
     assert_eq!((bad.kind(), bad.code()), (Kind::Config, "identity.bad_identity"));
 }
 
 #[test]
 fn a_missing_key_says_how_to_make_it() {
     let (_folder, directory) = folder();
-    let error = keyring(&directory, &by_identity()).load("north-2026").expect_err("no key");
+    let error = load(&keyring(&directory, &by_identity()), "north-2026").expect_err("no key");
     assert_eq!((error.kind(), error.code()), (Kind::Config, "identity.no_key"));
     assert_eq!(error.hint(), Some("accord keys new north-2026"));
 }
@@ -196,20 +232,19 @@ fn a_missing_key_says_how_to_make_it() {
 fn a_key_is_never_overwritten() {
     let (_folder, directory) = folder();
     let keyring = keyring(&directory, &by_identity());
-    let first = keyring.create("a", &mut filled(1)).expect("a key");
-    assert_eq!(keyring.create("a", &mut filled(2)).expect_err("there is one").code(), "identity.key_exists");
+    let first = create(&keyring, "a", 1).expect("a key");
+    assert_eq!(create(&keyring, "a", 2).expect_err("there is one").code(), "identity.key_exists");
     // Also where another process made it between the look and the write.
-    let late = keyring.create_epoch("a", 1, &mut filled(2)).expect_err("there is one");
+    let late = now(keyring.create_epoch("a", 1, &mut filled(2))).expect_err("there is one");
     assert_eq!(late.code(), "identity.key_exists");
-    assert_eq!(keyring.load("a").expect("the first").id(), first.id());
-    let names = std::fs::read_dir(&directory).expect("the folder").count();
-    assert_eq!(names, 1, "no temporary file is left");
+    assert_eq!(load(&keyring, "a").expect("the first").id(), first.id());
+    assert_eq!(names(&directory), ["a.e1.age"], "no temporary file is left");
 }
 
 #[test]
 fn key_files_are_the_owners_alone() {
     let (_folder, directory) = folder();
-    keyring(&directory, &by_identity()).create("a", &mut filled(1)).expect("a key");
+    create(&keyring(&directory, &by_identity()), "a", 1).expect("a key");
     let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(&directory), 0o700);
     assert_eq!(mode(&directory.join("a.e1.age")), 0o600);
@@ -219,12 +254,12 @@ fn key_files_are_the_owners_alone() {
 fn a_key_file_under_another_name_is_refused() {
     let (_folder, directory) = folder();
     let keyring = keyring(&directory, &by_identity());
-    keyring.create("a", &mut filled(1)).expect("a key");
+    create(&keyring, "a", 1).expect("a key");
     for name in ["b.e1.age", "a.e2.age"] {
         std::fs::copy(directory.join("a.e1.age"), directory.join(name)).expect("a copy");
     }
     for agreement in ["a", "b"] {
-        assert_eq!(keyring.load(agreement).expect_err("a copy").code(), "identity.other_key");
+        assert_eq!(load(&keyring, agreement).expect_err("a copy").code(), "identity.other_key");
     }
 }
 
@@ -232,14 +267,14 @@ fn a_key_file_under_another_name_is_refused() {
 fn a_damaged_key_file_is_refused() {
     let (_folder, directory) = folder();
     let keyring = keyring(&directory, &by_identity());
-    keyring.create("a", &mut filled(1)).expect("a key");
+    create(&keyring, "a", 1).expect("a key");
     let path = directory.join("a.e1.age");
     let whole = std::fs::read(&path).expect("the file");
     let mut flipped = whole.clone();
     *flipped.last_mut().expect("not empty") ^= 1;
     for bytes in [&flipped[..], &whole[..whole.len() - 1], &whole[..40], b""] {
         std::fs::write(&path, bytes).expect("written");
-        let error = keyring.load("a").expect_err("damaged");
+        let error = load(&keyring, "a").expect_err("damaged");
         assert_eq!((error.kind(), error.code()), (Kind::Failed, "identity.damaged_key"));
     }
 }
@@ -249,8 +284,8 @@ fn agreement_ids_can_not_leave_the_folder() {
     let (_folder, directory) = folder();
     let keyring = keyring(&directory, &by_identity());
     for id in ["", "../a", "a/b", ".a", "a\0", "ä"] {
-        assert_eq!(keyring.create(id, &mut filled(1)).expect_err(id).code(), "identity.bad_agreement_id");
-        assert_eq!(keyring.load(id).expect_err(id).code(), "identity.bad_agreement_id");
+        assert_eq!(create(&keyring, id, 1).expect_err(id).code(), "identity.bad_agreement_id");
+        assert_eq!(load(&keyring, id).expect_err(id).code(), "identity.bad_agreement_id");
     }
 }
 
@@ -259,15 +294,15 @@ fn failing_randomness_makes_no_key() {
     let (_folder, directory) = folder();
     let keyring = keyring(&directory, &by_identity());
     let mut fails = |_: &mut [u8]| Err(Error::failed("test.random", "no randomness"));
-    assert_eq!(keyring.create("a", &mut fails).expect_err("fails").code(), "test.random");
-    assert_eq!(keyring.create("a", &mut filled(0)).expect_err("zeros").code(), "identity.no_randomness");
+    assert_eq!(now(keyring.create("a", &none(), &mut fails)).expect_err("fails").code(), "test.random");
+    assert_eq!(create(&keyring, "a", 0).expect_err("zeros").code(), "identity.no_randomness");
     assert_eq!(keyring.list().expect("a list"), []);
 }
 
 #[test]
 fn the_wrapped_file_holds_no_key_in_the_clear() {
     let (_folder, directory) = folder();
-    let made = keyring(&directory, &by_identity()).create("a", &mut filled(0xab)).expect("a key");
+    let made = create(&keyring(&directory, &by_identity()), "a", 0xab).expect("a key");
     let bytes = std::fs::read(directory.join("a.e1.age")).expect("the file");
     let identity = made.quarantine_identity().to_string();
     for secret in [&[0xab; 16][..], "ab".repeat(16).as_bytes(), &identity.expose_secret().as_bytes()[15..]] {
@@ -293,9 +328,9 @@ fn pseudonyms_of_two_agreements_do_not_join() {
 fn epochs_do_not_mix() {
     let (_folder, directory) = folder();
     let keyring = keyring(&directory, &by_identity());
-    let first = keyring.create("a", &mut filled(1)).expect("a key");
-    let second = keyring.create_epoch("a", 2, &mut filled(2)).expect("a key");
-    assert_eq!(keyring.load("a").expect("the newest").id(), second.id());
+    let first = create(&keyring, "a", 1).expect("a key");
+    let second = now(keyring.create_epoch("a", 2, &mut filled(2))).expect("a key");
+    assert_eq!(load(&keyring, "a").expect("the newest").id(), second.id());
     assert_ne!(ssid(&first, "1"), ssid(&second, "1"));
     let (old, new) = (people(&first, &ROWS), people(&second, &ROWS));
     let error = link(&spec(Assignment::OneToOne), &old, &new, "college").expect_err("two epochs, not an empty join");
@@ -325,7 +360,7 @@ fn the_same_person_fields_give_the_same_pseudonym_in_two_contracts() {
 
 /// The attacker has everything but the key: the domain, the version, the layout of what is hashed, the fingerprint.
 #[test]
-fn ids_cannot_be_enumerated_without_the_key() {
+fn ten_digit_ids_cannot_be_enumerated_without_the_key() {
     let keys = keys("a", 1, 0x5a);
     let target = *ssid(&keys, "0000004711").as_bytes();
     let message = |id: &str| {
@@ -336,6 +371,12 @@ fn ids_cannot_be_enumerated_without_the_key() {
         Hmac::<Sha256>::new_from_slice(key).expect("any length").chain_update(text).finalize().into_bytes().to_vec()
     };
     let fingerprint = keys.fingerprint();
+    let others = [
+        super::tests::keys("a", 2, 0x5b).pseudonym_key("ssid"),
+        super::tests::keys("b", 1, 0x5c).pseudonym_key("ssid"),
+        keys.pseudonym_key("id"),
+    ];
+    let link_key = keys.link_key("ssid");
     for id in 0..20_000 {
         let id = format!("{id:010}");
         let whole = message(&id);
@@ -343,6 +384,9 @@ fn ids_cannot_be_enumerated_without_the_key() {
         for key in [&b""[..], b"ssid", &[0; 32], &[0x5a; 32], fingerprint.as_bytes()] {
             guesses.extend([hmac(key, id.as_bytes()), hmac(key, &whole)]);
         }
+        // The keys of another epoch, of another agreement, of another field and of links.
+        let own = others.iter().map(|key| key.pseudonym([id.as_str()]).0.repeat(2));
+        guesses.extend(own.chain([link_key.token([id.as_str()]).0.repeat(2)]));
         assert!(guesses.iter().all(|guess| guess[..16] != target && guess[16..] != target), "{id} was found");
     }
     // The attack is real: with the key's own derivation it finds the id.
@@ -376,6 +420,62 @@ fn direct_identifiers_do_not_leave() {
             assert!(!bytes.windows(form.len()).any(|window| window == form), "{value} left the step");
         }
     }
+}
+
+/// A name in each alphabet that people in California write, and in some that they don't.
+const ALPHABETS: [&str; 22] = [
+    "José",
+    "Nguyễn",
+    "Łukasz",
+    "Þórður",
+    "Иванов",
+    "Παπαδόπουλος",
+    "Անի",
+    "ნინო",
+    "משה",
+    "محمد",
+    "فاطمه",
+    "प्रिया",
+    "ਗੁਰਪ੍ਰੀਤ",
+    "অনিতা",
+    "தமிழ்",
+    "สมชาย",
+    "ខ្មែរ",
+    "陳大文",
+    "山田",
+    "やまだ",
+    "김민수",
+    "ᏣᎳᎩ",
+];
+
+#[test]
+fn one_row_in_all_alphabets_leaves_no_identifier() {
+    let keys = keys("a", 1, 1);
+    let mut contract = contract("graduates");
+    contract.person = vec!["first_name".into()];
+    let mut step = Pseudonymizer::new(&contract, &clause("graduates"), &keys, &rules()).expect("a step");
+    let everyone: &'static str = ALPHABETS.join(" ").leak();
+    let row = |name: &'static str| (Some("1"), Some(name), Some(everyone), Some(1), "Alpha High", 2026);
+    let rows: Vec<Row> = ALPHABETS.into_iter().chain([everyone]).map(row).collect();
+    let out = step.apply(typed(&rows)).expect("rows");
+    assert_eq!((out.batch().num_rows(), out.without_person), (rows.len(), 0), "each is somebody");
+    let people: std::collections::BTreeSet<_> = pseudonyms(&out).into_iter().collect();
+    assert_eq!(people.len(), rows.len(), "and nobody is another");
+    let mut bytes = format!("{out:?} {step:?} {:?}", out.batch().schema()).into_bytes();
+    for column in out.batch().columns() {
+        column.to_data().buffers().iter().for_each(|buffer| bytes.extend_from_slice(buffer.as_slice()));
+    }
+    for name in ALPHABETS {
+        let normalised = normalise(crate::workspace::Normaliser::Name, name).expect("a name");
+        for form in [name, &normalised, &BASE64_STANDARD_NO_PAD.encode(name), &hex::encode(name)] {
+            assert!(!bytes.windows(form.len()).any(|window| window == form.as_bytes()), "{name} left the step");
+        }
+    }
+    // The same in another normal form of Unicode is the same person.
+    use unicode_normalization::UnicodeNormalization;
+    let decomposed: Vec<Row> = ALPHABETS.iter().map(|name| row(name.nfd().collect::<String>().leak())).collect();
+    let again = pseudonyms(&step.apply(typed(&decomposed)).expect("rows"));
+    assert!(again.into_iter().all(|person| people.contains(&person)));
 }
 
 #[test]
@@ -480,7 +580,7 @@ fn debug_shows_no_key_and_no_pseudonym() {
     let (_folder, directory) = folder();
     let unlock = by_identity();
     let ring = keyring(&directory, &unlock);
-    let keys = ring.create("a", &mut filled(0xab)).expect("a key");
+    let keys = create(&ring, "a", 0xab).expect("a key");
     let (batches, people) = pseudonymized(&keys, &ROWS, 1000);
     let person = ssid(&keys, "0012345678");
     let token = people.rules[0].pairs[0].0;

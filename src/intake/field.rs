@@ -3,6 +3,7 @@
 use regex::Regex;
 
 use super::batch;
+use super::check_digit;
 use super::compare::Constant;
 use super::layout::column_name;
 use super::reader::{Kind, Span};
@@ -266,6 +267,9 @@ impl<'c> FieldPlan<'c> {
         self.long_enough(text)?;
         if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
             return Err(misfit("pattern", "it does not match the contract's pattern"));
+        }
+        if self.spec.check_digit.is_some_and(|scheme| !check_digit::is_right(scheme, text)) {
+            return Err(misfit("check_digit", "its check digit is wrong"));
         }
         self.in_range(cell, text)?;
         Ok(cell)

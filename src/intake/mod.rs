@@ -8,6 +8,7 @@ mod archive;
 mod batch;
 mod capture;
 mod check;
+mod check_digit;
 mod compare;
 mod correction;
 mod delivery;

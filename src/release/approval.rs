@@ -77,8 +77,13 @@ impl SignedFields<'_> {
 /// Whether `signed` is the signature of its own public key under `fields`. Whose key it is, is another question.
 #[must_use]
 pub fn verify_approval(fields: &SignedFields<'_>, signed: &Signed) -> bool {
+    verify_message(&fields.message(), signed)
+}
+
+/// Whether `signed` is the signature of its own public key over `message`.
+pub(super) fn verify_message(message: &[u8], signed: &Signed) -> bool {
     let mut bytes = [0_u8; 64];
     let decoded = hex::decode_to_slice(&signed.signature, &mut bytes).is_ok();
     let key = parse_public(&signed.public_key);
-    decoded && key.is_some_and(|key| key.verify_strict(&fields.message(), &Signature::from_bytes(&bytes)).is_ok())
+    decoded && key.is_some_and(|key| key.verify_strict(message, &Signature::from_bytes(&bytes)).is_ok())
 }

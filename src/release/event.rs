@@ -150,18 +150,23 @@ pub enum Event {
         /// The key's fingerprint.
         fingerprint: String,
     },
-    /// All copies of a key were destroyed.
+    /// A steward orders that keys of an agreement be destroyed. Two of them are needed.
+    KeyDestructionOrder {
+        /// What is to be destroyed, and why.
+        order: DestructionOrder,
+        /// The steward's signature.
+        signed: Signed,
+    },
+    /// Keys are destroyed. From the first of these entries on they are refused, wherever a copy may be.
     KeyDestruction {
-        /// The agreement.
-        agreement: String,
-        /// The generation of the key.
-        epoch: u32,
-        /// The key's fingerprint.
-        fingerprint: String,
-        /// How.
-        method: String,
-        /// Why.
-        reason: String,
+        /// Whether it has begun or is done.
+        stage: DestructionStage,
+        /// What was ordered.
+        order: DestructionOrder,
+        /// By whom.
+        signatures: Vec<StewardSignature>,
+        /// Every copy: those found where it has begun, those removed where it is done.
+        copies: Vec<String>,
     },
     /// Data were destroyed.
     DataDestruction {
@@ -194,6 +199,48 @@ pub struct Target {
     pub plan_digest: String,
     /// The agreement's digest.
     pub agreement_digest: String,
+}
+
+/// Keys that are to be destroyed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DestructionOrder {
+    /// The agreement.
+    pub agreement: String,
+    /// Its keys that are to go.
+    pub keys: Vec<DoomedKey>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A key that is to be destroyed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DoomedKey {
+    /// The generation of the key.
+    pub epoch: u32,
+    /// The key's fingerprint.
+    pub fingerprint: String,
+}
+
+/// How far a destruction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DestructionStage {
+    /// Copies may still be there.
+    Begun,
+    /// No copy is left that could be reached.
+    Done,
+}
+
+/// Who signed, and the signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StewardSignature {
+    /// The steward.
+    pub steward: String,
+    /// The signature.
+    pub signed: Signed,
 }
 
 /// A steward's signature.

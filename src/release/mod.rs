@@ -12,6 +12,7 @@
 //! | `candidate` | the content-addressed folder |
 //! | `ledger`, `event`, `chain` | the append-only, hash-chained record, its entries, the check of its chain |
 //! | `keys`, `approval` | stewards' keys; the message that is signed |
+//! | `destruction` | the death of an agreement's keys: ordered by two stewards, carried out, proven |
 //! | `state`, `context` | where a candidate stands; what every decision needs to know |
 //! | `approved` | the proof that a candidate may be published |
 //! | `actions`, `withdraw` | approve, return, reject, comment; taking back |
@@ -25,6 +26,7 @@ mod approved;
 mod candidate;
 mod chain;
 mod context;
+mod destruction;
 mod diff;
 mod digest;
 mod event;
@@ -50,8 +52,12 @@ pub use approved::ApprovedCandidate;
 pub use candidate::{Candidate, Manifest, ManifestFile, ManifestTable, lay_down, list};
 pub use chain::{Finding, FindingKind, LedgerReport};
 pub use context::Context;
+pub use destruction::{
+    Destroyer, Destruction, Order, Orderer, destroyed_keys, living_key, open_order, recorded_fingerprint,
+    recorded_keys, verify_destruction,
+};
 pub use diff::{Difference, TableDifference, diff, diff_tables};
-pub use event::{Entry, Event, Signed, Target};
+pub use event::{DestructionOrder, DestructionStage, DoomedKey, Entry, Event, Signed, StewardSignature, Target};
 pub use input::{CandidateInput, DimensionColumn, MeasureColumn, MeasureKind, MeasureValues, OutputTable, SourceNote};
 pub use keys::{Identity, StewardKey, Stewards};
 pub use ledger::Ledger;

@@ -34,8 +34,8 @@ pub use quarantine::{Decided, Held, Made, decide, held};
 
 /// The folder of staged rows in the state storage.
 const STAGING: &str = "staging";
-/// The name of the lock that one run holds.
-const LOCK: &str = "run";
+/// The name of the lock that one run holds; so does whoever must not meet one.
+pub const LOCK: &str = "run";
 
 /// Everything a run needs from outside.
 pub struct Job<'a> {

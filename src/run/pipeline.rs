@@ -24,7 +24,11 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     plan::in_force(pipeline, job.today)?;
     let checked = plan::check(&session(&job.engine)?, pipeline).await?;
     let page = plan::page(&checked, &job.workspace.roles);
-    let keys = job.keyring.load(&pipeline.agreement.id)?;
+    let keys = release::living_key(&Ledger::open(job.state), job.keyring, &pipeline.agreement.id).await?;
+    if !keys.are_locked() {
+        let message = "the system does not let keys be locked into memory (see `ulimit -l`): they may go to swap";
+        job.reporter.event(&Event::Note { pipeline: name.to_owned(), message: message.to_owned() });
+    }
     let delivered = with_decisions(job, pipeline, discover(job, pipeline).await?, &keys).await?;
     let freshness: Vec<Freshness> = delivered.iter().map(|one| one.found.freshness.clone()).collect();
     let read = pipeline.sources.iter().zip(&delivered);

@@ -22,10 +22,10 @@ pub use agreement::{
     Protection, Required, Retention,
 };
 pub use contract::{
-    ActionField, BooleanWords, Bound, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision, Contract,
-    DateFormat, Delivering, DeliveryMode, EFFECTIVE_UNTIL, Encoding, ExtraColumns, Field, Format, FreshnessLimits,
-    Length, LogicalType, Normaliser, Operand, OtherLayout, Picture, PictureContent, PictureSign, PlaceholderAction,
-    Placeholders, Position, Rule, SNAPSHOT_DATE, Thresholds, UnknownKeys, WhenMissing,
+    ActionField, BooleanWords, Bound, CheckDigit, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision,
+    Contract, DateFormat, Delivering, DeliveryMode, EFFECTIVE_UNTIL, Encoding, ExtraColumns, Field, Format,
+    FreshnessLimits, Length, LogicalType, Normaliser, Operand, OtherLayout, Picture, PictureContent, PictureSign,
+    PlaceholderAction, Placeholders, Position, Rule, SNAPSHOT_DATE, Thresholds, UnknownKeys, WhenMissing,
 };
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;
@@ -39,8 +39,8 @@ pub use roles::{Operator, PublicKeyRef, Recipient, Roles, Steward};
 pub use schema::{schema_text, schemas};
 pub use secrets::{Secrets, WorkspaceSecrets};
 pub use settings::{
-    AzureCredential, EngineConfig, GcsCredential, KeyringConfig, PartnerStorage, Settings, StorageConfig, Unlock,
-    WebLogin,
+    AwsKms, AzureCredential, EngineConfig, GcsCredential, KeyringConfig, PartnerStorage, Settings, StorageConfig,
+    Unlock, VaultTransit, WebLogin,
 };
 pub use types::{ByteSize, Days, Ordered, SecretRef, Share};
 

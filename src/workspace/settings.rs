@@ -215,14 +215,18 @@ impl PartnerStorage {
     }
 }
 
-/// The folder of wrapped keys: one age file per agreement and epoch.
+/// The folder of wrapped keys: one per agreement and epoch.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyringConfig {
     /// The folder, relative to the workspace.
     pub directory: PathBuf,
-    /// What opens the keys in it.
+    /// What wraps the keys in it and opens them.
     pub unlock: Unlock,
+    /// Others for whom each key is wrapped besides: age recipients (`age1…`), as `accord keys export-recipient` prints
+    /// them. After a change, `accord keys rewrap` wraps the keys that are there anew.
+    #[serde(default)]
+    pub recipients: Vec<String>,
 }
 
 /// What opens a wrapped key.
@@ -233,6 +237,48 @@ pub enum Unlock {
     Passphrase(SecretRef),
     /// An age identity (`AGE-SECRET-KEY-1…`).
     Identity(SecretRef),
+    /// AWS KMS.
+    AwsKms(AwsKms),
+    /// The transit engine of HashiCorp Vault.
+    VaultTransit(VaultTransit),
+}
+
+/// AWS KMS. Each key of the keyring gets a KMS key of its own.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AwsKms {
+    /// The region, such as `us-west-2`.
+    pub region: String,
+    /// The service's address, where it is not the region's usual one.
+    #[serde(default)]
+    pub endpoint: Option<SecretRef>,
+    /// The access key's id.
+    pub access_key_id: SecretRef,
+    /// The access key's secret.
+    pub secret_access_key: SecretRef,
+    /// The session's token, for credentials that end.
+    #[serde(default)]
+    pub session_token: Option<SecretRef>,
+}
+
+/// The transit engine of HashiCorp Vault. Each key of the keyring gets a transit key of its own.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VaultTransit {
+    /// Vault's address, such as `https://vault.example.org:8200`.
+    pub address: SecretRef,
+    /// The token.
+    pub token: SecretRef,
+    /// Where the engine is mounted.
+    #[serde(default = "transit")]
+    pub mount: String,
+    /// The namespace, where Vault has them.
+    #[serde(default)]
+    pub namespace: Option<String>,
+}
+
+fn transit() -> String {
+    "transit".to_owned()
 }
 
 /// What the query engine may use.

@@ -12,6 +12,8 @@ mod bad_input;
 mod contracts;
 mod deliveries;
 mod forbidden;
+mod key_services;
+mod keys;
 mod killed;
 mod published;
 mod quarantine;

@@ -5,33 +5,26 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, counts, counts_json};
+use super::{App, Openers, counts, counts_json};
 use crate::cli::output;
 use crate::error::Result;
-use crate::identity::AgreementKeys;
-use crate::intake;
 use crate::storage::Entry;
 use crate::workspace::Workspace;
 
 pub(super) async fn run(app: &App, workspace: &Workspace) -> Result<ExitCode> {
     let state = app.state(workspace)?;
-    let keyring = app.keyring(workspace).ok();
-    let mut keys: BTreeMap<&str, Option<AgreementKeys>> = BTreeMap::new();
+    let mut openers: BTreeMap<&str, Option<Openers>> = BTreeMap::new();
     let mut lines = Vec::new();
     let mut values = Vec::new();
     for entry in state.list("quarantine").await? {
         let (pipeline, source) = place(&entry);
         let agreement = workspace.pipelines.get(pipeline).map(|pipeline| pipeline.agreement.id.as_str());
-        let opens = match agreement {
-            Some(agreement) => {
-                let load = || keyring.as_ref().and_then(|keyring| keyring.load(agreement).ok());
-                keys.entry(agreement).or_insert_with(load).as_ref()
-            }
-            None => None,
-        };
-        // A file that the key does not open is listed all the same.
-        let rows = match opens {
-            Some(keys) => intake::open_quarantine(&state.read(&entry.path).await?, keys.quarantine_identity()).ok(),
+        if let Some(agreement) = agreement.filter(|agreement| !openers.contains_key(*agreement)) {
+            openers.insert(agreement, Openers::of(app, workspace, &state, agreement).await.ok());
+        }
+        // A file that no key opens is listed all the same.
+        let rows = match agreement.and_then(|agreement| openers.get(agreement)?.as_ref()) {
+            Some(openers) => openers.open(&state.read(&entry.path).await?).ok(),
             None => None,
         };
         let by_rule = rows.as_deref().map(counts);

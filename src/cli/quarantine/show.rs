@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, Of, counts, counts_json, find};
+use super::{App, Of, Openers, counts, counts_json, find};
 use crate::cli::output;
 use crate::error::Result;
-use crate::intake::{self, QuarantinedRow};
+use crate::intake::QuarantinedRow;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
@@ -22,10 +22,10 @@ pub(super) struct Args {
 pub(super) async fn run(app: &App, workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let (pipeline, source) = find(workspace, &args.of)?;
     let state = app.state(workspace)?;
-    let keys = app.keyring(workspace)?.load(&pipeline.agreement.id)?;
+    let openers = Openers::of(app, workspace, &state, &pipeline.agreement.id).await?;
     let mut rows = Vec::new();
     for entry in state.list(&format!("quarantine/{}/{}", pipeline.spec.name, source.name)).await? {
-        rows.extend(intake::open_quarantine(&state.read(&entry.path).await?, keys.quarantine_identity())?);
+        rows.extend(openers.open(&state.read(&entry.path).await?)?);
     }
     match (args.summary, app.json()) {
         (true, true) => output::json(&counts_json(&counts(&rows)))?,

@@ -64,6 +64,7 @@ fn of_type(document: &Document, at: usize, field: &Field) -> Vec<Finding> {
         (field.scale.is_some() && kind != LogicalType::Decimal, "scale", "a decimal"),
         (field.length.is_some() && kind != LogicalType::String, "length", "text"),
         (field.pattern.is_some() && kind != LogicalType::String, "pattern", "text"),
+        (field.check_digit.is_some() && kind != LogicalType::String, "check_digit", "text"),
         (field.normalise == Some(Normaliser::Date) && kind != LogicalType::Date, "normalise", "a date"),
     ];
     let mut findings: Vec<Finding> = misplaced

@@ -143,6 +143,9 @@ pub struct Field {
     /// A regular expression that the whole of a text matches.
     #[serde(default)]
     pub pattern: Option<String>,
+    /// The check digit with which an identifier ends. A value whose check digit is wrong is rejected.
+    #[serde(default)]
+    pub check_digit: Option<CheckDigit>,
     /// Whether no two rows have the same value. The first one is kept; a missing value is none.
     #[serde(default)]
     pub unique: bool,
@@ -240,6 +243,20 @@ pub struct Length {
     pub maximum: Option<usize>,
 }
 
+/// How the check digit of an identifier is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CheckDigit {
+    /// Luhn (ISO/IEC 7812-1).
+    #[serde(rename = "luhn")]
+    Luhn,
+    /// ISO/IEC 7064 MOD 11-2; ten is written `X`.
+    #[serde(rename = "mod_11_2")]
+    Mod11_2,
+    /// ISO/IEC 7064 MOD 97-10: two check digits.
+    #[serde(rename = "mod_97_10")]
+    Mod97_10,
+}
+
 /// What makes two spellings the same before they become a pseudonym.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -250,6 +267,10 @@ pub enum Normaliser {
     Digits,
     /// A person's name: accents, case and punctuation removed.
     Name,
+    /// A family name: as `name`, and without particles such as `de la` and suffixes such as `Jr.`.
+    FamilyName,
+    /// A given name: as `name`, and a nickname that stands for one name alone becomes that name (`Bill`: `William`).
+    GivenName,
     /// A day, written as `YYYY-MM-DD`.
     Date,
 }

@@ -1,0 +1,406 @@
+//! The death of keys: two stewards order it, every copy is removed, and the ledger proves it.
+//!
+//! Guarantees: no key is destroyed without valid signatures of two stewards of parties to the agreement (of two parties
+//! where more than one has a steward) over exactly these keys and this reason, given within the agreement's term; from
+//! the entry that says it has begun, the keys are refused ([`destroyed_keys`]); killed anywhere, the next call finishes it.
+//! Does not protect against: a copy outside of the keyring's folder in the hands of someone who leaves this program aside.
+//! What then still helps is in `docs/keys.md`.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::approval::verify_message;
+use super::digest::canonical;
+use super::event::{DestructionOrder, DestructionStage, DoomedKey, Entry, Event, Signed, StewardSignature};
+use super::keys::{StewardKey, Stewards};
+use super::ledger::Ledger;
+use crate::error::{Error, Result};
+use crate::identity::{DestroyedKey, DestroyedKeys, KeyInfo, Keyring};
+use crate::workspace::Agreement;
+
+/// First line of the signed bytes: a signature made for anything else never fits.
+const DOMAIN: &str = "accord key destruction v1";
+/// How many stewards it takes.
+const STEWARDS: usize = 2;
+
+/// Where things are, who may order it, and what time it is.
+#[derive(Clone, Copy)]
+pub struct Destroyer<'a> {
+    /// The ledger.
+    pub ledger: Ledger<'a>,
+    /// The keyring; it need not open keys that age wrapped.
+    pub keyring: &'a Keyring,
+    /// The agreement.
+    pub agreement: &'a Agreement,
+    /// The stewards.
+    pub stewards: &'a Stewards,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A steward who signs.
+#[derive(Clone, Copy)]
+pub struct Orderer<'a> {
+    /// The steward.
+    pub steward: &'a str,
+    /// The steward's key.
+    pub key: &'a StewardKey,
+    /// Why; needed of the first one.
+    pub reason: Option<&'a str>,
+}
+
+/// How far it went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destruction {
+    /// Another steward has to sign.
+    Waiting(Order),
+    /// It is done.
+    Done {
+        /// What was ordered.
+        order: DestructionOrder,
+        /// What was removed.
+        copies: Vec<String>,
+    },
+    /// It had been done before, and no copy was there.
+    DoneBefore(DestructionOrder),
+}
+
+/// An order and who has signed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What is to be destroyed.
+    pub order: DestructionOrder,
+    /// Signatures that count.
+    pub signatures: Vec<StewardSignature>,
+    /// When it is void unless it is complete.
+    pub expires_at: Timestamp,
+}
+
+impl DestructionOrder {
+    /// The bytes that `steward` signs: each field with its length in front.
+    #[must_use]
+    pub fn message(&self, steward: &str) -> Vec<u8> {
+        let epochs: Vec<String> = self.keys.iter().map(|key| key.epoch.to_string()).collect();
+        let mut fields = vec![self.agreement.as_str(), steward, self.reason.as_str()];
+        for (key, epoch) in self.keys.iter().zip(&epochs) {
+            fields.extend([epoch.as_str(), key.fingerprint.as_str()]);
+        }
+        canonical(DOMAIN, &fields)
+    }
+
+    /// The keys as the keyring knows them.
+    fn infos(&self) -> impl Iterator<Item = KeyInfo> + '_ {
+        self.keys.iter().map(|key| KeyInfo { agreement: self.agreement.clone(), epoch: key.epoch })
+    }
+}
+
+/// Whether `signed` is the signature of its own public key by `steward` over `order`.
+#[must_use]
+pub fn verify_destruction(order: &DestructionOrder, steward: &str, signed: &Signed) -> bool {
+    verify_message(&order.message(steward), signed)
+}
+
+/// The keys that are dead, by the ledger: all whose destruction has begun.
+#[must_use]
+pub fn destroyed_keys(entries: &[Entry]) -> DestroyedKeys {
+    let mut dead: Vec<DestroyedKey> = Vec::new();
+    for entry in entries {
+        let Event::KeyDestruction { order, .. } = &entry.event else { continue };
+        for key in &order.keys {
+            let known = dead.iter().any(|one| one.agreement == order.agreement && one.epoch == key.epoch);
+            if !known {
+                dead.push(DestroyedKey {
+                    agreement: order.agreement.clone(),
+                    epoch: key.epoch,
+                    fingerprint: key.fingerprint.clone(),
+                    recorded: format!("{} (ledger entry {})", entry.at.strftime("%Y-%m-%d"), entry.seq),
+                });
+            }
+        }
+    }
+    DestroyedKeys(dead)
+}
+
+/// The newest key of an agreement, unless the ledger knows it to be dead.
+///
+/// # Errors
+/// Those of [`Keyring::load`]; the storage's.
+pub async fn living_key(
+    ledger: &Ledger<'_>,
+    keyring: &Keyring,
+    agreement: &str,
+) -> Result<crate::identity::AgreementKeys> {
+    keyring.load(agreement, &destroyed_keys(&ledger.entries().await?)).await
+}
+
+/// An order of the agreement that is neither carried out nor void by `now`.
+#[must_use]
+pub fn open_order(entries: &[Entry], agreement: &Agreement, stewards: &Stewards, now: Timestamp) -> Option<Order> {
+    let term = SignedDuration::from_hours(24 * i64::from(agreement.approvals.expires_after.0));
+    let ends = |at: Timestamp| at.checked_add(term).unwrap_or(Timestamp::MAX);
+    let mut open: Option<Order> = None;
+    for entry in entries {
+        match &entry.event {
+            Event::KeyDestruction { order, .. } if open.as_ref().is_some_and(|one| one.order == *order) => open = None,
+            Event::KeyDestructionOrder { order, signed } if order.agreement == agreement.id => {
+                if !signs(entry, order, signed, agreement, stewards) {
+                    continue;
+                }
+                let signature = StewardSignature { steward: entry.actor.clone(), signed: signed.clone() };
+                match &mut open {
+                    // A complete order does not run out: it waits for being carried out alone.
+                    Some(one)
+                        if one.order == *order && (entry.at < one.expires_at || one.complete(agreement, stewards)) =>
+                    {
+                        if one.signatures.iter().all(|other| other.steward != signature.steward) {
+                            one.signatures.push(signature);
+                        }
+                    }
+                    _ => {
+                        let expires_at = ends(entry.at);
+                        open = Some(Order { order: order.clone(), signatures: vec![signature], expires_at });
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    open.filter(|one| now < one.expires_at || one.complete(agreement, stewards))
+}
+
+/// Whether an entry's signature is that of the steward who wrote it, for a party to the agreement.
+fn signs(entry: &Entry, order: &DestructionOrder, signed: &Signed, agreement: &Agreement, stewards: &Stewards) -> bool {
+    let Some(steward) = stewards.get(&entry.actor) else { return false };
+    steward.public_key == signed.public_key
+        && steward.party == signed.party
+        && agreement.parties.contains_key(&steward.party)
+        && verify_destruction(order, &entry.actor, signed)
+}
+
+impl Order {
+    /// Whether enough have signed.
+    #[must_use]
+    pub fn complete(&self, agreement: &Agreement, stewards: &Stewards) -> bool {
+        let distinct = |mut parties: Vec<&str>| {
+            parties.sort_unstable();
+            parties.dedup();
+            parties.len()
+        };
+        let with_stewards = stewards.iter().map(|one| one.party.as_str());
+        let possible = distinct(with_stewards.filter(|party| agreement.parties.contains_key(party)).collect());
+        let signed = distinct(self.signatures.iter().map(|one| one.signed.party.as_str()).collect());
+        self.signatures.len() >= STEWARDS && signed >= possible.min(STEWARDS)
+    }
+}
+
+impl Destroyer<'_> {
+    /// Signs an order (or makes one, over all keys of the agreement or the one of `epoch`), and carries it out once it is
+    /// complete. Without an orderer it only finishes what was ordered.
+    ///
+    /// # Errors
+    /// A usage error where there is nothing to finish and nobody signs; a governance error where the steward may not;
+    /// `NotApproved` where the key is not the steward's; the keyring's, the key service's, the storage's.
+    pub async fn destroy(&self, epoch: Option<u32>, orderer: Option<Orderer<'_>>) -> Result<Destruction> {
+        let entries = self.ledger.entries().await?;
+        if let Some((order, signatures, copies)) = self.unfinished(&entries) {
+            return self.carry_out(order, signatures, copies).await;
+        }
+        let mut open = open_order(&entries, self.agreement, self.stewards, self.now);
+        let complete =
+            |open: &Option<Order>| open.as_ref().is_some_and(|one| one.complete(self.agreement, self.stewards));
+        if !complete(&open) {
+            let Some(orderer) = orderer else { return self.nothing_to_finish(&entries, open.is_some()) };
+            let order = match &open {
+                Some(open) => same_order(&open.order, epoch, orderer.reason)?,
+                None => match self.new_order(&entries, epoch, orderer.reason).await? {
+                    Some(order) => order,
+                    None => return self.nothing_to_finish(&entries, false),
+                },
+            };
+            if open.as_ref().is_some_and(|one| one.signatures.iter().any(|by| by.steward == orderer.steward)) {
+                return Err(Error::not_approved(
+                    "keys.signed_already",
+                    format!("`{}` has signed already", orderer.steward),
+                )
+                .with_hint("another steward of a party to the agreement must sign, too"));
+            }
+            let signed = self.sign(&order, orderer)?;
+            let event = Event::KeyDestructionOrder { order, signed };
+            self.ledger.append(self.now, orderer.steward, event).await?;
+            let entries = self.ledger.entries().await?;
+            open = open_order(&entries, self.agreement, self.stewards, self.now);
+        }
+        let Some(open) = open else {
+            return Err(Error::internal("keys.order", "the order that was signed is not in the ledger"));
+        };
+        if !open.complete(self.agreement, self.stewards) {
+            return Ok(Destruction::Waiting(open));
+        }
+        let mut copies = Vec::new();
+        for key in open.order.infos() {
+            copies.extend(self.keyring.files_of(&key)?.into_iter().map(|name| format!("file {name}")));
+        }
+        self.record(DestructionStage::Begun, &open.order, &open.signatures, &copies).await?;
+        self.carry_out(open.order, open.signatures, copies).await
+    }
+
+    /// A destruction that has begun and is not done, or whose copies are there again.
+    fn unfinished(&self, entries: &[Entry]) -> Option<(DestructionOrder, Vec<StewardSignature>, Vec<String>)> {
+        let mut left: Vec<(DestructionOrder, Vec<StewardSignature>, Vec<String>)> = Vec::new();
+        for entry in entries {
+            let Event::KeyDestruction { stage, order, signatures, copies } = &entry.event else { continue };
+            if order.agreement != self.agreement.id {
+                continue;
+            }
+            left.retain(|(one, ..)| one != order);
+            let back = || order.infos().any(|key| self.keyring.files_of(&key).is_ok_and(|files| !files.is_empty()));
+            match stage {
+                DestructionStage::Begun => left.push((order.clone(), signatures.clone(), copies.clone())),
+                DestructionStage::Done if back() => left.push((order.clone(), signatures.clone(), Vec::new())),
+                DestructionStage::Done => {}
+            }
+        }
+        left.pop()
+    }
+
+    async fn carry_out(
+        &self,
+        order: DestructionOrder,
+        signatures: Vec<StewardSignature>,
+        mut copies: Vec<String>,
+    ) -> Result<Destruction> {
+        for key in order.infos() {
+            for one in self.keyring.destroy(&key).await? {
+                if !copies.contains(&one) {
+                    copies.push(one);
+                }
+            }
+        }
+        self.record(DestructionStage::Done, &order, &signatures, &copies).await?;
+        Ok(Destruction::Done { order, copies })
+    }
+
+    async fn record(
+        &self,
+        stage: DestructionStage,
+        order: &DestructionOrder,
+        signatures: &[StewardSignature],
+        copies: &[String],
+    ) -> Result<()> {
+        let actor = signatures.last().map_or("keys", |last| last.steward.as_str());
+        let event = Event::KeyDestruction {
+            stage,
+            order: order.clone(),
+            signatures: signatures.to_vec(),
+            copies: copies.to_vec(),
+        };
+        self.ledger.append(self.now, actor, event).await.map(drop)
+    }
+
+    fn nothing_to_finish(&self, entries: &[Entry], waits: bool) -> Result<Destruction> {
+        let id = &self.agreement.id;
+        let done = entries.iter().rev().find_map(|entry| match &entry.event {
+            Event::KeyDestruction { order, .. } if order.agreement == *id => Some(order.clone()),
+            _ => None,
+        });
+        match done {
+            Some(order) if !waits => Ok(Destruction::DoneBefore(order)),
+            _ if waits => Err(Error::usage("keys.no_signer", "the order waits for another steward's signature")
+                .with_hint(format!("accord keys destroy {id} --as STEWARD --key FILE"))),
+            _ => Err(Error::usage("keys.nothing_to_destroy", format!("agreement {id} has no key to destroy"))
+                .with_hint("two stewards order it: `--as STEWARD --key FILE --reason \"...\"`; `accord keys list` says what is there")),
+        }
+    }
+
+    /// An order over the living keys; none where there is none left.
+    async fn new_order(
+        &self,
+        entries: &[Entry],
+        epoch: Option<u32>,
+        reason: Option<&str>,
+    ) -> Result<Option<DestructionOrder>> {
+        let id = &self.agreement.id;
+        let dead = destroyed_keys(entries);
+        let mut keys = Vec::new();
+        for key in self.keyring.list()? {
+            if key.agreement != *id || epoch.is_some_and(|one| one != key.epoch) || dead.get(id, key.epoch).is_some() {
+                continue;
+            }
+            let fingerprint = match recorded_fingerprint(entries, &key) {
+                Some(fingerprint) => fingerprint,
+                None => self.keyring.open_key(&key, &dead).await?.fingerprint(),
+            };
+            keys.push(DoomedKey { epoch: key.epoch, fingerprint });
+        }
+        // Keys whose files are lost are dead all the same, and a backup of them must be.
+        for (key, fingerprint) in recorded_keys(entries, id) {
+            let known = keys.iter().any(|one| one.epoch == key.epoch) || dead.get(id, key.epoch).is_some();
+            if !known && epoch.is_none_or(|one| one == key.epoch) {
+                keys.push(DoomedKey { epoch: key.epoch, fingerprint });
+            }
+        }
+        keys.sort_by_key(|key| key.epoch);
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let reason = super::actions::said(reason.unwrap_or_default())?;
+        Ok(Some(DestructionOrder { agreement: id.clone(), keys, reason }))
+    }
+
+    fn sign(&self, order: &DestructionOrder, orderer: Orderer<'_>) -> Result<Signed> {
+        let steward = orderer.steward;
+        let Some(identity) = self.stewards.get(steward) else {
+            return Err(Error::governance("release.not_a_steward", format!("`{steward}` is no steward"))
+                .with_hint("stewards stand in config/roles.yaml"));
+        };
+        if !self.agreement.parties.contains_key(&identity.party) {
+            let message = format!(
+                "steward `{steward}` speaks for `{}`, no party to agreement `{}`",
+                identity.party, self.agreement.id
+            );
+            return Err(Error::governance("release.not_a_party", message)
+                .with_hint("a steward of one of the agreement's parties must sign"));
+        }
+        if identity.public_key != orderer.key.public_key() {
+            return Err(Error::not_approved(
+                "release.wrong_key",
+                format!("the key is not that of steward `{steward}`"),
+            )
+            .with_hint("use the key file whose public half stands in config/roles.yaml"));
+        }
+        let signature = orderer.key.sign(&order.message(steward));
+        Ok(Signed { party: identity.party.clone(), public_key: orderer.key.public_key(), signature })
+    }
+}
+
+/// The open order, where the second steward means the same.
+fn same_order(open: &DestructionOrder, epoch: Option<u32>, reason: Option<&str>) -> Result<DestructionOrder> {
+    let same_keys = epoch.is_none_or(|epoch| matches!(&open.keys[..], [key] if key.epoch == epoch));
+    let same_reason = reason.is_none_or(|reason| reason.trim() == open.reason);
+    if same_keys && same_reason {
+        return Ok(open.clone());
+    }
+    let epochs = open.keys.iter().map(|key| key.epoch.to_string()).collect::<Vec<_>>().join(", ");
+    Err(Error::usage(
+        "keys.other_order",
+        format!("another order waits: key {epochs} of {}, because: {}", open.agreement, open.reason),
+    )
+    .with_hint("leave --reason and --epoch out to sign that one; it is void once the agreement's term is over"))
+}
+
+/// The fingerprint of a key by the ledger.
+#[must_use]
+pub fn recorded_fingerprint(entries: &[Entry], key: &KeyInfo) -> Option<String> {
+    recorded_keys(entries, &key.agreement).into_iter().find(|(one, _)| one == key).map(|(_, fingerprint)| fingerprint)
+}
+
+/// The keys of an agreement that the ledger has seen made, with their fingerprints.
+#[must_use]
+pub fn recorded_keys(entries: &[Entry], agreement: &str) -> Vec<(KeyInfo, String)> {
+    let made = entries.iter().filter_map(|entry| match &entry.event {
+        Event::KeyCreated { agreement: of, epoch, fingerprint } if of == agreement => {
+            Some((KeyInfo { agreement: of.clone(), epoch: *epoch }, fingerprint.clone()))
+        }
+        _ => None,
+    });
+    made.collect()
+}
