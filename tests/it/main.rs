@@ -8,6 +8,7 @@ mod s3_server;
 
 mod approvals;
 mod bad_input;
+mod bombs;
 mod contracts;
 mod forbidden;
 mod killed;

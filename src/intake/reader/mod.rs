@@ -2,8 +2,10 @@
 //! error that names the line; a damaged record is handed on with its fault, so that it can be rejected.
 
 mod arrow_ipc;
+mod biff;
 mod cells;
 mod columnar;
+mod compound;
 mod delimited;
 mod encoding;
 mod excel;
@@ -19,6 +21,8 @@ mod utf16;
 use std::borrow::Cow;
 
 use self::arrow_ipc::ArrowReader;
+#[cfg(test)]
+pub(super) use self::compound::container as xls_container;
 pub(crate) use self::delimited::Delimited;
 use self::excel::ExcelReader;
 pub(super) use self::excel::LARGEST_WORKBOOK;

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
@@ -37,7 +38,7 @@ pub(in crate::intake) struct ParquetReader {
 impl ParquetReader {
     pub(in crate::intake) async fn open(store: &Store, layout: &Layout<'_>, path: &str, size: u64) -> Result<Self> {
         let ranges = Ranges { store: store.clone(), path: path.to_owned(), size };
-        let builder = guarded(path, ParquetRecordBatchStreamBuilder::new(ranges)).await?;
+        let builder = guarded(path, opened(ranges)).await?;
         let names: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
         let found = Columns::by_name(layout, &names, path)?.of_field;
         let mut roots: Vec<usize> = found.iter().copied().flatten().collect();
@@ -65,6 +66,22 @@ impl ParquetReader {
         columnar::rows(&batch, &self.of_field, &mut self.row, &self.path, &mut |record| each(record))?;
         Ok(true)
     }
+}
+
+/// The file's directory. Text is read as views of the values that a column chunk holds once, however many rows have them.
+async fn opened(mut ranges: Ranges) -> parquet::errors::Result<ParquetRecordBatchStreamBuilder<Ranges>> {
+    let metadata = ranges.get_metadata(None).await?;
+    let known = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+    let viewed = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        DataType::Binary | DataType::LargeBinary => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::BinaryView))
+        }
+        _ => Arc::clone(field),
+    };
+    let fields: Vec<Arc<Field>> = known.schema().fields().iter().map(viewed).collect();
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(ranges, ArrowReaderMetadata::try_new(metadata, options)?))
 }
 
 /// A file whose bytes are read by ranges.

@@ -2,6 +2,7 @@
 
 mod contracts;
 mod formats;
+mod hostile;
 mod infer;
 mod layouts;
 mod samples;
