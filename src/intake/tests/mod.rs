@@ -5,6 +5,7 @@ mod formats;
 mod hostile;
 mod infer;
 mod layouts;
+mod random;
 mod samples;
 
 use std::io::Write;
