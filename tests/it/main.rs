@@ -10,6 +10,7 @@ mod approvals;
 mod bad_input;
 mod bombs;
 mod contracts;
+mod corpora;
 mod forbidden;
 mod killed;
 mod published;
