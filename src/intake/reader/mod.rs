@@ -13,6 +13,7 @@ mod fixed_width;
 mod guard;
 mod header;
 mod json_lines;
+mod pages;
 mod parquet;
 mod text;
 mod unpack;

@@ -116,3 +116,19 @@ fn a_batch_of_long_texts_is_full_before_it_has_all_its_rows() {
     assert_eq!(batch.take().expect("rows").expect("some").rows(), 32);
     assert!(!batch.push(&[place], |_| &text).expect("a row"), "the next one starts anew");
 }
+
+#[test]
+fn a_page_that_asks_for_more_than_is_read_is_refused_before_it_gets_it() {
+    use arrow::array::{ArrayRef, StringArray};
+    let values: ArrayRef = std::sync::Arc::new(StringArray::from(vec!["a", "b"]));
+    let batch = arrow::record_batch::RecordBatch::try_from_iter([("id", values)]).expect("a batch");
+    let mut bytes = super::formats::parquet_file(&batch);
+    let parquet = contract(&SHEET.replace("{ type: excel, header: false }", "{ type: parquet }"));
+    assert_eq!(scan_one(&parquet, &bytes).rows, [["a"], ["b"]]);
+    // The first page stands behind the file's mark: a data page of 2^30 bytes, one byte once packed.
+    let header = [0x15, 0, 0x15, 0x80, 0x80, 0x80, 0x80, 0x08, 0x15, 2, 0];
+    bytes[4..4 + header.len()].copy_from_slice(&header);
+    let outcome = scan_one(&parquet, &bytes);
+    assert_eq!(outcome.error().code(), "intake.batch_too_large", "{:?}", outcome.error());
+    assert!(outcome.error().to_string().contains("a page larger than 256 MiB"));
+}
