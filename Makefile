@@ -8,7 +8,7 @@ VENV := $(TARGET)/venv
 PEERS := $(TARGET)/peers
 DEMO := var/demo
 
-.PHONY: help build demo check test mutants bench schema docs clean
+.PHONY: help build demo check test fuzz mutants bench schema docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: build ## Run both pipelines, approve, publish and verify, on this machine 
 
 test: $(VENV)/.ready ## Run all tests
 	@ACCORD_PYTHON="$(abspath $(VENV))/bin/python" $(CARGO) test --locked
+
+fuzz: ## Push made-up bytes into every reader; SECONDS=60 for each target, TARGETS="..." for some
+	@CARGO="$(CARGO)" sh fuzz/run $(or $(SECONDS),60) $(TARGETS)
 
 mutants: ## Break disclosure control in many ways and see whether its tests notice; takes half an hour
 	@$(PYTHON) tests/python/mutants.py --out "$(TARGET)/mutants"
@@ -49,7 +52,7 @@ docs: ## Build the code's documentation
 	@$(CARGO) doc --locked --no-deps --document-private-items
 
 clean: ## Remove what demo, test and bench leave beside the compiled code
-	@rm -rf var "$(VENV)" "$(PEERS)" "$(TARGET)/bench" "$(TARGET)/mutants"
+	@rm -rf var "$(VENV)" "$(PEERS)" "$(TARGET)/bench" "$(TARGET)/mutants" "$(TARGET)/fuzz"
 
 $(VENV)/.ready: tests/python/requirements.txt
 	@$(PYTHON) -m venv "$(VENV)"

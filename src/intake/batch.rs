@@ -16,6 +16,8 @@ use crate::workspace::{Contract, Field, LogicalType};
 
 /// Rows of a batch.
 const ROWS: usize = 8192;
+/// Bytes of text from which on a batch is full, however few rows it has.
+const TEXT: usize = 32 << 20;
 
 /// Collects admitted rows.
 pub(super) struct Batch {
@@ -25,6 +27,7 @@ pub(super) struct Batch {
     columns: Vec<Column>,
     rows: usize,
     delivery: usize,
+    text: usize,
 }
 
 enum Column {
@@ -49,7 +52,7 @@ impl Batch {
         let columns: Vec<Column> = specs().map(Column::new).collect();
         let named = specs().map(|field| ArrowField::new(&field.name, arrow_type(field), true));
         let schema = Arc::new(Schema::new(named.collect::<Vec<_>>()));
-        Ok(Self { schema, fields, columns, rows: 0, delivery: 0 })
+        Ok(Self { schema, fields, columns, rows: 0, text: 0, delivery: 0 })
     }
 
     /// The rows that come now are of the delivery at this place.
@@ -60,15 +63,17 @@ impl Batch {
     /// Takes a row and says whether the batch is full.
     pub(super) fn push<'t>(&mut self, cells: &[Cell], text: impl Fn(Cell) -> &'t str) -> Result<bool> {
         for (column, &field) in self.columns.iter_mut().zip(&self.fields) {
+            self.text += text(cells[field]).len();
             column.push(cells[field], &text)?;
         }
         self.rows += 1;
-        Ok(self.rows == ROWS)
+        Ok(self.rows == ROWS || self.text >= TEXT)
     }
 
     /// The rows so far; none where there are none.
     pub(super) fn take(&mut self) -> Result<Option<TypedRows>> {
         let rows = std::mem::take(&mut self.rows);
+        self.text = 0;
         if rows == 0 {
             return Ok(None);
         }

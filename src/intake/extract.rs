@@ -27,6 +27,11 @@ use crate::workspace::{Compression, Contract, Format};
 
 /// How many bytes are read between two signs of progress.
 const STRIDE: u64 = 1 << 20;
+/// Bytes that are read between two writes of the quarantine, and of compressed ones, which may unpack a thousandfold.
+const STEP: usize = 256 << 10;
+const PACKED_STEP: usize = 8 << 10;
+/// The most that the rejected rows of a step may take.
+const MOST_WAITING: usize = 128 << 20;
 
 /// A source being read.
 pub(super) struct Intake<'a> {
@@ -145,8 +150,10 @@ impl<'a> Intake<'a> {
         while let Some(piece) = stream.next().await {
             let piece: Bytes = piece.context(|| format!("read extract {path}"))?;
             hash.update(&piece);
-            self.piece(&mut open, &piece)?;
-            way.quarantine.add(&mut self.rejected).await?;
+            for piece in piece.chunks(open.step()) {
+                self.piece(&mut open, piece)?;
+                way.quarantine.add(&mut self.rejected).await?;
+            }
             way.advance(piece.len() as u64);
         }
         self.end(&mut open)?;
@@ -209,8 +216,10 @@ impl<'a> Intake<'a> {
             let mut stream = store.stream_range(path, content).await.context(|| format!("read extract {path}"))?;
             while let Some(piece) = stream.next().await {
                 let piece: Bytes = piece.context(|| format!("read extract {path}"))?;
-                self.piece(&mut open, &piece)?;
-                way.quarantine.add(&mut self.rejected).await?;
+                for piece in piece.chunks(open.step()) {
+                    self.piece(&mut open, piece)?;
+                    way.quarantine.add(&mut self.rejected).await?;
+                }
                 way.advance(piece.len() as u64);
             }
         }
@@ -355,7 +364,8 @@ impl<'a> Intake<'a> {
                     form: if matches!(record.raw, Raw::Cells) { Form::Cells } else { Form::Text },
                     kinds: &kinds,
                 };
-                entry.write(&mut self.rejected)
+                entry.write(&mut self.rejected)?;
+                if self.rejected.len() > MOST_WAITING { Err(too_many_waiting(&open.path)) } else { Ok(()) }
             }
         }
     }
@@ -414,6 +424,12 @@ impl<'a> Open<'a> {
             && self.layouts.iter().any(|layout| matches!(layout.format, Format::Excel { .. }))
             && matches!(self.head.first(), None | Some(b'P' | 0xd0));
         if workbook { LARGEST_WORKBOOK } else { recognise::HEAD }
+    }
+
+    /// How many bytes are read between two writes of the quarantine.
+    fn step(&self) -> usize {
+        let plain = self.layouts.iter().all(|layout| layout.compression == Compression::None);
+        if plain { STEP } else { PACKED_STEP }
     }
 
     fn reader(&self, layout: &Layout<'_>) -> Result<Reader> {
@@ -556,6 +572,14 @@ fn same(hash: Sha256, delivery: &Delivery) -> Result<()> {
     }
     let said = format!("read extract {}: it was changed while it was read", delivery.path);
     Err(Error::data("intake.changed", said).with_hint("run again when the partner's delivery is complete"))
+}
+
+fn too_many_waiting(path: &str) -> Error {
+    let said = format!("read extract {path}: its rejected rows take more than {} MiB at once", MOST_WAITING >> 20);
+    Error::data("intake.too_many_rejects", said).with_hint(
+        "it unpacks to rows that are none, or hardly any row fits; try it with `accord contract check`, and correct the \
+         contract or ask the partner to deliver it again",
+    )
 }
 
 fn empty(path: &str, said: &str) -> Error {

@@ -9,7 +9,9 @@ mod sites;
 
 mod approvals;
 mod bad_input;
+mod bombs;
 mod contracts;
+mod corpora;
 mod deliveries;
 mod forbidden;
 mod key_services;

@@ -177,7 +177,9 @@ fn rules(head: &str) -> Result<(String, Rules), &'static str> {
         _ => return Err(wrong),
     };
     let homogeneous = field("\"homogeneous\":")?.parse::<bool>().map_err(|_| wrong)?;
-    Ok((about.replace("\\\"", "\"").replace("\\\\", "\\"), Rules { minimum_cell, level, zeros, homogeneous }))
+    // What escapes it has is undone by the rules of JSON, so that it is written again as it was.
+    let about = serde_json::from_str(&format!("\"{about}\"")).map_err(|_| wrong)?;
+    Ok((about, Rules { minimum_cell, level, zeros, homogeneous }))
 }
 
 /// Public tables as text, for a check that does not share this code: one table a line, the release's first, then the

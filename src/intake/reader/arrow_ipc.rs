@@ -24,6 +24,8 @@ pub(super) struct ArrowReader {
     decoder: StreamDecoder,
     of_field: Option<Vec<Option<usize>>>,
     row: u64,
+    /// Bytes without which the message at hand is not whole, as far as they are known.
+    needed: usize,
     started: bool,
     ended: bool,
 }
@@ -36,6 +38,7 @@ impl ArrowReader {
             decoder: StreamDecoder::new(),
             of_field: None,
             row: 0,
+            needed: 0,
             started: false,
             ended: false,
         }
@@ -56,26 +59,29 @@ impl ArrowReader {
                 self.buffer.drain(..FILE.len());
             }
         }
+        let mut at = 0;
         // A file's first message stands at a multiple of its alignment.
-        while self.of_field.is_none() && self.buffer.starts_with(&[0; 8]) {
-            self.buffer.drain(..8);
+        while self.of_field.is_none() && self.buffer[at..].starts_with(&[0; 8]) {
+            at += 8;
         }
-        while let Some(length) = self.message()? {
-            let rest = self.buffer.split_off(length);
-            let message = std::mem::replace(&mut self.buffer, rest);
+        while let Some(length) = self.message(at)? {
+            let message = self.buffer[at..at + length].to_vec();
+            at += length;
             self.decode(layout, message, each)?;
         }
+        self.buffer.drain(..at.min(self.buffer.len()));
         Ok(())
     }
 
-    /// The bytes of the next message, none where it is not whole yet or there is none any more.
-    fn message(&mut self) -> Result<Option<usize>> {
-        if self.ended || self.buffer.len() < 8 {
+    /// The length of the message that starts at `at`, none where it is not whole yet or there is none any more.
+    fn message(&mut self, at: usize) -> Result<Option<usize>> {
+        let rest = &self.buffer[at..];
+        if self.ended || rest.len() < 8 || rest.len() < self.needed {
             return Ok(None);
         }
         // Files of before 2019 have no marker before the length.
-        let prefix = if self.buffer[..4] == CONTINUES { 4 } else { 0 };
-        let length = u32::from_le_bytes([0, 1, 2, 3].map(|at| self.buffer[prefix + at])) as usize;
+        let prefix = if rest[..4] == CONTINUES { 4 } else { 0 };
+        let length = u32::from_le_bytes([0, 1, 2, 3].map(|at| rest[prefix + at])) as usize;
         if length == 0 {
             self.ended = true;
             self.buffer = Vec::new();
@@ -83,12 +89,16 @@ impl ArrowReader {
         }
         let body = prefix + 4 + length;
         self.within(body)?;
-        let Some(metadata) = self.buffer.get(prefix + 4..body) else { return Ok(None) };
+        let Some(metadata) = rest.get(prefix + 4..body) else {
+            self.needed = body;
+            return Ok(None);
+        };
         let message = root_as_message(metadata).map_err(|_| columnar::damaged(&self.path))?;
         let whole = usize::try_from(message.bodyLength()).ok().and_then(|length| body.checked_add(length));
         let whole = whole.unwrap_or(usize::MAX);
         self.within(whole)?;
-        Ok((self.buffer.len() >= whole).then_some(whole))
+        self.needed = if rest.len() >= whole { 0 } else { whole };
+        Ok((self.needed == 0).then_some(whole))
     }
 
     fn within(&self, length: usize) -> Result<()> {

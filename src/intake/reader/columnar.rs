@@ -2,19 +2,27 @@
 
 use std::fmt::Write;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, LargeStringArray, StringArray, StringViewArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::cells::{Cells, push_float};
-use super::{Each, Kind, Raw, Record};
+use super::{Each, Kind, LONGEST_RECORD, Raw, Record};
 use crate::error::{Error, Result};
 
 /// A column whose values can be written as text.
+///
+/// Nothing is written out before its row is: one long value may stand in every row.
 enum Column<'a> {
     Text(&'a StringArray),
+    LargeText(&'a LargeStringArray),
+    View(&'a StringViewArray),
+    /// The place of each row's value, and the values.
+    Coded(&'a dyn Array, Vec<usize>, Box<Column<'a>>),
     Float32(&'a Float32Array),
     Float64(&'a Float64Array),
     Boolean(&'a BooleanArray),
@@ -49,6 +57,9 @@ pub(super) fn rows(
         cells.clear();
         for column in &columns {
             cells.add(|text| column.as_ref().map_or(Kind::Null, |column| column.write(row, text)));
+            if cells.text.len() > LONGEST_RECORD {
+                return Err(too_long(path, *line));
+            }
         }
         let record =
             Record { line: *line, raw: Raw::Cells, text: &cells.text, spans: &cells.spans, quote: '"', fault: None };
@@ -57,11 +68,13 @@ pub(super) fn rows(
     Ok(())
 }
 
-/// The values themselves, where they are written as a dictionary, and text in one of its forms.
+/// Values in a form that can be written: numbers of a kind that has none, and nothing, as another one.
 fn plain(array: &ArrayRef) -> std::result::Result<ArrayRef, arrow::error::ArrowError> {
     match array.data_type() {
-        DataType::Dictionary(_, values) => plain(&cast(array, values)?),
-        DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8),
+        DataType::Dictionary(..) => {
+            let coded = array.as_any_dictionary();
+            Ok(coded.with_values(plain(coded.values())?))
+        }
         DataType::Float16 => cast(array, &DataType::Float64),
         DataType::Null => cast(array, &DataType::Utf8),
         _ => Ok(array.clone()),
@@ -75,6 +88,13 @@ fn column<'a>(
     let written = |kind| Ok(Column::Written(ArrayFormatter::try_new(array, options)?, array, kind));
     match array.data_type() {
         DataType::Utf8 => Ok(Column::Text(array.as_string())),
+        DataType::LargeUtf8 => Ok(Column::LargeText(array.as_string())),
+        DataType::Utf8View => Ok(Column::View(array.as_string_view())),
+        DataType::Dictionary(..) => {
+            let coded = array.as_any_dictionary();
+            let places = if coded.values().is_empty() { Vec::new() } else { coded.normalized_keys() };
+            Ok(Column::Coded(array, places, Box::new(column(coded.values(), options)?)))
+        }
         DataType::Boolean => Ok(Column::Boolean(array.as_boolean())),
         DataType::Float32 => Ok(Column::Float32(array.as_primitive::<Float32Type>())),
         DataType::Float64 => Ok(Column::Float64(array.as_primitive::<Float64Type>())),
@@ -94,6 +114,9 @@ impl Column<'_> {
     fn write(&self, row: usize, into: &mut String) -> Kind {
         let null = match self {
             Self::Text(array) => array.is_null(row),
+            Self::LargeText(array) => array.is_null(row),
+            Self::View(array) => array.is_null(row),
+            Self::Coded(array, places, _) => array.is_null(row) || places.is_empty(),
             Self::Float32(array) => array.is_null(row),
             Self::Float64(array) => array.is_null(row),
             Self::Boolean(array) => array.is_null(row),
@@ -107,6 +130,15 @@ impl Column<'_> {
                 into.push_str(array.value(row));
                 Kind::Plain
             }
+            Self::LargeText(array) => {
+                into.push_str(array.value(row));
+                Kind::Plain
+            }
+            Self::View(array) => {
+                into.push_str(array.value(row));
+                Kind::Plain
+            }
+            Self::Coded(_, places, values) => values.write(places[row], into),
             Self::Float32(array) => float32(array.value(row), into),
             Self::Float64(array) => push_float(array.value(row), into),
             Self::Boolean(array) => {
@@ -146,6 +178,11 @@ fn float32(value: f32, into: &mut String) -> Kind {
     let _ = write!(into, "{value}");
     // Seven digits are kept.
     if value.fract() == 0.0 && value.abs() >= 1e7 { Kind::Rounded } else { Kind::Number }
+}
+
+fn too_long(path: &str, row: u64) -> Error {
+    Error::data("intake.record_too_long", format!("read extract {path}: row {row} is longer than 1 MiB"))
+        .with_hint("the file is of another kind than the contract says, or damaged; ask the partner to look at it")
 }
 
 /// A file that can't be read. The cause may quote a value, and is left out.

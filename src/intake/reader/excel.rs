@@ -7,7 +7,7 @@ use calamine::{Data, DataRef, ExcelDateTime, Reader as _, Xls, Xlsx};
 
 use super::cells::{Cells, push_float};
 use super::guard::guarded;
-use super::{Each, Kind, Raw, Record};
+use super::{Each, Kind, LONGEST_RECORD, Raw, Record, biff, compound};
 use crate::error::{Error, Result};
 use crate::intake::archive;
 use crate::intake::layout::Layout;
@@ -15,9 +15,14 @@ use crate::workspace::Format;
 
 /// The largest workbook that is read, in bytes.
 pub(in crate::intake) const LARGEST_WORKBOOK: usize = 256 << 20;
+/// The same for xls, of which several copies are held.
+const LARGEST_XLS: usize = 128 << 20;
 /// The most that a workbook may unpack to, in bytes.
 const LARGEST_UNPACKED: u64 = 2 << 30;
-/// The columns of a sheet.
+/// The same for all that is no sheet: the texts that sheets share are held as a whole.
+const LARGEST_SHARED: u64 = 192 << 20;
+/// The rows and columns of a sheet.
+const MOST_ROWS: u32 = 1 << 20;
 const MOST_COLUMNS: usize = 16_384;
 
 /// Reads one workbook that is pushed into it piece by piece.
@@ -54,11 +59,8 @@ impl ExcelReader {
 
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
         if self.bytes.len() + bytes.len() > LARGEST_WORKBOOK {
-            return Err(self.refused(
-                "intake.workbook_too_large",
-                &format!("it is larger than {} MiB, and a workbook is read as a whole", LARGEST_WORKBOOK >> 20),
-                "ask the partner for delimited text or Parquet, which are read piece by piece",
-            ));
+            let largest = LARGEST_WORKBOOK >> 20;
+            return Err(self.too_large(&format!("it is larger than {largest} MiB, and a workbook is read as a whole")));
         }
         self.bytes.extend_from_slice(bytes);
         Ok(())
@@ -72,7 +74,7 @@ impl ExcelReader {
                 self.unpacks(&bytes)?;
                 self.xlsx(&bytes, each)
             }
-            [0xd0, 0xcf, 0x11, 0xe0, ..] => self.xls(&bytes, each),
+            [0xd0, 0xcf, 0x11, 0xe0, ..] => self.xls(bytes, each),
             _ => Err(self.refused(
                 "intake.workbook",
                 "it is no Excel workbook, and the contract says that it is",
@@ -97,22 +99,41 @@ impl ExcelReader {
             return Err(archive::damaged(&self.path, "its directory is damaged"));
         };
         let members = archive::members(slice(&range).unwrap_or_default(), files, &self.path)?;
-        let mut total = 0_u64;
+        let (mut total, mut shared) = (0_u64, 0_u64);
         for member in &members {
             total = total.saturating_add(member.sealed.unpacked);
             if total > LARGEST_UNPACKED {
-                return Err(self.refused(
-                    "intake.workbook_too_large",
-                    &format!("it unpacks to more than {} MiB", LARGEST_UNPACKED >> 20),
-                    "ask the partner for delimited text or Parquet, which are read piece by piece",
-                ));
+                return Err(self.too_large(&format!("it unpacks to more than {} MiB", LARGEST_UNPACKED >> 20)));
+            }
+            let streamed = ["xl/worksheets/", "xl/media/"].iter().any(|folder| member.name.starts_with(folder));
+            shared += if streamed { 0 } else { member.sealed.unpacked };
+            if shared > LARGEST_SHARED {
+                let largest = LARGEST_SHARED >> 20;
+                return Err(self.too_large(&format!("what its sheets share unpacks to more than {largest} MiB")));
             }
             let header = bytes.get(usize::try_from(member.offset).unwrap_or(usize::MAX)..).unwrap_or_default();
             let content = slice(&member.content(header, &self.path)?).unwrap_or_default();
             // What its directory says is checked by unpacking it once: only then is it safe to hold.
             let mut unpack = super::Unpack::member(member.sealed, &self.path);
-            unpack.push(content, &mut |_| Ok(()))?;
-            unpack.finish(&mut |_| Ok(()))?;
+            let media = member.name.starts_with("xl/media/");
+            let mut behind = 0;
+            let mut short = |piece: &[u8]| {
+                // Between two tags stands a text, and a text is held as a whole.
+                let longest = match (memchr::memchr(b'>', piece), memchr::memrchr(b'>', piece)) {
+                    (Some(first), Some(last)) => {
+                        let longest = behind + first;
+                        behind = piece.len() - last;
+                        longest
+                    }
+                    _ => {
+                        behind += piece.len();
+                        behind
+                    }
+                };
+                if longest > LONGEST_RECORD && !media { Err(self.too_long()) } else { Ok(()) }
+            };
+            unpack.push(content, &mut short)?;
+            unpack.finish(&mut short)?;
         }
         Ok(())
     }
@@ -135,7 +156,20 @@ impl ExcelReader {
         self.row(&mut rows, each)
     }
 
-    fn xls(&mut self, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
+    fn xls(&mut self, bytes: Vec<u8>, each: &mut Each<'_>) -> Result<()> {
+        if bytes.len() > LARGEST_XLS {
+            let largest = LARGEST_XLS >> 20;
+            return Err(self.too_large(&format!("it is larger than {largest} MiB, and an xls file is read as a whole")));
+        }
+        let mut stream = compound::workbook(&bytes).ok_or_else(|| self.damaged())?;
+        drop(bytes);
+        biff::check(&mut stream).map_err(|found| match found {
+            biff::Unreadable::Damaged => self.damaged(),
+            biff::Unreadable::TooLarge => {
+                self.too_large("from their first cell to their last its sheets are too large")
+            }
+        })?;
+        let bytes = compound::container(stream);
         let mut book: Xls<_> = self.read(|| Xls::new(Cursor::new(bytes)))?;
         let name = self.sheet_name(&book.sheet_names())?;
         let range = self.read(|| book.worksheet_range(&name))?;
@@ -156,16 +190,19 @@ impl ExcelReader {
         each: &mut Each<'_>,
         write: impl FnOnce(&mut String) -> Option<Kind>,
     ) -> Result<()> {
-        if row > rows.row {
+        if row > rows.row && row < MOST_ROWS {
             self.row(rows, each)?;
             rows.row = row;
         }
         let next = rows.cells.spans.len();
-        if row < rows.row || column < next || column >= MOST_COLUMNS {
+        if row < rows.row || column < next || row >= MOST_ROWS || column >= MOST_COLUMNS {
             return Err(self.damaged());
         }
         let before = rows.cells.text.len();
         let kind = write(&mut rows.cells.text);
+        if rows.cells.text.len() > LONGEST_RECORD {
+            return Err(self.too_long());
+        }
         if let Some(kind) = kind {
             // Cells between are empty.
             let end = before as u32;
@@ -221,6 +258,16 @@ impl ExcelReader {
 
     fn refused(&self, code: &'static str, said: &str, hint: &str) -> Error {
         Error::data(code, format!("read extract {}: {said}", self.path)).with_hint(hint)
+    }
+
+    fn too_large(&self, said: &str) -> Error {
+        let hint = "ask the partner for delimited text or Parquet, which are read piece by piece";
+        self.refused("intake.workbook_too_large", said, hint)
+    }
+
+    fn too_long(&self) -> Error {
+        let hint = "no row of a spreadsheet is that long; ask the partner to look at the file";
+        self.refused("intake.record_too_long", "it has a row, or a text, longer than 1 MiB", hint)
     }
 
     fn damaged(&self) -> Error {

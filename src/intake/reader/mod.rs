@@ -2,8 +2,10 @@
 //! error that names the line; a damaged record is handed on with its fault, so that it can be rejected.
 
 mod arrow_ipc;
+mod biff;
 mod cells;
 mod columnar;
+mod compound;
 mod delimited;
 mod encoding;
 mod excel;
@@ -11,6 +13,7 @@ mod fixed_width;
 mod guard;
 mod header;
 mod json_lines;
+mod pages;
 mod parquet;
 mod text;
 mod unpack;
@@ -20,6 +23,8 @@ use std::borrow::Cow;
 
 use self::arrow_ipc::ArrowReader;
 pub(super) use self::cells::Cells;
+#[cfg(test)]
+pub(super) use self::compound::container as xls_container;
 pub(crate) use self::delimited::Delimited;
 use self::excel::ExcelReader;
 pub(super) use self::excel::LARGEST_WORKBOOK;

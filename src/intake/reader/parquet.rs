@@ -1,19 +1,21 @@
 //! Parquet, whose directory stands at its end: read by ranges, batch by batch, and only the columns that are fields.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::header::Columns;
-use super::{Record, columnar, guard};
+use super::{Record, columnar, guard, pages};
 use crate::error::{Error, Result};
 use crate::intake::layout::Layout;
 use crate::storage::Store;
@@ -22,6 +24,8 @@ use crate::storage::Store;
 const ROWS: usize = 8192;
 /// The largest row group that is read, in bytes once unpacked: a row group's columns are held as a whole.
 const LARGEST_ROW_GROUP: i64 = 1 << 30;
+/// The largest page, in bytes once unpacked: room is made for it before it is looked at.
+const LARGEST_PAGE: i64 = 256 << 20;
 
 /// Takes records.
 type Each<'e> = dyn FnMut(&Record<'_>) -> Result<()> + Send + 'e;
@@ -36,8 +40,8 @@ pub(in crate::intake) struct ParquetReader {
 
 impl ParquetReader {
     pub(in crate::intake) async fn open(store: &Store, layout: &Layout<'_>, path: &str, size: u64) -> Result<Self> {
-        let ranges = Ranges { store: store.clone(), path: path.to_owned(), size };
-        let builder = guarded(path, ParquetRecordBatchStreamBuilder::new(ranges)).await?;
+        let ranges = Ranges { store: store.clone(), path: path.to_owned(), size, chunks: BTreeSet::new() };
+        let builder = guarded(path, opened(ranges)).await?;
         let names: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
         let found = Columns::by_name(layout, &names, path)?.of_field;
         let mut roots: Vec<usize> = found.iter().copied().flatten().collect();
@@ -67,11 +71,31 @@ impl ParquetReader {
     }
 }
 
+/// The file's directory. Text is read as views of the values that a column chunk holds once, however many rows have them.
+async fn opened(mut ranges: Ranges) -> parquet::errors::Result<ParquetRecordBatchStreamBuilder<Ranges>> {
+    let metadata = ranges.get_metadata(None).await?;
+    let known = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+    let viewed = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        DataType::Binary | DataType::LargeBinary => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::BinaryView))
+        }
+        _ => Arc::clone(field),
+    };
+    let fields: Vec<Arc<Field>> = known.schema().fields().iter().map(viewed).collect();
+    ranges.chunks =
+        metadata.row_groups().iter().flat_map(|group| group.columns()).map(|one| one.byte_range().0).collect();
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(ranges, ArrowReaderMetadata::try_new(metadata, options)?))
+}
+
 /// A file whose bytes are read by ranges.
 struct Ranges {
     store: Store,
     path: String,
     size: u64,
+    /// Where column chunks start.
+    chunks: BTreeSet<u64>,
 }
 
 impl AsyncFileReader for Ranges {
@@ -80,8 +104,16 @@ impl AsyncFileReader for Ranges {
             if range.start > range.end || range.end > self.size {
                 return Err(ParquetError::EOF("a range behind the file's end".to_owned()));
             }
+            let chunk = self.chunks.contains(&range.start);
             let read = self.store.read_range(&self.path, range).await;
-            read.map_err(|error| ParquetError::External(Box::new(error)))
+            let read = read.map_err(|error| ParquetError::External(Box::new(error)))?;
+            if chunk && pages::largest(&read) > LARGEST_PAGE {
+                let said = format!("read extract {}: it has a page larger than {} MiB", self.path, LARGEST_PAGE >> 20);
+                let error = Error::data("intake.batch_too_large", said)
+                    .with_hint("ask the partner to write smaller pages, or to deliver it again if it is damaged");
+                return Err(ParquetError::External(Box::new(error)));
+            }
+            Ok(read)
         }
         .boxed()
     }

@@ -24,13 +24,13 @@ pub(super) fn packed(compression: &str) -> Contract {
     with(HEADED, "encoding: utf-8", &format!("encoding: utf-8\ncompression: {compression}"))
 }
 
-fn bzip2(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn bzip2(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
     encoder.write_all(bytes).expect("bzip2");
     encoder.finish().expect("bzip2")
 }
 
-fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 1).expect("zstd")
 }
 

@@ -2,9 +2,11 @@
 
 mod contracts;
 mod formats;
+mod hostile;
 mod infer;
 mod layouts;
 mod quarantine;
+mod random;
 mod samples;
 
 use std::io::Write;
