@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::app::App;
+use super::output;
 use crate::error::{Error, Result};
 use crate::identity::AgreementKeys;
 use crate::intake::QuarantinedRow;
@@ -123,6 +124,14 @@ fn reason(text: &str) -> Result<&str> {
             .with_hint("say why in a few words; it stays in the ledger, so name no person"));
     }
     Ok(text)
+}
+
+/// How many rows, in words.
+fn rows(count: usize) -> String {
+    match count {
+        1 => "1 row".to_owned(),
+        _ => format!("{} rows", output::number(count)),
+    }
 }
 
 /// Rows by rule and column.
