@@ -34,17 +34,15 @@ pub(super) struct Args {
     command: Command,
 }
 
+// What a command says of itself stands over its arguments: words here would take the place of all of it.
 #[derive(Subcommand)]
 enum Command {
     /// List the quarantine files, with rows by rule
     List,
     /// Show where rejected rows of a pipeline's source stand and why they were rejected
     Show(show::Args),
-    /// Decide that rejected rows do not count: a test record, a withdrawn consent
     Resolve(resolve::Args),
-    /// Read the rejected rows again: under the contract as it is now, or from a corrected file
     Replay(replay::Args),
-    /// Write the rejected rows in clear, for the partner to correct
     Export(export::Args),
 }
 

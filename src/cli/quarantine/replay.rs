@@ -187,7 +187,7 @@ fn page(opened: &Opened<'_>, file: &Path, corrected: &Corrected, recorded: usize
             vec![format!("{shown}:{}", one.line), column, one.rule.clone(), one.reason.clone()]
         })
         .collect();
-    output::columns(&refused).iter().for_each(|line| output::say(line));
+    output::columns(&refused).iter().for_each(output::say);
     let mut words = vec![format!("{} corrected", count_of(recorded))];
     words.extend((before > 0).then(|| format!("{} as before", output::number(before))));
     words.extend((!refused.is_empty()).then(|| format!("{} of the file refused", output::number(refused.len()))));
