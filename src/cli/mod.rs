@@ -93,7 +93,6 @@ enum Command {
     Release(release::Args),
     /// Look at the ledger and check its chain
     Ledger(ledger::Args),
-    /// Look at rejected rows
     Quarantine(quarantine::Args),
     /// Make and list keys
     Keys(keys::Args),

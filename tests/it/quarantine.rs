@@ -117,7 +117,7 @@ fn a_corrected_extract_in_a_layout_of_the_contract_is_matched_to_its_rows() {
     let ran = said(workspace.run("quarantine replay college_going laccd --with delivered.csv").expect(4));
     ran.says("delivered.csv:3").says("no row in quarantine").says("nothing was recorded");
     let ran = said(workspace.run("quarantine replay college_going laccd --with delivered.csv --partial").expect(4));
-    ran.says("1 rows corrected");
+    ran.says("1 row corrected");
     assert_eq!(books(&run(&workspace), "laccd")[1..], [DUPLICATES + 2, 0, 1]);
     workspace
         .run("quarantine replay college_going laccd --with delivered.csv --in-order")
@@ -156,7 +156,7 @@ fn a_resolved_row_is_counted_and_in_no_figure() {
     // Resolved rows stay so under a contract that would admit them.
     workspace.replace(CONTRACT, "maximum: 40", "maximum: 400");
     assert_eq!(books(&run(&workspace), "laccd")[1..], [DUPLICATES + 1, 2, 0]);
-    ran("--reopen --line 201 --yes").expect(0).says("1 rows reopened");
+    ran("--reopen --line 201 --yes").expect(0).says("1 row reopened");
     assert_eq!(books(&run(&workspace), "laccd")[1..], [DUPLICATES + 1, 1, 0]);
     said(workspace.ok("ledger show college_going")).says("dropped: test record of the registrar");
     said(workspace.ok("release show college_going")).says("1 resolved");

@@ -54,7 +54,7 @@ pub(super) async fn run(app: &App, workspace: &Workspace, args: &Args) -> Result
     if app.json() {
         output::json(&json!({ "file": shown, "rows": rows.len() }))?;
     } else {
-        output::line(format!("{shown}: {} rows in clear, readable by you alone", output::number(rows.len())));
+        output::line(format!("{shown}: {} in clear, readable by you alone", super::rows(rows.len())));
         output::line("it is for the partner that delivered them; delete it when it is corrected and read");
         output::line(format!("next: accord quarantine replay {pipeline} {source} --with {shown}"));
     }

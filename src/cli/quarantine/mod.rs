@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::app::App;
+use super::output;
 use crate::error::{Error, Result};
 use crate::identity::{AgreementKeys, DestroyedKey};
 use crate::intake::{self, QuarantinedRow};
@@ -34,17 +35,15 @@ pub(super) struct Args {
     command: Command,
 }
 
+// What a command says of itself stands over its arguments: words here would take the place of all of it.
 #[derive(Subcommand)]
 enum Command {
     /// List the quarantine files, with rows by rule
     List,
     /// Show where rejected rows of a pipeline's source stand and why they were rejected
     Show(show::Args),
-    /// Decide that rejected rows do not count: a test record, a withdrawn consent
     Resolve(resolve::Args),
-    /// Read the rejected rows again: under the contract as it is now, or from a corrected file
     Replay(replay::Args),
-    /// Write the rejected rows in clear, for the partner to correct
     Export(export::Args),
 }
 
@@ -154,6 +153,14 @@ fn reason(text: &str) -> Result<&str> {
             .with_hint("say why in a few words; it stays in the ledger, so name no person"));
     }
     Ok(text)
+}
+
+/// How many rows, in words.
+fn rows(count: usize) -> String {
+    match count {
+        1 => "1 row".to_owned(),
+        _ => format!("{} rows", output::number(count)),
+    }
 }
 
 /// Rows by rule and column.

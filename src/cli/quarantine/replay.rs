@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, By, Of, Opened, open, reason};
+use super::{App, By, Of, Opened, open, reason, rows as count_of};
 use crate::cli::output;
 use crate::error::{Error, Kind, Result};
 use crate::intake::{self, By as MatchedBy, Corrected, Decision, QuarantinedRow, Refused, Resolution, Verdict};
@@ -114,10 +114,7 @@ fn again(app: &App, opened: &Opened<'_>) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         let (contract, version) = (&opened.source.contract.id, &opened.source.contract.version);
-        output::line(format!(
-            "{} rows in quarantine, under contract {contract} {version}:",
-            output::number(rows.len())
-        ));
+        output::line(format!("{} in quarantine, under contract {contract} {version}:", count_of(rows.len())));
         for ((rule, column), became) in &by_rule {
             say(rule, *column, became);
         }
@@ -138,9 +135,12 @@ fn say(rule: &str, column: Option<&str>, became: &Became) {
     words.extend(
         (became.undecided > 0).then(|| format!("{} to be compared with other rows by the run", became.undecided)),
     );
-    for ((rule, column), rows) in &became.left {
-        let place = column.as_ref().map(|column| format!(" in {column}")).unwrap_or_default();
-        words.push(format!("{rows} rejected by {rule}{place}"));
+    for ((now, at), rows) in &became.left {
+        let place = at.as_ref().map(|column| format!(" in {column}")).unwrap_or_default();
+        words.push(match now == rule && at.as_deref() == column {
+            true => format!("{rows} as before"),
+            false => format!("{rows} rejected by {now}{place} now"),
+        });
     }
     output::line(format!("  {rule}{place}: {}", words.join(", ")));
 }
@@ -187,8 +187,8 @@ fn page(opened: &Opened<'_>, file: &Path, corrected: &Corrected, recorded: usize
             vec![format!("{shown}:{}", one.line), column, one.rule.clone(), one.reason.clone()]
         })
         .collect();
-    output::columns(&refused).iter().for_each(|line| output::say(line));
-    let mut words = vec![format!("{} rows corrected", output::number(recorded))];
+    output::columns(&refused).iter().for_each(output::say);
+    let mut words = vec![format!("{} corrected", count_of(recorded))];
     words.extend((before > 0).then(|| format!("{} as before", output::number(before))));
     words.extend((!refused.is_empty()).then(|| format!("{} of the file refused", output::number(refused.len()))));
     words.extend((without > 0).then(|| format!("{} in quarantine without a correction", output::number(without))));

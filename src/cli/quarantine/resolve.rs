@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, By, Of, Opened, counts, counts_json, open, reason};
+use super::{App, By, Of, Opened, counts, counts_json, open, reason, rows};
 use crate::cli::output;
 use crate::error::{Error, Result};
 use crate::intake::{Decision, QuarantinedRow, Resolution};
@@ -86,23 +86,25 @@ async fn drop_rows(app: &App, opened: &Opened<'_>, args: &Args) -> Result<ExitCo
     }
     let counts = counts(chosen.iter().copied());
     if !app.json() {
-        output::say(format!("{source} of {pipeline}: {} rows", output::number(chosen.len())));
-        for ((rule, column), rows) in &counts {
-            output::say(format!("  {rows}  {rule}  {column}"));
-        }
+        output::say(format!("{source} of {pipeline}: {}", rows(chosen.len())));
+        let each = counts
+            .iter()
+            .map(|((rule, column), rows)| vec![rows.to_string(), (*rule).to_owned(), (*column).to_owned()]);
+        let each: Vec<Vec<String>> = each.collect();
+        output::columns(&each).iter().for_each(|line| output::say(format!("  {line}")));
         if before > 0 {
             output::say(format!("  {before} of them are dropped already"));
         }
     }
     if !made.is_empty() {
-        args.sure(&format!("drop {} rows from every run over these deliveries", output::number(made.len())))?;
+        args.sure(&format!("drop {} from every run over these deliveries", rows(made.len())))?;
         record(app, opened, args, "dropped", &made).await?;
     }
     if app.json() {
         let (dropped, rules) = (made.len(), counts_json(&counts));
         output::json(&json!({ "dropped": dropped, "dropped_before": before, "by_rule": rules }))?;
     } else {
-        output::line(format!("{source}: {} rows dropped; next: accord run {pipeline}", output::number(made.len())));
+        output::line(format!("{source}: {} dropped; next: accord run {pipeline}", rows(made.len())));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -123,19 +125,19 @@ async fn reopen(app: &App, opened: &Opened<'_>, args: &Args) -> Result<ExitCode>
         return Err(Error::usage("quarantine.no_row", "reopen rows: nothing was decided about rows at these lines")
             .with_hint("`accord ledger show` lists what was decided"));
     }
-    args.sure(&format!("take back what was decided about {} rows", output::number(made.len())))?;
+    args.sure(&format!("take back what was decided about {}", rows(made.len())))?;
     record(app, opened, args, "reopened", &made).await?;
     if app.json() {
         output::json(&json!({ "reopened": made.len() }))?;
     } else {
-        output::line(format!("{source}: {} rows reopened; next: accord run {pipeline}", output::number(made.len())));
+        output::line(format!("{source}: {} reopened; next: accord run {pipeline}", rows(made.len())));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn record(app: &App, opened: &Opened<'_>, args: &Args, what: &'static str, rows: &[Resolution]) -> Result<()> {
+async fn record(app: &App, opened: &Opened<'_>, args: &Args, what: &'static str, decided: &[Resolution]) -> Result<()> {
     let (source, reason) = (&opened.source.name, reason(&args.reason)?);
-    let made = Made { pipeline: opened.pipeline, source, what, reason, rows };
+    let made = Made { pipeline: opened.pipeline, source, what, reason, rows: decided };
     run::decide(&opened.state, &opened.keys, &made, &args.by.actor, app.now()).await.map(drop)
 }
 
