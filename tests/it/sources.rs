@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::harness::Workspace;
+use crate::harness::{Workspace, copy};
+use crate::s3_server::{ACCESS_KEY_ID, Conditions, S3Server, SECRET_ACCESS_KEY};
 use crate::sites::{SftpServer, Site};
 
 const ERS: &str = "college_going/csu/ers_20251004.txt";
@@ -159,6 +160,48 @@ fn https_is_fetched_whole_and_once() {
 fn sftp_is_fetched_whole_and_once() {
     let server = SftpServer::start();
     fetches_whole(&server.site("key", "known_hosts"), true);
+}
+
+#[test]
+fn what_is_fetched_lands_in_a_bucket_as_in_a_folder() {
+    let (site, server) = (Site::fs(), S3Server::start("extracts", Conditions::Honoured));
+    let (large, ers) = (large(), fixture(ERS));
+    site.put("outbox/ers 1~.txt", &large);
+    site.put("outbox/ers_20251004.txt", &ers);
+    let mut workspace = workspace_at(&site, "outbox/ers*.txt");
+    workspace.set("S3_ENDPOINT", &server.endpoint);
+    workspace.set("S3_ID", ACCESS_KEY_ID);
+    workspace.set("S3_SECRET", SECRET_ACCESS_KEY);
+    let bucket = "extracts: { type: s3, bucket: extracts, region: us-west-2, endpoint: { env: S3_ENDPOINT }, \
+                  access_key_id: { env: S3_ID }, secret_access_key: { env: S3_SECRET } }";
+    workspace.replace("config/accord.yaml", "extracts: { type: fs, root: fixtures }", bucket);
+    copy(&workspace.path("fixtures"), &server.folder("extracts"));
+    // Killed at several instants, of which some lie in the middle.
+    for pause in [5, 50, 150, 300] {
+        let mut child = workspace
+            .command(&["extracts", "fetch", "csu"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("accord starts");
+        std::thread::sleep(Duration::from_millis(pause));
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+    // As if the lease of the one that was killed had run out.
+    let _ = std::fs::remove_dir_all(server.folder("extracts").join(".accord-locks"));
+    workspace.ok("extracts fetch csu");
+    let landed = |path: &str| {
+        let place = server.folder("extracts").join("landed/csu/content").join(path);
+        std::fs::read(&place).unwrap_or_else(|error| panic!("{}: {error}", place.display()))
+    };
+    assert!(landed(&format!("{}/ers 1~.txt", digest(&large))) == large);
+    assert!(landed(&format!("{}/ers_20251004.txt", digest(&ers))) == ers);
+    let listed = workspace.ok("extracts list csu --output json").json();
+    let standings: Vec<_> = listed.as_array().expect("places").iter().map(|one| one["standing"].clone()).collect();
+    assert_eq!(standings, ["landed", "landed"], "{listed}");
+    workspace.ok("extracts fetch csu").says("2 had landed before");
+    workspace.ok("run college_going");
 }
 
 #[test]

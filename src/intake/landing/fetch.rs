@@ -104,7 +104,8 @@ impl Landing<'_> {
             let piece = piece?;
             size += piece.len() as u64;
             if size > before.size {
-                return Ok(Read::Changed("it grew while it was read"));
+                let empty = "it was empty, or its server does not say how large it is";
+                return Ok(Read::Changed(if before.size == 0 { empty } else { "it grew while it was read" }));
             }
             hash.update(&piece);
             waiting.extend_from_slice(&piece);
