@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::workspace::{Contract, Field, LogicalType};
 
 /// Rows of a batch.
-const ROWS: usize = 8192;
+pub(super) const ROWS: usize = 8192;
 
 /// Collects admitted rows.
 pub(super) struct Batch {

@@ -1,37 +1,59 @@
 //! One delivery read from its storage: streamed from its start, or by ranges where its directory stands at its end. Nothing
 //! of it is laid down anywhere on the way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 
 use super::archive::{self, Member, Place};
-use super::batch::Batch;
-use super::check::{Checker, text_of};
+use super::batch::{self, Batch};
+use super::block::{Examined, Part, Work};
+use super::check::{Reject, RowChecker, Tally, text_of};
 use super::delivery::Delivery;
 use super::layout::Layout;
 use super::quarantine::{Entry, Quarantine};
-use super::reader::{Heading, LARGEST_WORKBOOK, ParquetReader, Reader, Record, Sealed, Unpack};
+use super::reader::{
+    Block, Heading, LARGEST_WORKBOOK, PIECE, ParquetReader, Reader, Record, Sealed, TextReader, Unpack,
+};
 use super::recognise::{self, Head};
 use super::report::{DeliveryBook, PartBook};
-use super::scan::Progress;
+use super::rules::Rules;
+use super::scan::{Progress, Spread};
 use super::typed_rows::TypedRows;
 use crate::error::{Context, Error, Result};
+use crate::parallel::{Pending, Workers};
 use crate::storage::Store;
 use crate::workspace::{Compression, Contract, Format};
 
 /// How many bytes are read between two signs of progress.
 const STRIDE: u64 = 1 << 20;
 
+/// Starts the threads that examine blocks.
+pub(super) type StartWorkers<'s> = dyn Fn() -> Result<Workers<Work, Result<Examined>, Result<()>>> + Sync + 's;
+
 /// A source being read.
 pub(super) struct Intake<'a> {
     pub(super) source: &'a str,
     pub(super) contract: &'a Contract,
     pub(super) layouts: &'a [Layout<'a>],
-    pub(super) checker: Checker<'a>,
+    /// Checks rows of formats that can't be cut into blocks.
+    pub(super) rows: RowChecker<'a>,
+    /// Judges all rows, in their order.
+    pub(super) rules: Rules<'a>,
+    pub(super) tally: Tally<'a>,
     pub(super) batch: Batch,
+    pub(super) spread: Spread,
+    /// Threads that examine blocks, once there is one.
+    pub(super) workers: Option<Workers<Work, Result<Examined>, Result<()>>>,
+    /// Starts them.
+    pub(super) start: &'a StartWorkers<'a>,
+    /// Blocks on their way, in their order.
+    pub(super) pending: VecDeque<Pending<Result<Examined>>>,
+    /// Whether a row, or what became of the rows, has stopped the intake.
+    pub(super) stopped: bool,
     /// Lines for the quarantine that are not encrypted yet.
     pub(super) rejected: Vec<u8>,
     pub(super) sink: &'a mut (dyn FnMut(TypedRows) -> Result<()> + Send),
@@ -58,6 +80,8 @@ struct Open<'a> {
     head: Vec<u8>,
     state: State<'a>,
     heading: Heading,
+    /// What its blocks have in common, once there is one.
+    part: Option<Arc<Part>>,
     rows_in: u64,
     admitted: u64,
     rejected: u64,
@@ -261,7 +285,10 @@ impl<'a> Intake<'a> {
         let State::Known { layout, mut reader } = std::mem::replace(&mut open.state, State::New) else {
             return Ok(());
         };
-        let done = reader.finish(layout, &mut |record| self.record(record, layout, open));
+        let done = match reader.text() {
+            Some((unpack, text)) => self.last_blocks(open, layout, unpack, text),
+            None => reader.finish(layout, &mut |record| self.record(record, layout, open)),
+        };
         open.state = State::Known { layout, reader };
         done.map_err(|error| open.explain(error, self.contract))
     }
@@ -270,35 +297,182 @@ impl<'a> Intake<'a> {
         let State::Known { layout, mut reader } = std::mem::replace(&mut open.state, State::New) else {
             return Ok(());
         };
-        let done = reader.push(layout, bytes, &mut |record| self.record(record, layout, open));
+        let done = match reader.text() {
+            Some((unpack, text)) => self.blocks(open, layout, unpack, text, bytes),
+            None => reader.push(layout, bytes, &mut |record| self.record(record, layout, open)),
+        };
         open.state = State::Known { layout, reader };
         done.map_err(|error| open.explain(error, self.contract))
+    }
+
+    /// Reads text: its header here, all that follows in blocks on other threads.
+    fn blocks(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        unpack: &mut Unpack,
+        text: &mut TextReader,
+        bytes: &[u8],
+    ) -> Result<()> {
+        for piece in bytes.chunks(PIECE) {
+            let done = unpack.push(piece, &mut |unpacked| self.unpacked(open, layout, text, unpacked));
+            self.first_error(open, layout, text, done)?;
+        }
+        Ok(())
+    }
+
+    fn last_blocks(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        unpack: &mut Unpack,
+        text: &mut TextReader,
+    ) -> Result<()> {
+        let done = unpack.finish(&mut |unpacked| self.unpacked(open, layout, text, unpacked));
+        let done = done.and_then(|()| text.ended());
+        self.first_error(open, layout, text, done)?;
+        self.cut(open, layout, text, true)?;
+        self.settle(open, text, 0)?;
+        text.judge_characters()
+    }
+
+    fn unpacked(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        text: &mut TextReader,
+        bytes: &[u8],
+    ) -> Result<()> {
+        text.take(bytes)?;
+        self.cut(open, layout, text, false)
+    }
+
+    /// Where the bytes can't be read any further, what is wrong with a row before them comes first.
+    fn first_error(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        text: &mut TextReader,
+        done: Result<()>,
+    ) -> Result<()> {
+        if done.is_err() && !self.stopped && open.heading.is_done() {
+            if let Some(rest) = text.cut_rest() {
+                self.examine(open, layout, text, rest)?;
+            }
+            self.settle(open, text, 0)?;
+        }
+        done
+    }
+
+    fn cut(&mut self, open: &mut Open<'a>, layout: &'a Layout<'a>, text: &mut TextReader, end: bool) -> Result<()> {
+        if !open.heading.is_done() {
+            text.until(end, &mut |record| {
+                self.record(record, layout, open)?;
+                Ok(!open.heading.is_done())
+            })?;
+        }
+        if open.heading.is_done() {
+            while let Some(block) = text.cut(self.spread.block, end) {
+                self.examine(open, layout, text, block)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a block examined, and takes what was examined before where enough is on its way.
+    fn examine(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        text: &mut TextReader,
+        block: Block,
+    ) -> Result<()> {
+        let part = match &open.part {
+            Some(part) => Arc::clone(part),
+            None => Arc::clone(open.part.insert(self.part(open.path.clone(), layout, &open.heading)?)),
+        };
+        if self.workers.is_none() {
+            self.workers = Some((self.start)()?);
+        }
+        if let Some(workers) = &self.workers {
+            self.pending.push_back(workers.give((part, block)));
+        }
+        self.settle(open, text, 2 * self.spread.threads)
+    }
+
+    fn part(&self, path: String, layout: &Layout<'_>, heading: &Heading) -> Result<Arc<Part>> {
+        let place = self.layouts.iter().position(|one| std::ptr::eq(one, layout));
+        match (place, heading.columns()) {
+            (Some(layout), Some(columns)) => Ok(Arc::new(Part { path, layout, columns: columns.clone() })),
+            _ => Err(Error::internal("intake.block", "a block comes before its header")),
+        }
+    }
+
+    /// Takes the blocks that were examined, in their order, until no more than `left` are on their way.
+    fn settle(&mut self, open: &mut Open<'a>, text: &mut TextReader, left: usize) -> Result<()> {
+        while self.pending.len() > left {
+            let Some(next) = self.pending.pop_front() else { break };
+            let examined = next.wait().flatten();
+            let done = examined.and_then(|examined| {
+                text.add_signs(examined.signs);
+                self.take(open, examined)
+            });
+            self.stopped |= done.is_err();
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Takes an examined block: what depends on the rows before is judged here.
+    fn take(&mut self, open: &mut Open<'a>, mut examined: Examined) -> Result<()> {
+        self.hand_on()?;
+        open.rows_in += examined.rows_in;
+        let mut early = std::mem::take(&mut examined.rejects).into_iter().peekable();
+        let mut dropped = Vec::new();
+        for (row, keys) in self.rules.rows(&std::mem::take(&mut examined.keys)).enumerate() {
+            while let Some(one) = early.next_if(|one| one.before <= row) {
+                self.reject(open, one.line, &one.kept, &one.reject)?;
+            }
+            if let Err(misfit) = self.rules.judge(keys) {
+                let line = examined.origins[row].line;
+                self.reject(open, line, examined.record(row), &Reject { field: None, misfit })?;
+                examined.forget(row);
+                dropped.push(row);
+            }
+        }
+        for one in early {
+            self.reject(open, one.line, &one.kept, &one.reject)?;
+        }
+        open.admitted += (examined.fitting - dropped.len()) as u64;
+        self.tally.add(examined.uses);
+        let rows = examined.rows.map(|rows| rows.without(&dropped)).transpose()?.flatten();
+        rows.into_iter().flat_map(|rows| rows.batches(batch::ROWS)).try_for_each(|rows| (self.sink)(rows))
     }
 
     fn record(&mut self, record: &Record<'_>, layout: &Layout<'_>, open: &mut Open<'a>) -> Result<()> {
         let Some(columns) = open.heading.take(layout, record, &open.path)? else { return Ok(()) };
         open.rows_in += 1;
-        match self.checker.check(record, layout, columns) {
+        let alone = self.rows.check(record, layout, columns);
+        let judge = |()| self.rules.judge(&self.rows.keys).map_err(|misfit| Reject { field: None, misfit });
+        match alone.and_then(judge) {
             Ok(()) => {
                 open.admitted += 1;
-                let scratch = &self.checker.scratch;
-                let full = self.batch.push(&self.checker.cells, |cell| text_of(cell, record.text, scratch))?;
+                self.tally.admit(&self.rows.uses);
+                let scratch = &self.rows.scratch;
+                let full = self.batch.push(&self.rows.cells, |cell| text_of(cell, record.text, scratch))?;
                 if full { self.hand_on() } else { Ok(()) }
             }
-            Err(reject) => {
-                open.rejected += 1;
-                let entry = Entry {
-                    source: self.source,
-                    delivery: &open.path,
-                    line: record.line,
-                    column: reject.column,
-                    rule: reject.misfit.rule,
-                    reason: &reject.misfit.reason,
-                    record: &record.kept(),
-                };
-                entry.write(&mut self.rejected)
-            }
+            Err(reject) => self.reject(open, record.line, &record.kept(), &reject),
         }
+    }
+
+    /// Puts a row into quarantine.
+    fn reject(&mut self, open: &mut Open<'a>, line: u64, record: &[u8], reject: &Reject) -> Result<()> {
+        open.rejected += 1;
+        let column = self.tally.reject(reject);
+        let (rule, reason) = (reject.misfit.rule, reject.misfit.reason.as_str());
+        let entry = Entry { source: self.source, delivery: &open.path, line, column, rule, reason, record };
+        entry.write(&mut self.rejected)
     }
 
     pub(super) fn hand_on(&mut self) -> Result<()> {
@@ -312,7 +486,8 @@ impl<'a> Intake<'a> {
 impl<'a> Open<'a> {
     fn new(path: String, layouts: Vec<&'a Layout<'a>>, sealed: Option<Sealed>) -> Self {
         let (heading, state) = (Heading::new(), State::New);
-        Self { path, layouts, sealed, head: Vec::new(), state, heading, rows_in: 0, admitted: 0, rejected: 0 }
+        let (head, part) = (Vec::new(), None);
+        Self { path, layouts, sealed, head, state, heading, part, rows_in: 0, admitted: 0, rejected: 0 }
     }
 
     /// How many bytes of its start are kept: a workbook can be recognised as a whole only.

@@ -6,6 +6,7 @@
 
 mod archive;
 mod batch;
+mod block;
 mod check;
 mod compare;
 mod delivery;
@@ -13,6 +14,7 @@ mod extract;
 mod field;
 mod glob;
 mod infer;
+mod keys;
 mod layout;
 mod quarantine;
 mod reader;
@@ -39,5 +41,5 @@ pub use infer::{SAMPLE, infer};
 pub use quarantine::{Quarantine, QuarantinedRow, open as open_quarantine};
 pub use references::References;
 pub use report::{ConsistencyFinding, DeliveryBook, FieldBook, IntakeReport, PartBook, RejectCount, WordCount};
-pub use scan::{Progress, check_row_change, scan};
+pub use scan::{Progress, Spread, check_row_change, scan};
 pub use typed_rows::TypedRows;

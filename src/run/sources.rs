@@ -11,14 +11,15 @@ use super::books::SourceBook;
 use super::{Job, STAGING};
 use crate::error::{Error, Result};
 use crate::identity::{AgreementKeys, LinkEncoding, Pseudonymizer, SourcePeople};
-use crate::intake::{self, Delivery, Quarantine, References};
+use crate::intake::{self, Delivery, Quarantine, References, Spread, TypedRows};
+use crate::parallel::{Pending, Queue, Workers};
 use crate::report::{Event, Step};
-use crate::staging::{ParquetFile, Staged};
+use crate::staging::{GROUP, Group, GroupEncoder, GroupedFile, ParquetFile, Staged};
 use crate::storage::Store;
 use crate::workspace::{ResolvedPipeline, ResolvedSource};
 
-/// Batches that may wait between pseudonymization and the staged file.
-const WAITING: usize = 4;
+/// Row groups that may be on their way between the intake and the staged file, beside those that threads work on.
+const WAITING: usize = 2;
 
 /// A source after identity.
 pub(super) struct Admitted {
@@ -50,15 +51,27 @@ pub(super) async fn admit(
         Quarantine::create(job.state, &quarantine_path(name, &source.name, deliveries), keys.quarantine_recipient())
             .await?;
     let path = format!("{STAGING}/{name}/sources/{}.parquet", source.name);
-    let file = ParquetFile::create(job.state, &path, pseudonymizer.schema(), &metadata(keys)).await?;
-    let (sender, receiver) = sync_channel::<RecordBatch>(WAITING);
+    let file = GroupedFile::create(job.state, &path, pseudonymizer.schema(), &metadata(keys)).await?;
+    let workers = Workers::start((0..job.engine.threads.max(1)).map(|_| {
+        let (mut pseudonymizer, encoder) = (pseudonymizer.another(), file.encoder());
+        move |queue: Queue<Vec<TypedRows>, Result<Finished>>| {
+            queue.work(|rows| finish(&mut pseudonymizer, &encoder, rows));
+            pseudonymizer
+        }
+    }))?;
+    let (sender, receiver) = sync_channel(WAITING);
     let writing = spawn_writer(file, receiver);
-    let mut without_person = 0;
+    let mut group = Vec::new();
     let scanned = {
-        let mut sink = |rows| -> Result<()> {
-            let rows = pseudonymizer.apply(rows)?;
-            without_person += rows.without_person;
-            hand_on(&sender, rows.into_batch())
+        let mut rows = 0;
+        let mut sink = |typed: TypedRows| -> Result<()> {
+            rows += typed.rows();
+            group.push(typed);
+            if rows < GROUP {
+                return Ok(());
+            }
+            rows = 0;
+            hand_on(&sender, workers.give(std::mem::take(&mut group)))
         };
         let progress = |at: intake::Progress| {
             job.reporter.event(&Event::Progress {
@@ -80,14 +93,18 @@ pub(super) async fn admit(
             &mut quarantine,
             &mut sink,
             &progress,
+            Spread::over(job.engine.threads),
         )
         .await
     };
+    let last = hand_on(&sender, workers.give(group));
     drop(sender);
     let written = writing.await.map_err(|_| Error::internal("run.writer", "the staging writer stopped"))?;
     // A full disk shows on the writing side first; the scan then only knows that nobody takes its rows.
-    let rows_out = written?;
+    let (rows_out, without_person) = written?;
     let report = scanned?;
+    last?;
+    workers.finish()?.into_iter().for_each(|other| pseudonymizer.join(other));
     intake::check_row_change(&source.contract, &source.name, report.rows_in, rows_last)?;
     let people = pseudonymizer.finish();
     let book = SourceBook {
@@ -123,18 +140,43 @@ fn balance(book: &SourceBook) -> Result<()> {
     Err(Error::internal("run.balance", format!("the rows of source `{}` do not add up", book.source)))
 }
 
-fn spawn_writer(mut file: ParquetFile, receiver: Receiver<RecordBatch>) -> tokio::task::JoinHandle<Result<u64>> {
+/// Rows that are ready for their file.
+struct Finished {
+    group: Group,
+    without_person: u64,
+}
+
+/// Pseudonymizes rows and encodes them: on any thread, since no row needs another one for that.
+fn finish(pseudonymizer: &mut Pseudonymizer, encoder: &GroupEncoder, rows: Vec<TypedRows>) -> Result<Finished> {
+    let mut without_person = 0;
+    let mut batches = Vec::with_capacity(rows.len());
+    for typed in rows {
+        let rows = pseudonymizer.apply(typed)?;
+        without_person += rows.without_person;
+        batches.push(rows.into_batch());
+    }
+    Ok(Finished { group: encoder.encode(&batches)?, without_person })
+}
+
+/// Writes what is finished in the order of the extract, and counts the rows and those without a person.
+fn spawn_writer(
+    mut file: GroupedFile,
+    receiver: Receiver<Pending<Result<Finished>>>,
+) -> tokio::task::JoinHandle<Result<(u64, u64)>> {
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
-        for batch in receiver {
-            runtime.block_on(file.write(&batch))?;
+        let mut without_person = 0;
+        for pending in receiver {
+            let finished = pending.wait().flatten()?;
+            without_person += finished.without_person;
+            runtime.block_on(file.write(finished.group))?;
         }
-        runtime.block_on(file.close())
+        Ok((runtime.block_on(file.close())?, without_person))
     })
 }
 
-fn hand_on(sender: &SyncSender<RecordBatch>, batch: RecordBatch) -> Result<()> {
-    sender.send(batch).map_err(|_| Error::storage("staging.write", "staged rows can't be written"))
+fn hand_on(sender: &SyncSender<Pending<Result<Finished>>>, pending: Pending<Result<Finished>>) -> Result<()> {
+    sender.send(pending).map_err(|_| Error::storage("staging.write", "staged rows can't be written"))
 }
 
 /// The rules of all links that this source takes part in.

@@ -5,6 +5,7 @@ mod formats;
 mod infer;
 mod layouts;
 mod samples;
+mod spread;
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -126,6 +127,10 @@ fn scan_files(contract: &Contract, files: &[(&str, &[u8])]) -> Outcome {
 }
 
 fn scan_with(contract: &Contract, files: &[(&str, &[u8])], references: &mut References) -> Outcome {
+    scan_spread(contract, files, references, Spread::over(2))
+}
+
+fn scan_spread(contract: &Contract, files: &[(&str, &[u8])], references: &mut References, spread: Spread) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open_folder(folder.path(), clock).expect("a store");
     let identity = age::x25519::Identity::generate();
@@ -147,8 +152,18 @@ fn scan_with(contract: &Contract, files: &[(&str, &[u8])], references: &mut Refe
             }
             Ok(())
         };
-        let scanned =
-            scan(&store, "students", &deliveries, contract, &wanted, references, &mut quarantine, &mut sink, &|_| {});
+        let scanned = scan(
+            &store,
+            "students",
+            &deliveries,
+            contract,
+            &wanted,
+            references,
+            &mut quarantine,
+            &mut sink,
+            &|_| {},
+            spread,
+        );
         is_send(scanned).await
     });
     let sealed = std::fs::read(folder.path().join("quarantine/q.age")).ok();
