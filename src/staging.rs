@@ -98,6 +98,9 @@ impl GroupEncoder {
     /// An internal error where they have another schema than the file.
     pub fn encode(&self, batches: &[RecordBatch]) -> Result<Group> {
         let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        if rows == 0 {
+            return Ok(Group { chunks: Vec::new(), rows });
+        }
         self.chunks(batches).map(|chunks| Group { chunks, rows }).map_err(parquet_error)
     }
 

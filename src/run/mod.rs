@@ -25,6 +25,7 @@ use crate::storage::{Lock, Store};
 use crate::workspace::Workspace;
 
 pub use books::{Books, LinkBook, Linked, SourceBook, TableBook};
+pub use sources::stage_source;
 
 /// The folder of staged rows in the state storage.
 const STAGING: &str = "staging";

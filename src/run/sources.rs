@@ -28,6 +28,21 @@ pub(super) struct Admitted {
     pub(super) book: SourceBook,
 }
 
+/// Reads one source as a run does and stops there: what `make bench` measures. No other source is read before it.
+///
+/// # Errors
+/// Those of a run, up to the end of intake and identity.
+pub async fn stage_source(job: &Job<'_>, pipeline: &str, source: &str) -> Result<SourceBook> {
+    let pipeline = job.workspace.pipeline(pipeline)?;
+    let source = pipeline.source(source).ok_or_else(|| {
+        Error::usage("usage.source", format!("pipeline `{}` has no source `{source}`", pipeline.spec.name))
+    })?;
+    let keys = job.keyring.load(&pipeline.agreement.id)?;
+    let deliveries = intake::discover(job.extracts, &source.spec, &source.name).await?;
+    let mut references = References::of([source.contract.as_ref()]);
+    Ok(admit(job, pipeline, source, &deliveries, &keys, &mut references, None).await?.book)
+}
+
 /// Reads all deliveries of a source.
 pub(super) async fn admit(
     job: &Job<'_>,
