@@ -8,10 +8,10 @@ VENV := $(TARGET)/venv
 PEERS := $(TARGET)/peers
 DEMO := var/demo
 
-.PHONY: help build demo check test fuzz mutants bench schema docs clean
+.PHONY: help build demo check test fuzz mutants bench bench-intake bench-suppression schema docs clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Compile the command
 	@$(CARGO) build --locked
@@ -28,7 +28,16 @@ fuzz: ## Push made-up bytes into every reader; SECONDS=60 for each target, TARGE
 mutants: ## Break disclosure control in many ways and see whether its tests notice; takes half an hour
 	@$(PYTHON) tests/python/mutants.py --out "$(TARGET)/mutants"
 
-bench: build $(PEERS)/.ready ## Measure disclosure control beside its peer; ARGS="--long --million" for all of it
+bench: bench-intake bench-suppression ## Measure intake and disclosure control beside their peers
+
+bench-intake: build $(PEERS)/.ready ## Measure intake alone; INTAKE_ARGS="--rows 1000000 --unique"
+	@$(CARGO) bench --locked --profile dev --bench intake --no-run
+	@intake=$$($(CARGO) bench --locked --profile dev --bench intake --no-run --message-format json 2>/dev/null \
+		| sed -n 's/.*"executable":"\([^"]*\/intake-[^"]*\)".*/\1/p' | tail -n 1); \
+	PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/intake.py --accord "$(ACCORD)" --intake "$$intake" \
+		--out "$(TARGET)/bench" $(INTAKE_ARGS)
+
+bench-suppression: build $(PEERS)/.ready ## Measure disclosure control alone; ARGS="--long --million" for all of it
 	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" tests/python/attack_check.py
 	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/suppression.py --accord "$(ACCORD)" \
 		--out "$(TARGET)/bench" $(ARGS)

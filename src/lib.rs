@@ -21,6 +21,7 @@ pub mod error;
 pub mod identity;
 pub mod intake;
 pub mod model;
+mod parallel;
 pub mod plan;
 pub mod release;
 pub mod report;

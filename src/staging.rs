@@ -7,12 +7,14 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use parquet::arrow::AsyncArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::async_writer::AsyncFileWriter;
+use parquet::arrow::{ArrowWriter, AsyncArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 
 use crate::error::{Error, Result};
 use crate::storage::{Store, Writer};
@@ -40,12 +42,7 @@ impl ParquetFile {
     /// # Errors
     /// When the storage refuses.
     pub async fn create(store: &Store, path: &str, schema: Arc<Schema>, metadata: &[(&str, String)]) -> Result<Self> {
-        let metadata = metadata.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone())).collect();
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(parquet_error)?))
-            .set_key_value_metadata(Some(metadata))
-            .set_max_row_group_row_count(Some(256 * 1024))
-            .build();
+        let properties = properties(metadata)?;
         let file = StoreFile(Some(store.writer(path).await?));
         Ok(Self { writer: AsyncArrowWriter::try_new(file, schema, Some(properties)).map_err(parquet_error)?, rows: 0 })
     }
@@ -67,6 +64,119 @@ impl ParquetFile {
         self.writer.close().await.map_err(parquet_error)?;
         Ok(self.rows)
     }
+}
+
+/// Rows of a row group that is encoded apart from its file.
+pub const GROUP: usize = 128 * 1024;
+
+/// A Parquet file whose row groups are encoded on several threads and put into it in their order. It appears whole when
+/// it is closed.
+pub struct GroupedFile {
+    encoded: SerializedFileWriter<Vec<u8>>,
+    encoder: GroupEncoder,
+    writer: Writer,
+    rows: u64,
+}
+
+/// Encodes row groups; cheap to clone.
+#[derive(Clone)]
+pub struct GroupEncoder {
+    schema: Arc<Schema>,
+    columns: Arc<ArrowRowGroupWriterFactory>,
+}
+
+/// A row group, encoded.
+pub struct Group {
+    chunks: Vec<ArrowColumnChunk>,
+    rows: u64,
+}
+
+impl GroupEncoder {
+    /// Encodes the rows of these batches as one row group.
+    ///
+    /// # Errors
+    /// An internal error where they have another schema than the file.
+    pub fn encode(&self, batches: &[RecordBatch]) -> Result<Group> {
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        if rows == 0 {
+            return Ok(Group { chunks: Vec::new(), rows });
+        }
+        self.chunks(batches).map(|chunks| Group { chunks, rows }).map_err(parquet_error)
+    }
+
+    fn chunks(&self, batches: &[RecordBatch]) -> parquet::errors::Result<Vec<ArrowColumnChunk>> {
+        let mut writers = self.columns.create_column_writers(0)?;
+        for batch in batches {
+            let mut writers = writers.iter_mut();
+            for (field, column) in self.schema.fields().iter().zip(batch.columns()) {
+                for (leaf, writer) in compute_leaves(field, column)?.iter().zip(&mut writers) {
+                    writer.write(leaf)?;
+                }
+            }
+        }
+        writers.into_iter().map(|writer| writer.close()).collect()
+    }
+}
+
+impl GroupedFile {
+    /// Starts a file with `schema` and key-value `metadata` in its footer.
+    ///
+    /// # Errors
+    /// When the storage refuses.
+    pub async fn create(store: &Store, path: &str, schema: Arc<Schema>, metadata: &[(&str, String)]) -> Result<Self> {
+        let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties(metadata)?));
+        let (encoded, columns) = writer.and_then(ArrowWriter::into_serialized_writer).map_err(parquet_error)?;
+        let encoder = GroupEncoder { schema, columns: Arc::new(columns) };
+        Ok(Self { encoded, encoder, writer: store.writer(path).await?, rows: 0 })
+    }
+
+    /// What encodes its row groups.
+    #[must_use]
+    pub fn encoder(&self) -> GroupEncoder {
+        self.encoder.clone()
+    }
+
+    /// Adds a row group.
+    ///
+    /// # Errors
+    /// When the storage refuses.
+    pub async fn write(&mut self, group: Group) -> Result<()> {
+        if group.rows == 0 {
+            return Ok(());
+        }
+        self.rows += group.rows;
+        self.append(group).map_err(parquet_error)?;
+        let bytes = std::mem::take(self.encoded.inner_mut());
+        self.writer.write(bytes.into()).await
+    }
+
+    fn append(&mut self, group: Group) -> parquet::errors::Result<()> {
+        let mut row_group = self.encoded.next_row_group()?;
+        for chunk in group.chunks {
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close().map(drop)
+    }
+
+    /// Finishes the file and gives its number of rows.
+    ///
+    /// # Errors
+    /// When the storage refuses.
+    pub async fn close(mut self) -> Result<u64> {
+        let rest = self.encoded.into_inner().map_err(parquet_error)?;
+        self.writer.write(rest.into()).await?;
+        self.writer.close().await?;
+        Ok(self.rows)
+    }
+}
+
+fn properties(metadata: &[(&str, String)]) -> Result<WriterProperties> {
+    let metadata = metadata.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone())).collect();
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(parquet_error)?))
+        .set_key_value_metadata(Some(metadata))
+        .set_max_row_group_row_count(Some(256 * 1024))
+        .build())
 }
 
 /// What a failed write may say: never the library's text, which can quote values. Our own storage error is handed on.

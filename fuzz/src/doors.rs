@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use accord::disclosure::Certificate;
-use accord::intake::{self, IntakeReport, Quarantine, References, TypedRows};
+use accord::intake::{self, IntakeReport, Quarantine, References, Spread, TypedRows};
 use accord::release::Ledger;
 use accord::storage::Store;
 use accord::workspace::{self, Compression, Contract, Encoding};
@@ -64,7 +64,7 @@ fn scan(contract: &Contract, bytes: &[u8]) -> Result<IntakeReport> {
     let wanted: Vec<&str> = contract.fields.iter().map(|field| field.name.as_str()).collect();
     let mut admitted = 0;
     let scanned = desk.runtime.block_on(async {
-        let delivery = intake::delivery(&desk.store, DELIVERY, bytes.len() as u64).await?;
+        let delivery = intake::delivery(&desk.store, DELIVERY).await?;
         let mut quarantine = Quarantine::create(&desk.store, REJECTS, desk.identity.to_public()).await?;
         let mut sink = |rows: TypedRows| {
             admitted += rows.rows() as u64;
@@ -72,8 +72,10 @@ fn scan(contract: &Contract, bytes: &[u8]) -> Result<IntakeReport> {
         };
         let (mut references, deliveries) = (References::of([contract]), [delivery]);
         let (store, progress) = (&desk.store, &|_: intake::Progress| {});
-        let (quarantine, sink) = (&mut quarantine, &mut sink);
-        intake::scan(store, "s", &deliveries, contract, &wanted, &mut references, quarantine, sink, progress).await
+        // Small blocks, so that there are several of them.
+        let (quarantine, sink, spread) = (&mut quarantine, &mut sink, Spread { threads: 1, block: 64 });
+        intake::scan(store, "s", &deliveries, contract, &wanted, &mut references, quarantine, sink, progress, spread)
+            .await
     });
     let sealed = desk.folder.join(REJECTS);
     match &scanned {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::app::App;
 use super::output;
 use crate::error::{Context, Error, Kind, Result};
-use crate::intake::{self, IntakeReport, Quarantine, References};
+use crate::intake::{self, IntakeReport, Quarantine, References, Spread};
 use crate::storage::Store;
 use crate::workspace::{self, Contract, Rule, Share};
 
@@ -141,6 +141,7 @@ async fn scan(file: &Path, contract: &Contract) -> Result<IntakeReport> {
         &mut Quarantine::discard(),
         &mut sink,
         &|_| {},
+        Spread::over(std::thread::available_parallelism().map_or(1, usize::from)),
     )
     .await
 }

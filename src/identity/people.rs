@@ -47,6 +47,8 @@ impl fmt::Debug for SourcePeople {
 /// Collects distinct values with little more memory than they need: sorts and drops repeats each time it has doubled.
 pub(super) struct Distinct<T> {
     values: Vec<T>,
+    /// How many of them, from the start, are sorted already.
+    sorted: usize,
     limit: usize,
 }
 
@@ -55,7 +57,7 @@ const FIRST_LIMIT: usize = 1 << 16;
 
 impl<T: Ord + Copy> Distinct<T> {
     pub(super) fn new() -> Self {
-        Self { values: Vec::new(), limit: FIRST_LIMIT }
+        Self { values: Vec::new(), sorted: 0, limit: FIRST_LIMIT }
     }
 
     pub(super) fn push(&mut self, value: T) {
@@ -70,6 +72,18 @@ impl<T: Ord + Copy> Distinct<T> {
         }
     }
 
+    /// Takes the values that another one has collected.
+    pub(super) fn join(&mut self, mut other: Self) {
+        if self.values.is_empty() {
+            *self = other;
+            return;
+        }
+        self.compact();
+        other.compact();
+        self.values.append(&mut other.values);
+        self.compact();
+    }
+
     pub(super) fn finish(mut self) -> Vec<T> {
         self.compact();
         self.values.shrink_to_fit();
@@ -77,8 +91,11 @@ impl<T: Ord + Copy> Distinct<T> {
     }
 
     fn compact(&mut self) {
-        self.values.sort_unstable();
+        self.values[self.sorted..].sort_unstable();
+        // Two sorted runs, which the stable sort finds and merges.
+        self.values.sort();
         self.values.dedup();
+        self.sorted = self.values.len();
     }
 }
 
@@ -91,5 +108,19 @@ mod tests {
         let mut distinct = Distinct::new();
         (0..300_000_u32).for_each(|number| distinct.push(number.wrapping_mul(2_654_435_761) % 70_001));
         assert_eq!(distinct.finish(), (0..70_001).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn distinct_values_of_several_threads_are_one_list() {
+        let collected = |from: u32, to: u32| {
+            let mut distinct = Distinct::new();
+            (from..to).rev().for_each(|number| distinct.push(number));
+            distinct
+        };
+        let mut all = Distinct::new();
+        all.join(collected(50, 300_000));
+        all.join(collected(0, 100));
+        all.join(Distinct::new());
+        assert_eq!(all.finish(), (0..300_000).collect::<Vec<_>>());
     }
 }

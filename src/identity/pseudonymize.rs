@@ -89,7 +89,7 @@ pub struct Pseudonymizer {
 }
 
 struct PersonPart {
-    key: PseudonymKey,
+    key: Arc<PseudonymKey>,
     /// Places in `identifying`.
     fields: Vec<usize>,
     people: Distinct<Pseudonym>,
@@ -97,7 +97,7 @@ struct PersonPart {
 
 struct RulePart {
     encoding: LinkEncoding,
-    key: LinkKey,
+    key: Arc<LinkKey>,
     /// Places in `identifying`.
     fields: Vec<usize>,
     pairs: Distinct<(LinkToken, Pseudonym)>,
@@ -125,7 +125,7 @@ impl Pseudonymizer {
         let person = (!contract.person.is_empty())
             .then(|| {
                 let fields = places(&contract.person, contract, clause, &mut identifying)?;
-                let key = keys.pseudonym_key(&contract.person.join(","));
+                let key = Arc::new(keys.pseudonym_key(&contract.person.join(",")));
                 Ok::<_, Error>(PersonPart { key, fields, people: Distinct::new() })
             })
             .transpose()?;
@@ -133,11 +133,47 @@ impl Pseudonymizer {
             .iter()
             .map(|encoding| {
                 let fields = places(&encoding.fields, contract, clause, &mut identifying)?;
-                let key = keys.link_key(&encoding.domain());
+                let key = Arc::new(keys.link_key(&encoding.domain()));
                 Ok(RulePart { encoding: encoding.clone(), key, fields, pairs: Distinct::new() })
             })
             .collect::<Result<_>>()?;
         Ok(Self { key: keys.id().clone(), schema: schema(contract, clause, keys)?, identifying, person, rules })
+    }
+
+    /// Another one for rows of the same source on another thread. The keys stay in their one place.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let column = |(name, normaliser, _): &(String, Normaliser, NormalisedColumn)| {
+            (name.clone(), *normaliser, NormalisedColumn::default())
+        };
+        let person = |part: &PersonPart| PersonPart {
+            key: Arc::clone(&part.key),
+            fields: part.fields.clone(),
+            people: Distinct::new(),
+        };
+        let rule = |part: &RulePart| RulePart {
+            encoding: part.encoding.clone(),
+            key: Arc::clone(&part.key),
+            fields: part.fields.clone(),
+            pairs: Distinct::new(),
+        };
+        Self {
+            key: self.key.clone(),
+            schema: self.schema(),
+            identifying: self.identifying.iter().map(column).collect(),
+            person: self.person.as_ref().map(person),
+            rules: self.rules.iter().map(rule).collect(),
+        }
+    }
+
+    /// Takes the people that [`Self::another`] has collected. Which of them had which rows makes no difference.
+    pub fn join(&mut self, other: Self) {
+        if let (Some(own), Some(other)) = (&mut self.person, other.person) {
+            own.people.join(other.people);
+        }
+        for (own, other) in self.rules.iter_mut().zip(other.rules) {
+            own.pairs.join(other.pairs);
+        }
     }
 
     /// The schema of all batches that [`Self::apply`] gives.

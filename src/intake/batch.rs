@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::workspace::{Contract, Field, LogicalType};
 
 /// Rows of a batch.
-const ROWS: usize = 8192;
+pub(super) const ROWS: usize = 8192;
 /// Bytes of text from which on a batch is full, however few rows it has.
 const TEXT: usize = 32 << 20;
 
@@ -58,6 +58,11 @@ impl Batch {
     /// The rows that come now are of the delivery at this place.
     pub(super) fn of_delivery(&mut self, at: usize) {
         self.delivery = at;
+    }
+
+    /// The place of the delivery that rows are of now.
+    pub(super) fn delivery(&self) -> usize {
+        self.delivery
     }
 
     /// Takes a row and says whether the batch is full.

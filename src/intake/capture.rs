@@ -1,7 +1,9 @@
 //! A corrected file read by its contract: every row with its values, and whether the contract admits it.
 
+use std::collections::VecDeque;
+
 use super::batch::Batch;
-use super::check::{Checker, Reject};
+use super::check::{Reject, RowChecker, Tally};
 use super::delivery::Delivery;
 use super::extract::{Intake, Way};
 use super::layout::Layout;
@@ -9,8 +11,9 @@ use super::quarantine::Quarantine;
 use super::reader::{Columns, Kind, Record, Span};
 use super::references::References;
 use super::resolution::{Correction, Resolutions, Value};
-use super::scan::Progress;
-use crate::error::Result;
+use super::rules::Rules;
+use super::scan::{Progress, Spread};
+use crate::error::{Error, Result};
 use crate::storage::Store;
 use crate::workspace::{Contract, Rule};
 
@@ -31,15 +34,17 @@ impl Captured {
         record: &Record<'_>,
         layout: &Layout<'_>,
         columns: &Columns,
-        reject: Option<&Reject<'_>>,
+        contract: &Contract,
+        reject: Option<&Reject>,
     ) -> Self {
         Self {
             line: record.line,
             layout: layout.name.to_owned(),
             own: layout.own,
             values: values(record, columns),
-            misfit: reject
-                .map(|reject| (reject.column.map(str::to_owned), reject.misfit.rule, reject.misfit.reason.clone())),
+            misfit: reject.map(|reject| {
+                (reject.column(contract).map(str::to_owned), reject.misfit.rule, reject.misfit.reason.clone())
+            }),
         }
     }
 
@@ -83,12 +88,21 @@ pub(super) fn alone(contract: &Contract) -> Contract {
 pub async fn capture(store: &Store, delivery: &Delivery, contract: &Contract) -> Result<Vec<Captured>> {
     let contract = alone(contract);
     let layouts = Layout::all(&contract)?;
+    let mut references = References::default();
     let mut intake = Intake {
         source: "",
         contract: &contract,
         layouts: &layouts,
-        checker: Checker::new(&contract, &mut References::default())?,
+        rows: RowChecker::new(&contract, &references.asked(&contract.id))?,
+        rules: Rules::new(&contract, &mut references)?,
+        tally: Tally::new(&contract),
         batch: Batch::new(&contract, &[])?,
+        spread: Spread::over(1),
+        workers: None,
+        // Who captures wants each row in its turn.
+        start: &|| Err(Error::internal("intake.capture", "rows are captured one by one")),
+        pending: VecDeque::new(),
+        stopped: false,
         rejected: Vec::new(),
         resolutions: Resolutions::default(),
         captured: Some(Vec::new()),

@@ -1,46 +1,130 @@
-//! A row against its contract: every field, then the rules over several rows. The first rule that fails is the reason.
+//! A row against its contract: every field, then the rules that it can be judged by alone. The first that fails is the
+//! reason.
 
 use std::collections::BTreeMap;
 
 use super::field::{Cell, FieldPlan, Misfit, Use};
-use super::layout::Layout;
+use super::keys::KeyOfRow;
+use super::layout::{Layout, column_name};
 use super::reader::{Columns, Kind, Record, Span};
-use super::references::References;
-use super::report::{ConsistencyFinding, FieldBook, RejectCount, WordCount};
-use super::rules::Rules;
+use super::references::{Asked, References};
+use super::report::{FieldBook, RejectCount, WordCount};
+use super::rules::{RowRules, Rules};
 use crate::error::Result;
-use crate::workspace::{Contract, Ordered};
+use crate::workspace::{Contract, Field, Ordered};
 
 /// Why a row is rejected.
-pub(super) struct Reject<'c> {
-    pub(super) column: Option<&'c str>,
+pub(super) struct Reject {
+    /// The field that does not fit; none where the rule is about the whole row.
+    pub(super) field: Option<usize>,
     pub(super) misfit: Misfit,
 }
 
-impl Reject<'_> {
+impl Reject {
     /// Says that it is about a correction.
     pub(super) fn of_correction(mut self) -> Self {
         self.misfit.reason = format!("its correction does not fit: {}", self.misfit.reason);
         self
     }
+
+    /// The column that it is about, as the contract names it.
+    pub(super) fn column<'c>(&self, contract: &'c Contract) -> Option<&'c str> {
+        self.field.map(|at| column_name(&contract.fields[at]))
+    }
 }
 
-/// Checks the rows of a source.
+/// Checks rows in their order: each by itself, then beside those before.
 pub(super) struct Checker<'c> {
-    fields: Vec<FieldPlan<'c>>,
+    rows: RowChecker<'c>,
     rules: Rules<'c>,
+}
+
+impl<'c> Checker<'c> {
+    /// Of a contract that refers to no other one.
+    pub(super) fn alone(contract: &'c Contract) -> Result<Self> {
+        let mut references = References::default();
+        let rows = RowChecker::new(contract, &references.asked(&contract.id))?;
+        Ok(Self { rows, rules: Rules::new(contract, &mut references)? })
+    }
+
+    pub(super) fn check(
+        &mut self,
+        record: &Record<'_>,
+        layout: &Layout<'_>,
+        columns: &Columns,
+    ) -> std::result::Result<(), Reject> {
+        self.rows.check(record, layout, columns)?;
+        self.rules.judge(&self.rows.keys).map_err(|misfit| Reject { field: None, misfit })
+    }
+}
+
+/// Checks rows each by itself, so that they may come in any order.
+pub(super) struct RowChecker<'c> {
+    fields: Vec<FieldPlan<'c>>,
+    rules: RowRules<'c>,
     /// The row at hand.
     pub(super) cells: Vec<Cell>,
     /// Texts of the row at hand that do not stand in its record as they are.
     pub(super) scratch: String,
-    uses: Vec<(usize, Use)>,
-    books: Vec<Uses>,
-    rejects: BTreeMap<(&'static str, Option<&'c str>), u64>,
+    /// The keys of the row at hand, one for each rule over several rows.
+    pub(super) keys: Vec<KeyOfRow>,
+    /// What is counted where the row at hand is admitted.
+    pub(super) uses: Vec<(usize, Use)>,
 }
 
-/// Counts of one field.
+impl<'c> RowChecker<'c> {
+    pub(super) fn new(contract: &'c Contract, asked: &Asked) -> Result<Self> {
+        Ok(Self {
+            fields: contract.fields.iter().map(FieldPlan::new).collect::<Result<_>>()?,
+            rules: RowRules::new(contract, asked)?,
+            cells: Vec::with_capacity(contract.fields.len()),
+            scratch: String::new(),
+            keys: Vec::new(),
+            uses: Vec::new(),
+        })
+    }
+
+    /// How many keys each row has.
+    pub(super) fn keys_of_a_row(&self) -> usize {
+        self.rules.keys()
+    }
+
+    /// Checks a row. Where it fits, `cells` and `scratch` hold its values.
+    pub(super) fn check(
+        &mut self,
+        record: &Record<'_>,
+        layout: &Layout<'_>,
+        columns: &Columns,
+    ) -> std::result::Result<(), Reject> {
+        let whole = |misfit| Reject { field: None, misfit };
+        if let Some(fault) = &record.fault {
+            return Err(whole(Misfit { rule: fault.rule, reason: fault.reason.clone() }));
+        }
+        if !columns.fits(record.spans.len()) {
+            return Err(whole(Misfit { rule: "columns", reason: columns.misfit(record.spans.len()) }));
+        }
+        self.cells.clear();
+        self.scratch.clear();
+        self.keys.clear();
+        self.uses.clear();
+        for (at, (field, &column)) in self.fields.iter().zip(&columns.of_field).enumerate() {
+            let uses = &mut self.uses;
+            let span = column.map_or(Span { kind: Kind::Null, ..Span::default() }, |column| record.spans[column]);
+            let picture = layout.pictures[at];
+            let read = field.read(record.text, span, record.quote, picture, &mut self.scratch, &mut |one| {
+                uses.push((at, one));
+            });
+            self.cells.push(read.map_err(|misfit| Reject { field: Some(at), misfit })?);
+        }
+        let scratch = &self.scratch;
+        let checked = self.rules.check(&self.cells, |cell| text_of(cell, record.text, scratch), &mut self.keys);
+        checked.map_err(|(field, misfit)| Reject { field, misfit })
+    }
+}
+
+/// Counts of one field in admitted rows.
 #[derive(Clone, Default)]
-struct Uses {
+pub(super) struct FieldUses {
     trimmed: u64,
     unwrapped: u64,
     stripped: u64,
@@ -52,94 +136,67 @@ struct Uses {
     placeholders: u64,
 }
 
-impl<'c> Checker<'c> {
-    pub(super) fn new(contract: &'c Contract, references: &mut References) -> Result<Self> {
-        let books = contract.fields.iter().map(|field| Uses {
+impl FieldUses {
+    /// Nothing counted yet of each field.
+    pub(super) fn of(contract: &Contract) -> Vec<Self> {
+        let none = |field: &Field| Self {
             replaced: vec![0; field.replace.len()],
             missing: vec![0; field.missing.len()],
-            ..Uses::default()
-        });
-        Ok(Self {
-            fields: contract.fields.iter().map(FieldPlan::new).collect::<Result<_>>()?,
-            rules: Rules::new(contract, references)?,
-            cells: Vec::with_capacity(contract.fields.len()),
-            scratch: String::new(),
-            uses: Vec::new(),
-            books: books.collect(),
-            rejects: BTreeMap::new(),
-        })
+            ..Self::default()
+        };
+        contract.fields.iter().map(none).collect()
     }
 
-    /// Checks a row. Where it is admitted, `cells` and `scratch` hold its values.
-    pub(super) fn check(
-        &mut self,
-        record: &Record<'_>,
-        layout: &Layout<'_>,
-        columns: &Columns,
-    ) -> std::result::Result<(), Reject<'c>> {
-        let checked = self.row(record, layout, columns);
-        match &checked {
-            Ok(()) => self.note_uses(),
-            Err(reject) => *self.rejects.entry((reject.misfit.rule, reject.column)).or_default() += 1,
-        }
-        checked
-    }
-
-    fn row(
-        &mut self,
-        record: &Record<'_>,
-        layout: &Layout<'_>,
-        columns: &Columns,
-    ) -> std::result::Result<(), Reject<'c>> {
-        let whole = |misfit| Reject { column: None, misfit };
-        if let Some(fault) = &record.fault {
-            return Err(whole(Misfit { rule: fault.rule, reason: fault.reason.clone() }));
-        }
-        if !columns.fits(record.spans.len()) {
-            return Err(whole(Misfit { rule: "columns", reason: columns.misfit(record.spans.len()) }));
-        }
-        self.cells.clear();
-        self.scratch.clear();
-        self.uses.clear();
-        for (at, (field, &column)) in self.fields.iter().zip(&columns.of_field).enumerate() {
-            let uses = &mut self.uses;
-            let span = column.map_or(Span { kind: Kind::Null, ..Span::default() }, |column| record.spans[column]);
-            let picture = layout.pictures[at];
-            let read = field.read(record.text, span, record.quote, picture, &mut self.scratch, &mut |one| {
-                uses.push((at, one));
-            });
-            self.cells.push(read.map_err(|misfit| Reject { column: Some(field.column), misfit })?);
-        }
-        let scratch = &self.scratch;
-        match self.rules.check(&self.cells, |cell| text_of(cell, record.text, scratch)) {
-            Ok(()) => {
-                self.rules.admit();
-                Ok(())
-            }
-            Err((column, misfit)) => {
-                if misfit.rule == "consistent" {
-                    self.rules.reject();
-                }
-                Err(Reject { column, misfit })
-            }
+    pub(super) fn count(&mut self, one: Use) -> &mut u64 {
+        match one {
+            Use::Trimmed => &mut self.trimmed,
+            Use::Unwrapped => &mut self.unwrapped,
+            Use::Stripped => &mut self.stripped,
+            Use::Padded => &mut self.padded,
+            Use::Replaced(word) => &mut self.replaced[word as usize],
+            Use::MissingWord(word) => &mut self.missing[word as usize],
+            Use::Blank => &mut self.blank,
+            Use::Null => &mut self.null,
+            Use::Placeholder => &mut self.placeholders,
         }
     }
 
-    fn note_uses(&mut self) {
-        for &(at, one) in &self.uses {
-            let book = &mut self.books[at];
-            *match one {
-                Use::Trimmed => &mut book.trimmed,
-                Use::Unwrapped => &mut book.unwrapped,
-                Use::Stripped => &mut book.stripped,
-                Use::Padded => &mut book.padded,
-                Use::Replaced(word) => &mut book.replaced[word as usize],
-                Use::MissingWord(word) => &mut book.missing[word as usize],
-                Use::Blank => &mut book.blank,
-                Use::Null => &mut book.null,
-                Use::Placeholder => &mut book.placeholders,
-            } += 1;
+    fn counts(&mut self) -> impl Iterator<Item = &mut u64> {
+        let Self { trimmed, unwrapped, stripped, padded, replaced, missing, blank, null, placeholders } = self;
+        let single = [trimmed, unwrapped, stripped, padded, blank, null, placeholders];
+        single.into_iter().chain(replaced).chain(missing)
+    }
+}
+
+/// What is counted of the rows of a source.
+pub(super) struct Tally<'c> {
+    contract: &'c Contract,
+    uses: Vec<FieldUses>,
+    rejects: BTreeMap<(&'static str, Option<&'c str>), u64>,
+}
+
+impl<'c> Tally<'c> {
+    pub(super) fn new(contract: &'c Contract) -> Self {
+        Self { contract, uses: FieldUses::of(contract), rejects: BTreeMap::new() }
+    }
+
+    /// Takes note of an admitted row.
+    pub(super) fn admit(&mut self, uses: &[(usize, Use)]) {
+        uses.iter().for_each(|&(field, one)| *self.uses[field].count(one) += 1);
+    }
+
+    /// Takes note of admitted rows that were counted elsewhere.
+    pub(super) fn add(&mut self, mut uses: Vec<FieldUses>) {
+        for (own, other) in self.uses.iter_mut().zip(&mut uses) {
+            own.counts().zip(other.counts()).for_each(|(own, other)| *own += *other);
         }
+    }
+
+    /// Takes note of a rejected row and gives the column that it is rejected for.
+    pub(super) fn reject(&mut self, reject: &Reject) -> Option<&'c str> {
+        let column = reject.column(self.contract);
+        *self.rejects.entry((reject.misfit.rule, column)).or_default() += 1;
+        column
     }
 
     pub(super) fn rejects(&self) -> Vec<RejectCount> {
@@ -152,34 +209,20 @@ impl<'c> Checker<'c> {
     }
 
     pub(super) fn fields(&self) -> Vec<FieldBook> {
-        let book = |(plan, uses): (&FieldPlan<'_>, &Uses)| FieldBook {
-            field: plan.spec.name.clone(),
+        let book = |(spec, uses): (&Field, &FieldUses)| FieldBook {
+            field: spec.name.clone(),
             trimmed: uses.trimmed,
             unwrapped: uses.unwrapped,
             stripped: uses.stripped,
             padded: uses.padded,
-            replaced: words(&plan.spec.replace, &uses.replaced),
-            missing: words(&plan.spec.missing, &uses.missing),
+            replaced: words(&spec.replace, &uses.replaced),
+            missing: words(&spec.missing, &uses.missing),
             blank: uses.blank,
             null: uses.null,
             placeholders: uses.placeholders,
         };
         let empty = |book: &FieldBook| FieldBook { field: book.field.clone(), ..FieldBook::default() };
-        self.fields.iter().zip(&self.books).map(book).filter(|book| *book != empty(book)).collect()
-    }
-
-    /// The next delivery stands by itself: its rows are not compared with those before.
-    pub(super) fn start_over(&mut self) {
-        self.rules.start_over();
-    }
-
-    /// Hands back the keys that other sources refer to.
-    pub(super) fn learned(&mut self, contract: &str, references: &mut References) {
-        self.rules.learned(contract, references);
-    }
-
-    pub(super) fn findings(&self) -> Vec<ConsistencyFinding> {
-        self.rules.findings()
+        self.contract.fields.iter().zip(&self.uses).map(book).filter(|book| *book != empty(book)).collect()
     }
 }
 

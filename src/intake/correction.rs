@@ -12,7 +12,6 @@ use super::field::{Cell, FieldPlan};
 use super::layout::{Layout, Place};
 use super::quarantine::{Form, QuarantinedRow};
 use super::reader::{Delimited, Kind, Span};
-use super::references::References;
 use super::replay::values_of;
 use super::resolution::{Correction, Decision, Resolution, RowKey, Value};
 use super::value;
@@ -218,7 +217,7 @@ struct Taking<'c> {
 
 impl<'c> Taking<'c> {
     fn new(contract: &'c Contract) -> Result<Self> {
-        let checker = Checker::new(contract, &mut References::default())?;
+        let checker = Checker::alone(contract)?;
         Ok(Self { contract, checker, taken: HashSet::new(), line: 0, done: Corrected::default() })
     }
 
@@ -243,7 +242,7 @@ impl<'c> Taking<'c> {
         if let Some(reject) = misfit {
             self.done.refused.push(Refused {
                 line: self.line,
-                column: reject.column.map(str::to_owned),
+                column: reject.column(self.contract).map(str::to_owned),
                 rule: reject.misfit.rule.to_owned(),
                 reason: reject.misfit.reason,
             });

@@ -1,7 +1,7 @@
 //! One delivery read from its storage: streamed from its start, or by ranges where its directory stands at its end. Nothing
 //! of it is laid down anywhere on the way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,19 +9,24 @@ use futures::StreamExt;
 use sha2::{Digest, Sha256};
 
 use super::archive::{self, Member, Place};
-use super::batch::Batch;
+use super::batch::{self, Batch};
+use super::block::{Examined, Part, Work};
 use super::capture::Captured;
-use super::check::{Checker, Reject, text_of};
+use super::check::{Reject, RowChecker, Tally, text_of};
 use super::delivery::Delivery;
 use super::layout::Layout;
 use super::quarantine::{ColumnsAre, Entry, Form, Origin, Quarantine};
-use super::reader::{Columns, Heading, LARGEST_WORKBOOK, ParquetReader, Raw, Reader, Record, Sealed, Unpack};
+use super::reader::{
+    Block, Columns, Heading, LARGEST_WORKBOOK, PIECE, ParquetReader, Raw, Reader, Record, Sealed, TextReader, Unpack,
+};
 use super::recognise::{self, Head};
 use super::report::{DeliveryBook, PartBook};
 use super::resolution::{Decision, Lines, Resolutions};
-use super::scan::Progress;
+use super::rules::Rules;
+use super::scan::{Progress, Spread};
 use super::typed_rows::TypedRows;
 use crate::error::{Context, Error, Result};
+use crate::parallel::{Pending, Workers};
 use crate::storage::Store;
 use crate::workspace::{Compression, Contract, Format};
 
@@ -33,13 +38,29 @@ const PACKED_STEP: usize = 8 << 10;
 /// The most that the rejected rows of a step may take.
 const MOST_WAITING: usize = 128 << 20;
 
+/// Starts the threads that examine blocks.
+pub(super) type StartWorkers<'s> = dyn Fn() -> Result<Workers<Work, Result<Examined>, Result<()>>> + Sync + 's;
+
 /// A source being read.
 pub(super) struct Intake<'a> {
     pub(super) source: &'a str,
     pub(super) contract: &'a Contract,
     pub(super) layouts: &'a [Layout<'a>],
-    pub(super) checker: Checker<'a>,
+    /// Checks rows of formats that can't be cut into blocks.
+    pub(super) rows: RowChecker<'a>,
+    /// Judges all rows, in their order.
+    pub(super) rules: Rules<'a>,
+    pub(super) tally: Tally<'a>,
     pub(super) batch: Batch,
+    pub(super) spread: Spread,
+    /// Threads that examine blocks, once there is one.
+    pub(super) workers: Option<Workers<Work, Result<Examined>, Result<()>>>,
+    /// Starts them.
+    pub(super) start: &'a StartWorkers<'a>,
+    /// Blocks on their way, in their order.
+    pub(super) pending: VecDeque<Pending<Result<Examined>>>,
+    /// Whether a row, or what became of the rows, has stopped the intake.
+    pub(super) stopped: bool,
     /// Lines for the quarantine that are not encrypted yet.
     pub(super) rejected: Vec<u8>,
     /// What was decided about rows that were rejected before.
@@ -70,19 +91,43 @@ struct Open<'a> {
     head: Vec<u8>,
     state: State<'a>,
     heading: Heading,
+    /// What its blocks have in common, once there is one.
+    blocks: Option<Arc<Part>>,
     rows_in: u64,
     admitted: u64,
-    rejected: u64,
+    rejects: Rejects,
     resolved: u64,
     corrected: u64,
+    /// What was decided about its rows.
+    decided: Option<Arc<Lines>>,
+}
+
+/// The rejected rows of a delivery, or of a part of it.
+#[derive(Default)]
+struct Rejects {
+    rows: u64,
+    /// What messages call it.
+    path: String,
     /// SHA-256 of the delivery's bytes.
     digest: String,
     /// Its name within the archive.
     part: Option<String>,
-    /// What was decided about its rows.
-    decided: Option<Arc<Lines>>,
     /// Whether the quarantine knows where its rows come from.
     introduced: bool,
+}
+
+/// A row that is rejected, as it is kept.
+struct Kept<'r> {
+    line: u64,
+    record: &'r [u8],
+    form: Form,
+    kinds: &'r str,
+}
+
+impl<'r> Kept<'r> {
+    fn text(line: u64, record: &'r [u8]) -> Self {
+        Self { line, record, form: Form::Text, kinds: "" }
+    }
 }
 
 enum State<'a> {
@@ -190,7 +235,7 @@ impl<'a> Intake<'a> {
                 layout: open.layout_name(),
                 rows_in: open.rows_in,
                 admitted: open.admitted,
-                rejected: open.rejected,
+                rejected: open.rejects.rows,
                 resolved: open.resolved,
                 corrected: open.corrected,
             });
@@ -293,7 +338,14 @@ impl<'a> Intake<'a> {
         let State::Known { layout, mut reader } = std::mem::replace(&mut open.state, State::New) else {
             return Ok(());
         };
-        let done = reader.finish(layout, &mut |record| self.record(record, layout, open));
+        let done = if self.is_in_turn(open) {
+            reader.finish(layout, &mut |record| self.record(record, layout, open))
+        } else {
+            match reader.text() {
+                Some((unpack, text)) => self.last_blocks(open, layout, unpack, text),
+                None => reader.finish(layout, &mut |record| self.record(record, layout, open)),
+            }
+        };
         open.state = State::Known { layout, reader };
         done.map_err(|error| open.explain(error, self.contract))
     }
@@ -302,9 +354,176 @@ impl<'a> Intake<'a> {
         let State::Known { layout, mut reader } = std::mem::replace(&mut open.state, State::New) else {
             return Ok(());
         };
-        let done = reader.push(layout, bytes, &mut |record| self.record(record, layout, open));
+        let done = if self.is_in_turn(open) {
+            reader.push(layout, bytes, &mut |record| self.record(record, layout, open))
+        } else {
+            match reader.text() {
+                Some((unpack, text)) => self.blocks(open, layout, unpack, text, bytes),
+                None => reader.push(layout, bytes, &mut |record| self.record(record, layout, open)),
+            }
+        };
         open.state = State::Known { layout, reader };
         done.map_err(|error| open.explain(error, self.contract))
+    }
+
+    /// Whether each row is looked at in its turn: where something was decided about some, or each one is captured.
+    fn is_in_turn(&self, open: &Open<'_>) -> bool {
+        open.decided.is_some() || self.captured.is_some()
+    }
+
+    /// Reads text: its header here, all that follows in blocks on other threads.
+    fn blocks(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        unpack: &mut Unpack,
+        text: &mut TextReader,
+        bytes: &[u8],
+    ) -> Result<()> {
+        for piece in bytes.chunks(PIECE) {
+            let done = unpack.push(piece, &mut |unpacked| self.unpacked(open, layout, text, unpacked));
+            self.first_error(open, layout, text, done)?;
+        }
+        Ok(())
+    }
+
+    fn last_blocks(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        unpack: &mut Unpack,
+        text: &mut TextReader,
+    ) -> Result<()> {
+        let done = unpack.finish(&mut |unpacked| self.unpacked(open, layout, text, unpacked));
+        let done = done.and_then(|()| text.ended());
+        self.first_error(open, layout, text, done)?;
+        self.cut(open, layout, text, true)?;
+        self.settle(open, layout, text, 0)?;
+        text.judge_characters()
+    }
+
+    fn unpacked(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        text: &mut TextReader,
+        bytes: &[u8],
+    ) -> Result<()> {
+        text.take(bytes)?;
+        self.cut(open, layout, text, false)
+    }
+
+    /// Where the bytes can't be read any further, what is wrong with a row before them comes first.
+    fn first_error(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        text: &mut TextReader,
+        done: Result<()>,
+    ) -> Result<()> {
+        if done.is_err() && !self.stopped && open.heading.is_done() {
+            if let Some(rest) = text.cut_rest() {
+                self.examine(open, layout, text, rest)?;
+            }
+            self.settle(open, layout, text, 0)?;
+        }
+        done
+    }
+
+    fn cut(&mut self, open: &mut Open<'a>, layout: &'a Layout<'a>, text: &mut TextReader, end: bool) -> Result<()> {
+        if !open.heading.is_done() {
+            text.until(end, &mut |record| {
+                self.record(record, layout, open)?;
+                Ok(!open.heading.is_done())
+            })?;
+        }
+        if open.heading.is_done() {
+            while let Some(block) = text.cut(self.spread.block, end) {
+                self.examine(open, layout, text, block)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a block examined, and takes what was examined before where enough is on its way.
+    fn examine(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        text: &mut TextReader,
+        block: Block,
+    ) -> Result<()> {
+        let part = match &open.blocks {
+            Some(part) => Arc::clone(part),
+            None => Arc::clone(open.blocks.insert(self.part(open.path.clone(), layout, &open.heading)?)),
+        };
+        if self.workers.is_none() {
+            self.workers = Some((self.start)()?);
+        }
+        if let Some(workers) = &self.workers {
+            self.pending.push_back(workers.give((part, block)));
+        }
+        self.settle(open, layout, text, 2 * self.spread.threads)
+    }
+
+    fn part(&self, path: String, layout: &Layout<'_>, heading: &Heading) -> Result<Arc<Part>> {
+        let place = self.layouts.iter().position(|one| std::ptr::eq(one, layout));
+        match (place, heading.columns()) {
+            (Some(layout), Some(columns)) => Ok(Arc::new(Part { path, layout, columns: columns.clone() })),
+            _ => Err(Error::internal("intake.block", "a block comes before its header")),
+        }
+    }
+
+    /// Takes the blocks that were examined, in their order, until no more than `left` are on their way.
+    fn settle(
+        &mut self,
+        open: &mut Open<'a>,
+        layout: &'a Layout<'a>,
+        text: &mut TextReader,
+        left: usize,
+    ) -> Result<()> {
+        while self.pending.len() > left {
+            let Some(next) = self.pending.pop_front() else { break };
+            let examined = next.wait().flatten();
+            let done = examined.and_then(|examined| {
+                text.add_signs(examined.signs);
+                self.take(open, layout, examined)
+            });
+            self.stopped |= done.is_err();
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Takes an examined block: what depends on the rows before is judged here.
+    fn take(&mut self, open: &mut Open<'a>, layout: &Layout<'_>, mut examined: Examined) -> Result<()> {
+        self.hand_on()?;
+        let Some(part) = open.blocks.clone() else {
+            return Err(Error::internal("intake.block", "a block is of no part"));
+        };
+        let place = (layout, &part.columns);
+        open.rows_in += examined.rows_in;
+        let mut early = std::mem::take(&mut examined.rejects).into_iter().peekable();
+        let mut dropped = Vec::new();
+        for (row, keys) in self.rules.rows(&std::mem::take(&mut examined.keys)).enumerate() {
+            while let Some(one) = early.next_if(|one| one.before <= row) {
+                self.reject(&mut open.rejects, place, &Kept::text(one.line, &one.kept), &one.reject)?;
+            }
+            if let Err(misfit) = self.rules.judge(keys) {
+                let row_kept = Kept::text(examined.origins[row].line, examined.record(row));
+                self.reject(&mut open.rejects, place, &row_kept, &Reject { field: None, misfit })?;
+                examined.forget(row);
+                dropped.push(row);
+            }
+        }
+        for one in early {
+            self.reject(&mut open.rejects, place, &Kept::text(one.line, &one.kept), &one.reject)?;
+        }
+        open.admitted += (examined.fitting - dropped.len()) as u64;
+        self.tally.add(examined.uses);
+        let delivery = self.batch.delivery();
+        let rows = examined.rows.map(|rows| rows.of_delivery(delivery).without(&dropped)).transpose()?.flatten();
+        rows.into_iter().flat_map(|rows| rows.batches(batch::ROWS)).try_for_each(|rows| (self.sink)(rows))
     }
 
     fn record(&mut self, record: &Record<'_>, layout: &Layout<'_>, open: &mut Open<'a>) -> Result<()> {
@@ -329,7 +548,7 @@ impl<'a> Intake<'a> {
             }
         };
         if let Some(captured) = &mut self.captured {
-            captured.push(Captured::new(record, layout, columns, checked.as_ref()));
+            captured.push(Captured::new(record, layout, columns, self.contract, checked.as_ref()));
         }
         match checked {
             None => {
@@ -338,49 +557,65 @@ impl<'a> Intake<'a> {
                 Ok(())
             }
             Some(reject) => {
-                open.rejected += 1;
-                if !std::mem::replace(&mut open.introduced, true) {
-                    let origin = Origin {
-                        delivery: open.digest.clone(),
-                        part: open.part.clone(),
-                        layout: layout.name.to_owned(),
-                        own: layout.own,
-                        columns: columns_of(layout, columns, self.contract),
-                    };
-                    origin.write(&mut self.rejected)?;
-                }
-                let kinds: String = match record.raw {
-                    Raw::Bytes(_) => String::new(),
-                    Raw::Cells => record.spans.iter().map(|span| span.kind.letter()).collect(),
+                let (form, kinds) = match record.raw {
+                    Raw::Bytes(_) => (Form::Text, String::new()),
+                    Raw::Cells => (Form::Cells, record.spans.iter().map(|span| span.kind.letter()).collect()),
                 };
-                let entry = Entry {
-                    source: self.source,
-                    delivery: &open.path,
-                    line: record.line,
-                    column: reject.column,
-                    rule: reject.misfit.rule,
-                    reason: &reject.misfit.reason,
-                    record: &record.kept(),
-                    form: if matches!(record.raw, Raw::Cells) { Form::Cells } else { Form::Text },
-                    kinds: &kinds,
-                };
-                entry.write(&mut self.rejected)?;
-                if self.rejected.len() > MOST_WAITING { Err(too_many_waiting(&open.path)) } else { Ok(()) }
+                let (line, kept) = (record.line, record.kept());
+                let kept = Kept { line, record: &kept, form, kinds: &kinds };
+                self.reject(&mut open.rejects, (layout, columns), &kept, &reject)
             }
         }
     }
 
     /// Checks a row, and takes it where it is admitted; says why where it is not.
-    fn row(&mut self, record: &Record<'_>, layout: &Layout<'_>, columns: &Columns) -> Result<Option<Reject<'a>>> {
-        if let Err(reject) = self.checker.check(record, layout, columns) {
+    fn row(&mut self, record: &Record<'_>, layout: &Layout<'_>, columns: &Columns) -> Result<Option<Reject>> {
+        let alone = self.rows.check(record, layout, columns);
+        let judge = |()| self.rules.judge(&self.rows.keys).map_err(|misfit| Reject { field: None, misfit });
+        if let Err(reject) = alone.and_then(judge) {
             return Ok(Some(reject));
         }
-        let scratch = &self.checker.scratch;
-        let full = self.batch.push(&self.checker.cells, |cell| text_of(cell, record.text, scratch))?;
+        self.tally.admit(&self.rows.uses);
+        let scratch = &self.rows.scratch;
+        let full = self.batch.push(&self.rows.cells, |cell| text_of(cell, record.text, scratch))?;
         if full {
             self.hand_on()?;
         }
         Ok(None)
+    }
+
+    /// Puts a row into quarantine, the first one of a part with where its rows come from.
+    fn reject(
+        &mut self,
+        of: &mut Rejects,
+        (layout, columns): (&Layout<'_>, &Columns),
+        row: &Kept<'_>,
+        reject: &Reject,
+    ) -> Result<()> {
+        of.rows += 1;
+        if !std::mem::replace(&mut of.introduced, true) {
+            let origin = Origin {
+                delivery: of.digest.clone(),
+                part: of.part.clone(),
+                layout: layout.name.to_owned(),
+                own: layout.own,
+                columns: columns_of(layout, columns, self.contract),
+            };
+            origin.write(&mut self.rejected)?;
+        }
+        let entry = Entry {
+            source: self.source,
+            delivery: &of.path,
+            line: row.line,
+            column: self.tally.reject(reject),
+            rule: reject.misfit.rule,
+            reason: &reject.misfit.reason,
+            record: row.record,
+            form: row.form,
+            kinds: row.kinds,
+        };
+        entry.write(&mut self.rejected)?;
+        if self.rejected.len() > MOST_WAITING { Err(too_many_waiting(&of.path)) } else { Ok(()) }
     }
 
     pub(super) fn hand_on(&mut self) -> Result<()> {
@@ -393,6 +628,7 @@ impl<'a> Intake<'a> {
 
 impl<'a> Open<'a> {
     fn new(path: String, layouts: Vec<&'a Layout<'a>>, sealed: Option<Sealed>) -> Self {
+        let rejects = Rejects { path: path.clone(), ..Rejects::default() };
         Self {
             path,
             layouts,
@@ -400,22 +636,22 @@ impl<'a> Open<'a> {
             head: Vec::new(),
             state: State::New,
             heading: Heading::new(),
+            blocks: None,
             rows_in: 0,
             admitted: 0,
-            rejected: 0,
+            rejects,
             resolved: 0,
             corrected: 0,
-            digest: String::new(),
-            part: None,
             decided: None,
-            introduced: false,
         }
     }
 
     /// With what its rows are known by, and what was decided about them.
-    fn of(self, delivery: &Delivery, part: Option<&str>, resolutions: &Resolutions) -> Self {
-        let decided = resolutions.of(&delivery.digest, part);
-        Self { digest: delivery.digest.clone(), part: part.map(str::to_owned), decided, ..self }
+    fn of(mut self, delivery: &Delivery, part: Option<&str>, resolutions: &Resolutions) -> Self {
+        self.decided = resolutions.of(&delivery.digest, part);
+        delivery.digest.clone_into(&mut self.rejects.digest);
+        self.rejects.part = part.map(str::to_owned);
+        self
     }
 
     /// How many bytes of its start are kept: a workbook can be recognised as a whole only.
@@ -481,7 +717,7 @@ impl<'a> Open<'a> {
     fn add_to(&self, book: &mut DeliveryBook) {
         book.rows_in += self.rows_in;
         book.admitted += self.admitted;
-        book.rejected += self.rejected;
+        book.rejected += self.rejects.rows;
         book.resolved += self.resolved;
         book.corrected += self.corrected;
         if book.layout.is_empty() {

@@ -6,6 +6,7 @@
 
 mod archive;
 mod batch;
+mod block;
 mod capture;
 mod check;
 mod check_digit;
@@ -16,6 +17,7 @@ mod extract;
 mod field;
 mod freshness;
 mod infer;
+mod keys;
 mod landing;
 mod layout;
 mod name;
@@ -55,5 +57,5 @@ pub use references::References;
 pub use replay::{Verdict, replay};
 pub use report::{ConsistencyFinding, DeliveryBook, FieldBook, IntakeReport, PartBook, RejectCount, WordCount};
 pub use resolution::{Correction, Decision, Resolution, Resolutions, RowKey, open_resolutions, seal_resolutions};
-pub use scan::{Progress, check_row_change, scan};
+pub use scan::{Progress, Spread, check_row_change, scan};
 pub use typed_rows::TypedRows;

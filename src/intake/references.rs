@@ -3,18 +3,30 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::rules::Keys;
+use super::keys::{KeyHasher, KeyTable};
 use crate::error::{Error, Result};
 use crate::workspace::{Contract, Rule};
 
 /// The keys that the sources of a run refer to. A source that is referred to is read before those that refer to it.
 #[derive(Default)]
-pub struct References(Vec<Referred>);
+pub struct References {
+    referred: Vec<Referred>,
+    hasher: KeyHasher,
+}
+
+/// What the sources of a run ask of the rows of one contract.
+#[derive(Clone)]
+pub(super) struct Asked {
+    /// Fields that rows of other sources refer to.
+    pub(super) fields: Vec<Vec<String>>,
+    /// What makes keys of all sources comparable.
+    pub(super) hasher: KeyHasher,
+}
 
 struct Referred {
     contract: String,
     fields: Vec<String>,
-    keys: Arc<Keys>,
+    keys: Arc<KeyTable>,
     read: bool,
 }
 
@@ -30,30 +42,37 @@ impl References {
                 referred.push(Referred { contract, fields, keys: Arc::default(), read: false });
             }
         }
-        Self(referred)
+        Self { referred, hasher: KeyHasher::default() }
     }
 
     /// The keys that a rule refers to.
     ///
     /// # Errors
     /// `intake.reference`: their source was not read.
-    pub(super) fn keys(&self, contract: &str, fields: &[String]) -> Result<Arc<Keys>> {
-        let known = self.0.iter().find(|one| one.read && one.contract == contract && one.fields == fields);
+    pub(super) fn keys(&self, contract: &str, fields: &[String]) -> Result<Arc<KeyTable>> {
+        let known = self.referred.iter().find(|one| one.read && one.contract == contract && one.fields == fields);
         known.map(|one| Arc::clone(&one.keys)).ok_or_else(|| {
             let said = format!("check references to contract {contract}: no source of it was read before");
             Error::config("intake.reference", said).with_hint("add a source of that contract to the pipeline")
         })
     }
 
-    /// The keys of this contract that others refer to: fields, and what is known of them.
-    pub(super) fn wanted(&mut self, contract: &str) -> Vec<(Vec<String>, Keys)> {
-        let own = self.0.iter_mut().filter(|one| one.contract == contract);
+    /// What others ask of the rows of this contract.
+    pub(super) fn asked(&self, contract: &str) -> Asked {
+        let own = self.referred.iter().filter(|one| one.contract == contract);
+        Asked { fields: own.map(|one| one.fields.clone()).collect(), hasher: self.hasher.clone() }
+    }
+
+    /// The keys of this contract that others refer to, taken out until its source has been read: their fields, and what
+    /// is known of them.
+    pub(super) fn take(&mut self, contract: &str) -> Vec<(Vec<String>, KeyTable)> {
+        let own = self.referred.iter_mut().filter(|one| one.contract == contract);
         own.map(|one| (one.fields.clone(), std::mem::take(Arc::make_mut(&mut one.keys)))).collect()
     }
 
     /// Takes the keys back when the source has been read.
-    pub(super) fn learn(&mut self, contract: &str, fields: &[String], keys: Keys) {
-        if let Some(one) = self.0.iter_mut().find(|one| one.contract == contract && one.fields == fields) {
+    pub(super) fn learn(&mut self, contract: &str, fields: &[String], keys: KeyTable) {
+        if let Some(one) = self.referred.iter_mut().find(|one| one.contract == contract && one.fields == fields) {
             (one.keys, one.read) = (Arc::new(keys), true);
         }
     }
@@ -61,6 +80,6 @@ impl References {
 
 impl fmt::Debug for References {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "References({}, ..)", self.0.len())
+        write!(f, "References({}, ..)", self.referred.len())
     }
 }

@@ -7,7 +7,6 @@ use super::layout::Layout;
 use super::quarantine::{ColumnsAre, Form, QuarantinedRow};
 use super::reader::Raw;
 use super::reader::{Cells, Columns, Kind, Record, TextReader};
-use super::references::References;
 use super::resolution::Value;
 use crate::error::Result;
 use crate::workspace::{Contract, Rule};
@@ -35,11 +34,11 @@ pub enum Verdict {
 pub fn replay(contract: &Contract, rows: &[QuarantinedRow]) -> Result<Vec<Verdict>> {
     let alone = alone(contract);
     let layouts = Layout::all(&alone)?;
-    let mut checker = Checker::new(&alone, &mut References::default())?;
+    let mut checker = Checker::alone(&alone)?;
     let mut verdicts = Vec::with_capacity(rows.len());
     for row in rows {
         let checked = again(row, &alone, &layouts, &mut |record, layout, columns| {
-            checker.check(record, layout, columns).err().map(|reject| (reject.misfit.rule, reject.column))
+            checker.check(record, layout, columns).err().map(|reject| (reject.misfit.rule, reject.column(&alone)))
         });
         verdicts.push(match checked {
             Ok(None) if compares(contract, &row.rule) => Verdict::Undecided,

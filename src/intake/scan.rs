@@ -1,15 +1,21 @@
 //! A source's deliveries, read in order: rows that the contract admits go to the sink, all others to quarantine.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use super::batch::Batch;
-use super::check::Checker;
+use super::block::examine_all;
+use super::check::{RowChecker, Tally};
 use super::delivery::Delivery;
 use super::extract::{Intake, Way};
 use super::layout::Layout;
 use super::quarantine::Quarantine;
 use super::references::References;
 use super::report::IntakeReport;
+use super::rules::Rules;
 use super::typed_rows::TypedRows;
 use crate::error::{Error, Result};
+use crate::parallel::Workers;
 use crate::storage::Store;
 use crate::workspace::{Contract, Share};
 
@@ -22,9 +28,27 @@ pub struct Progress {
     pub total_bytes: u64,
 }
 
-/// Reads the deliveries of a source in order, and hands its admitted rows on in that order. All fields of the contract are checked; those named in `wanted` become
-/// columns of the typed rows, in that order. `references` holds the keys of sources read before. Rejected rows go to `quarantine`, which is safely written before anything is
-/// said about how many there are.
+/// How the work is spread. What comes out does not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Threads that examine rows.
+    pub threads: usize,
+    /// Bytes that they are given at a time, about.
+    pub block: usize,
+}
+
+impl Spread {
+    /// Over so many threads, in blocks that are large enough to make handing them on cheap, and small enough to be in no
+    /// one's way.
+    #[must_use]
+    pub fn over(threads: usize) -> Self {
+        Self { threads: threads.max(1), block: 1 << 20 }
+    }
+}
+
+/// Reads the deliveries of a source in order, and hands its admitted rows on in that order. All fields of the contract are
+/// checked; those named in `wanted` become columns of the typed rows, in that order. `references` holds the keys of sources
+/// read before. Rejected rows go to `quarantine`, which is safely written before anything is said about how many there are.
 ///
 /// # Errors
 /// A delivery that does not meet its contract as a whole (`intake.*`), among them `intake.too_many_rejects` above the
@@ -40,14 +64,31 @@ pub async fn scan(
     quarantine: &mut Quarantine,
     sink: &mut (dyn FnMut(TypedRows) -> Result<()> + Send),
     progress: &(dyn Fn(Progress) + Sync),
+    spread: Spread,
 ) -> Result<IntakeReport> {
     let layouts = Layout::all(contract)?;
+    let asked = references.asked(&contract.id);
+    let start = || {
+        let contract = Arc::new(contract.clone());
+        let wanted: Arc<[String]> = wanted.iter().map(|&name| name.to_owned()).collect();
+        Workers::start((0..spread.threads.max(1)).map(|_| {
+            let (contract, wanted, asked) = (Arc::clone(&contract), Arc::clone(&wanted), asked.clone());
+            move |queue| examine_all(&contract, &wanted, &asked, queue)
+        }))
+    };
     let mut intake = Intake {
         source: source_name,
         contract,
         layouts: &layouts,
-        checker: Checker::new(contract, references)?,
+        rows: RowChecker::new(contract, &asked)?,
+        rules: Rules::new(contract, references)?,
+        tally: Tally::new(contract),
         batch: Batch::new(contract, wanted)?,
+        spread,
+        workers: None,
+        start: &start,
+        pending: VecDeque::new(),
+        stopped: false,
         rejected: Vec::new(),
         resolutions: std::mem::take(&mut quarantine.resolutions),
         captured: None,
@@ -59,7 +100,7 @@ pub async fn scan(
     for (at, delivery) in deliveries.iter().enumerate() {
         if contract.delivery.by_itself() && at > 0 {
             intake.hand_on()?;
-            intake.checker.start_over();
+            intake.rules.start_over();
         }
         intake.batch.of_delivery(at);
         let book = intake.delivery(&mut way, delivery).await?;
@@ -71,11 +112,11 @@ pub async fn scan(
         report.deliveries.push(book);
     }
     intake.hand_on()?;
-    report.rejects = intake.checker.rejects();
-    report.fields = intake.checker.fields();
-    report.consistency = intake.checker.findings();
+    report.rejects = intake.tally.rejects();
+    report.fields = intake.tally.fields();
+    report.consistency = intake.rules.findings();
     balance(&report)?;
-    intake.checker.learned(&contract.id, references);
+    intake.rules.learned(&contract.id, references);
     quarantine.finish().await?;
     check_rejects(contract, source_name, &report, quarantine.path())?;
     Ok(report)

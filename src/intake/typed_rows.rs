@@ -2,7 +2,11 @@
 
 use std::fmt;
 
+use arrow::array::BooleanArray;
+use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
+
+use crate::error::{Error, Result};
 
 /// Rows that a contract admitted, with names and identifiers still in them. Only the identity step takes them.
 pub struct TypedRows {
@@ -29,6 +33,34 @@ impl TypedRows {
     #[must_use]
     pub fn delivery(&self) -> usize {
         self.delivery
+    }
+
+    /// The same rows, of the delivery at this place.
+    pub(super) fn of_delivery(self, delivery: usize) -> Self {
+        Self { delivery, ..self }
+    }
+
+    /// All rows but those at `dropped`; none where none is left.
+    pub(super) fn without(self, dropped: &[usize]) -> Result<Option<Self>> {
+        if dropped.is_empty() {
+            return Ok(Some(self));
+        }
+        if dropped.len() == self.rows() {
+            return Ok(None);
+        }
+        let mut kept = vec![true; self.rows()];
+        dropped.iter().for_each(|&row| kept[row] = false);
+        let batch = filter_record_batch(&self.batch, &BooleanArray::from(kept));
+        // Arrow's messages may quote values.
+        batch
+            .map(|batch| Some(Self { batch, delivery: self.delivery }))
+            .map_err(|_| Error::internal("intake.batch", "leave rows out"))
+    }
+
+    /// The same rows in batches of no more than `rows`.
+    pub(super) fn batches(self, rows: usize) -> impl Iterator<Item = Self> {
+        let (all, Self { batch, delivery }) = (self.rows(), self);
+        (0..all).step_by(rows.max(1)).map(move |from| Self { batch: batch.slice(from, rows.min(all - from)), delivery })
     }
 
     /// How many rows there are.

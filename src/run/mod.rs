@@ -31,6 +31,7 @@ use crate::workspace::Workspace;
 
 pub use books::{Books, LinkBook, Linked, Nearly, SourceBook, TableBook};
 pub use quarantine::{Decided, Held, Made, decide, held};
+pub use sources::stage_source;
 
 /// The folder of staged rows in the state storage.
 const STAGING: &str = "staging";

@@ -5,16 +5,17 @@
 //! under its memory limit, with spill; the second time the rows that are left go on.
 
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, Int32Array, RecordBatch, UInt64Array};
 use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef, UInt64Type};
 use futures::StreamExt;
+use tokio::task::JoinHandle;
 
 use super::STAGING;
 use super::replay::{Action, Counts, Replay, Rule, Settled};
-use super::sources::{Reading, WAITING, hand_on, spawn_writer};
+use super::sources::Reading;
 use crate::error::{Error, Result};
 use crate::identity::{PseudonymizedRows, RowKeys};
 use crate::intake::{Delivery, References, TypedRows};
@@ -54,6 +55,23 @@ pub(super) async fn settle(reading: &Reading<'_>, references: &mut References) -
     reading.job.state.remove_all(&format!("{STAGING}/{}/settling", reading.pipeline.spec.name)).await?;
     unknown_keys(reading, &settled.counts)?;
     Ok(settled)
+}
+
+/// Batches that may wait for the staged file.
+const WAITING: usize = 4;
+
+fn spawn_writer(mut file: ParquetFile, receiver: Receiver<RecordBatch>) -> JoinHandle<Result<u64>> {
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || {
+        for batch in receiver {
+            runtime.block_on(file.write(&batch))?;
+        }
+        runtime.block_on(file.close())
+    })
+}
+
+fn hand_on(sender: &SyncSender<RecordBatch>, batch: RecordBatch) -> Result<()> {
+    sender.send(batch).map_err(|_| Error::storage("staging.write", "staged rows can't be written"))
 }
 
 /// Sorts the rows by key and replays them.
@@ -224,18 +242,6 @@ impl Added {
         Ok((TypedRows::new(batch), until))
     }
 
-    /// Puts the column beside the rows, of which identity may have left some out.
-    pub(super) fn beside(&self, rows: PseudonymizedRows, column: Option<ArrayRef>) -> Result<RecordBatch> {
-        let Some(column) = column else { return Ok(rows.into_batch()) };
-        let column = match rows.kept() {
-            Some(kept) => filter(&column, kept).map_err(arrow_failed)?,
-            None => column,
-        };
-        let batch = rows.into_batch();
-        let columns = batch.columns().iter().map(Arc::clone).chain([column]).collect();
-        RecordBatch::try_new(self.schema(), columns).map_err(arrow_failed)
-    }
-
     /// Where the rows are that are not left.
     ///
     /// # Errors
@@ -249,6 +255,18 @@ impl Added {
             None => Ok(Counts::default()),
         }
     }
+}
+
+/// Puts an added column beside rows, of which identity may have left some out.
+pub(super) fn beside(schema: &SchemaRef, rows: PseudonymizedRows, column: Option<ArrayRef>) -> Result<RecordBatch> {
+    let Some(column) = column else { return Ok(rows.into_batch()) };
+    let column = match rows.kept() {
+        Some(kept) => filter(&column, kept).map_err(arrow_failed)?,
+        None => column,
+    };
+    let batch = rows.into_batch();
+    let columns = batch.columns().iter().map(Arc::clone).chain([column]).collect();
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(arrow_failed)
 }
 
 /// Arrow's messages may quote values, so that none is passed on.

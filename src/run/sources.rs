@@ -4,24 +4,27 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use arrow::datatypes::Schema;
+use arrow::array::ArrayRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::books::SourceBook;
 use super::fingerprint::Input;
 use super::quarantine::{Decided, quarantine_path};
-use super::settle::{Added, settle};
+use super::settle::{Added, beside, settle};
 use super::{Job, STAGING};
 use crate::error::{Error, Result};
 use crate::identity::{AgreementKeys, LinkEncoding, Pseudonymizer, SourcePeople};
-use crate::intake::{self, Delivery, Found, IntakeReport, Quarantine, References, TypedRows};
+use crate::intake::{self, Delivery, Found, IntakeReport, Quarantine, References, Spread, TypedRows};
+use crate::parallel::{Pending, Queue, Workers};
+use crate::release::{self, Ledger};
 use crate::report::{Event, Step};
-use crate::staging::{ParquetFile, Staged};
+use crate::staging::{GROUP, Group, GroupEncoder, GroupedFile, ParquetFile, Staged};
 use crate::storage::Store;
 use crate::workspace::{ResolvedPipeline, ResolvedSource};
 
-/// Batches that may wait between pseudonymization and the staged file.
-pub(super) const WAITING: usize = 4;
+/// Row groups that may be on their way between the intake and the staged file, beside those that threads work on.
+const WAITING: usize = 2;
 
 /// A source after identity.
 pub(super) struct Admitted {
@@ -92,9 +95,28 @@ impl Reading<'_> {
             &mut quarantine,
             sink,
             &progress,
+            Spread::over(job.engine.threads),
         )
         .await
     }
+}
+
+/// Reads one source as a run does and stops there: what `make bench` measures. No other source is read before it.
+///
+/// # Errors
+/// Those of a run, up to the end of intake and identity.
+pub async fn stage_source(job: &Job<'_>, pipeline: &str, source: &str) -> Result<SourceBook> {
+    let pipeline = job.workspace.pipeline(pipeline)?;
+    let source = pipeline.source(source).ok_or_else(|| {
+        Error::usage("usage.source", format!("pipeline `{}` has no source `{source}`", pipeline.spec.name))
+    })?;
+    let keys = release::living_key(&Ledger::open(job.state), job.keyring, &pipeline.agreement.id).await?;
+    let extracts = job.extracts.of(&source.contract.partner)?;
+    let found = intake::discover(&extracts, &source.spec, &source.name, &source.contract, job.today).await?;
+    let delivered = Delivered { found, decided: Decided::default() };
+    let mut references = References::of([source.contract.as_ref()]);
+    let reading = Reading { job, pipeline, source, delivered: &delivered, keys: &keys };
+    Ok(admit(&reading, &mut references, None).await?.book)
 }
 
 /// Reads all deliveries of a source; `last` is its book of the run before.
@@ -117,25 +139,40 @@ pub(super) async fn admit(
     let settled = if source.contract.delivery.is_settled() { Some(settle(reading, references).await?) } else { None };
     let mut added = Added::new(&source.contract, deliveries, &pseudonymizer.schema(), settled);
     let path = format!("{STAGING}/{name}/sources/{}.parquet", source.name);
-    let file = ParquetFile::create(job.state, &path, added.schema(), &metadata(keys)).await?;
-    let (sender, receiver) = sync_channel::<RecordBatch>(WAITING);
+    let file = GroupedFile::create(job.state, &path, added.schema(), &metadata(keys)).await?;
+    let workers = Workers::start((0..job.engine.threads.max(1)).map(|_| {
+        let (mut pseudonymizer, encoder, schema) = (pseudonymizer.another(), file.encoder(), added.schema());
+        move |queue: Queue<Vec<Rows>, Result<Finished>>| {
+            queue.work(|rows| finish(&mut pseudonymizer, &encoder, &schema, rows));
+            pseudonymizer
+        }
+    }))?;
+    let (sender, receiver) = sync_channel(WAITING);
     let writing = spawn_writer(file, receiver);
-    let mut without_person = 0;
+    let mut group = Vec::new();
     let scanned = {
-        let mut sink = |rows| -> Result<()> {
-            let (rows, column) = added.left(rows)?;
-            let rows = pseudonymizer.apply(rows)?;
-            without_person += rows.without_person;
-            hand_on(&sender, added.beside(rows, column)?)
+        let mut rows = 0;
+        let mut sink = |typed| -> Result<()> {
+            let (left, column) = added.left(typed)?;
+            rows += left.rows();
+            group.push((left, column));
+            if rows < GROUP {
+                return Ok(());
+            }
+            rows = 0;
+            hand_on(&sender, workers.give(std::mem::take(&mut group)))
         };
         reading.scan(&wanted, references, &mut sink).await
     };
+    let handed_on = hand_on(&sender, workers.give(group));
     drop(sender);
     let written = writing.await.map_err(|_| Error::internal("run.writer", "the staging writer stopped"))?;
     // A full disk shows on the writing side first; the scan then only knows that nobody takes its rows.
-    let rows_out = written?;
+    let (rows_out, without_person) = written?;
     let report = scanned?;
     let counts = added.counts()?;
+    handed_on?;
+    workers.finish()?.into_iter().for_each(|other| pseudonymizer.join(other));
     let people = pseudonymizer.finish();
     let book = SourceBook {
         source: source.name.clone(),
@@ -175,21 +212,51 @@ pub(super) async fn admit(
     Ok(Admitted { staged, people, book })
 }
 
-pub(super) fn spawn_writer(
-    mut file: ParquetFile,
-    receiver: Receiver<RecordBatch>,
-) -> tokio::task::JoinHandle<Result<u64>> {
+/// Rows with the column that is added to them.
+type Rows = (TypedRows, Option<ArrayRef>);
+
+/// Rows that are ready for their file.
+struct Finished {
+    group: Group,
+    without_person: u64,
+}
+
+/// Pseudonymizes rows and encodes them: on any thread, since no row needs another one for that.
+fn finish(
+    pseudonymizer: &mut Pseudonymizer,
+    encoder: &GroupEncoder,
+    schema: &SchemaRef,
+    rows: Vec<Rows>,
+) -> Result<Finished> {
+    let mut without_person = 0;
+    let mut batches = Vec::with_capacity(rows.len());
+    for (typed, column) in rows {
+        let rows = pseudonymizer.apply(typed)?;
+        without_person += rows.without_person;
+        batches.push(beside(schema, rows, column)?);
+    }
+    Ok(Finished { group: encoder.encode(&batches)?, without_person })
+}
+
+/// Writes what is finished in the order of the extract, and counts the rows and those without a person.
+fn spawn_writer(
+    mut file: GroupedFile,
+    receiver: Receiver<Pending<Result<Finished>>>,
+) -> tokio::task::JoinHandle<Result<(u64, u64)>> {
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
-        for batch in receiver {
-            runtime.block_on(file.write(&batch))?;
+        let mut without_person = 0;
+        for pending in receiver {
+            let finished = pending.wait().flatten()?;
+            without_person += finished.without_person;
+            runtime.block_on(file.write(finished.group))?;
         }
-        runtime.block_on(file.close())
+        Ok((runtime.block_on(file.close())?, without_person))
     })
 }
 
-pub(super) fn hand_on(sender: &SyncSender<RecordBatch>, batch: RecordBatch) -> Result<()> {
-    sender.send(batch).map_err(|_| Error::storage("staging.write", "staged rows can't be written"))
+fn hand_on(sender: &SyncSender<Pending<Result<Finished>>>, pending: Pending<Result<Finished>>) -> Result<()> {
+    sender.send(pending).map_err(|_| Error::storage("staging.write", "staged rows can't be written"))
 }
 
 /// The rules of all links that this source takes part in.

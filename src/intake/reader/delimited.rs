@@ -62,6 +62,26 @@ impl Delimited {
         }
     }
 
+    /// Where the last record ends that ends in `bytes`, line end included, when they begin with a record.
+    pub(super) fn last_end(&self, bytes: &[u8]) -> Option<usize> {
+        let Some(quote) = self.quote else { return last_line_end(bytes, false) };
+        let (mut found, mut unquoted) = (None, 0);
+        loop {
+            let open = self.opening(bytes, quote, unquoted);
+            let until = open.unwrap_or(bytes.len());
+            let end = last_line_end(&bytes[unquoted..until], open.is_some());
+            found = end.map(|end| unquoted + end).or(found);
+            let Some(closed) = open.and_then(|open| closing(bytes, quote, open)) else { return found };
+            unquoted = closed + 1;
+        }
+    }
+
+    /// The next quote that opens a field: others in an unquoted field are characters of it.
+    fn opening(&self, bytes: &[u8], quote: u8, from: usize) -> Option<usize> {
+        let opens = |at: &usize| *at == 0 || self.ends[usize::from(bytes[*at - 1])];
+        memchr::memchr_iter(quote, &bytes[from..]).map(|at| from + at).find(opens)
+    }
+
     /// A quoted field from its opening quote, and where the delimiter or line end after it stands.
     fn quoted(&self, bytes: &[u8], open: usize, quote: u8, end: bool, extent: &mut Extent) -> Option<(Span, usize)> {
         let mut at = open + 1;
@@ -124,6 +144,29 @@ impl Delimited {
 
     fn no_trailing(&self) -> Fault {
         Fault { rule: "columns", reason: "the line does not end with a delimiter".to_owned() }
+    }
+}
+
+/// The quote that closes the field that `open` opens; none where that can't be said yet.
+fn closing(bytes: &[u8], quote: u8, open: usize) -> Option<usize> {
+    let mut from = open + 1;
+    loop {
+        let at = from + memchr::memchr(quote, bytes.get(from..)?)?;
+        match bytes.get(at + 1)? {
+            next if *next == quote => from = at + 2,
+            _ => return Some(at),
+        }
+    }
+}
+
+/// Where the last line ends, its LF, CRLF or CR included. A CR at the very end may be half of a CRLF, unless the bytes
+/// are known to be `complete`.
+pub(super) fn last_line_end(bytes: &[u8], complete: bool) -> Option<usize> {
+    let at = memchr::memrchr2(b'\n', b'\r', bytes)?;
+    if bytes[at] == b'\n' || at + 1 < bytes.len() || complete {
+        Some(at + 1)
+    } else {
+        last_line_end(&bytes[..at], true)
     }
 }
 

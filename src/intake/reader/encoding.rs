@@ -15,6 +15,12 @@ const UNDEFINED: [u8; 5] = [0x81, 0x8d, 0x8f, 0x90, 0x9d];
 /// Reads characters in the declared encoding and watches for signs of another one.
 pub(super) struct Characters {
     encoding: Encoding,
+    signs: Signs,
+}
+
+/// Signs of another encoding than the declared one.
+#[derive(Clone, Copy, Default)]
+pub(in crate::intake) struct Signs {
     /// Records with other than ASCII bytes that read as another encoding, which one, and the line of the first.
     odd: [(u64, u64); 2],
     /// Records with other than ASCII bytes that are fine.
@@ -30,7 +36,7 @@ enum Like {
 
 impl Characters {
     pub(super) fn new(encoding: Encoding) -> Self {
-        Self { encoding, odd: [(0, 0); 2], fine: 0 }
+        Self { encoding, signs: Signs::default() }
     }
 
     /// Looks at the file's start and says how many bytes of a byte order mark to skip.
@@ -88,12 +94,25 @@ impl Characters {
         if self.encoding == Encoding::Windows1252 && raw.iter().any(|byte| UNDEFINED.contains(byte)) {
             return fault(format!("it has a byte that is no character in {declared}"));
         }
-        self.fine += 1;
+        self.signs.fine += 1;
         None
     }
 
+    /// What was seen so far, to be added to what another reader saw before.
+    pub(super) fn take_signs(&mut self) -> Signs {
+        std::mem::take(&mut self.signs)
+    }
+
+    /// Adds what another reader saw behind what this one saw.
+    pub(super) fn add_signs(&mut self, signs: Signs) {
+        for (own, other) in self.signs.odd.iter_mut().zip(signs.odd) {
+            *own = (own.0 + other.0, if own.0 == 0 { other.1 } else { own.1 });
+        }
+        self.signs.fine += signs.fine;
+    }
+
     fn note(&mut self, like: Like, line: u64) {
-        let (records, first) = &mut self.odd[like as usize];
+        let (records, first) = &mut self.signs.odd[like as usize];
         if *records == 0 {
             *first = line;
         }
@@ -129,8 +148,8 @@ impl Characters {
     /// Refuses a delivery that was in another encoding all along.
     pub(super) fn finish(&self, path: &str) -> Result<()> {
         for (like, name) in [(Like::Utf8, "UTF-8"), (Like::Windows1252, "windows-1252")] {
-            let (records, first) = self.odd[like as usize];
-            if records > self.fine {
+            let (records, first) = self.signs.odd[like as usize];
+            if records > self.signs.fine {
                 let said = format!("it reads as {name}, first in line {first}");
                 return Err(wrong(path, &said, self.encoding));
             }

@@ -9,7 +9,7 @@ use crate::workspace::{ExtraColumns, Format};
 const JOIN: &str = " / ";
 
 /// Which column of a delivery is which field.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::intake) struct Columns {
     /// The column of each field of the contract, counted from 0; none of a field that is not in this layout.
     pub(in crate::intake) of_field: Vec<Option<usize>>,
@@ -62,6 +62,14 @@ impl Heading {
         match self {
             Self::Done(columns) => Ok(Some(columns)),
             Self::Header(_) => Ok(None),
+        }
+    }
+
+    /// The columns, once they are known.
+    pub(in crate::intake) fn columns(&self) -> Option<&Columns> {
+        match self {
+            Self::Done(columns) => Some(columns),
+            Self::Header(_) => None,
         }
     }
 

@@ -26,13 +26,14 @@ pub(super) use self::cells::Cells;
 #[cfg(test)]
 pub(super) use self::compound::container as xls_container;
 pub(crate) use self::delimited::Delimited;
+pub(super) use self::encoding::Signs;
 use self::excel::ExcelReader;
 pub(super) use self::excel::LARGEST_WORKBOOK;
 pub use self::guard::panic_is_of_a_file;
 pub(super) use self::header::{Columns, Heading, joined, nearest};
 pub(super) use self::json_lines::json_keys;
 pub(super) use self::parquet::ParquetReader;
-pub(super) use self::text::TextReader;
+pub(super) use self::text::{Block, TextReader};
 pub(super) use self::unpack::{Sealed, Unpack, compression_of};
 use super::layout::Layout;
 use crate::error::Result;
@@ -177,7 +178,7 @@ enum Records {
 }
 
 /// Bytes that are read at a time.
-const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 256 << 10;
 
 impl Reader {
     /// For bytes as a storage delivers them.
@@ -195,6 +196,14 @@ impl Reader {
             _ => Records::Text(Box::new(TextReader::new(layout, path)?)),
         };
         Ok(Self { unpack, records })
+    }
+
+    /// Its two halves, where it reads text: that can be cut into blocks.
+    pub(super) fn text(&mut self) -> Option<(&mut Unpack, &mut TextReader)> {
+        match &mut self.records {
+            Records::Text(text) => Some((&mut self.unpack, text)),
+            Records::Excel(_) | Records::Arrow(_) => None,
+        }
     }
 
     /// Takes bytes as delivered and hands on the records that are complete.

@@ -1,7 +1,7 @@
 //! Formats that are written in lines of characters: delimited, fixed width, JSON lines.
 
-use super::delimited::Delimited;
-use super::encoding::{self, Characters};
+use super::delimited::{self, Delimited};
+use super::encoding::{self, Characters, Signs};
 use super::fixed_width::FixedWidth;
 use super::json_lines::JsonLines;
 use super::utf16::Utf16;
@@ -15,6 +15,18 @@ enum Lines {
     FixedWidth(FixedWidth),
     Json(JsonLines),
 }
+
+/// Whole records as they were delivered, unpacked: a piece of work that needs no other piece.
+pub(in crate::intake) struct Block {
+    pub(in crate::intake) bytes: Vec<u8>,
+    /// The line of its first record, empty lines before it included.
+    line: u64,
+    /// Empty lines before it, records if another one follows.
+    blank: u64,
+}
+
+/// Takes records and says whether to go on.
+type Until<'e> = dyn FnMut(&Record<'_>) -> Result<bool> + 'e;
 
 /// Reads unpacked bytes that are pushed into it piece by piece.
 pub(in crate::intake) struct TextReader {
@@ -37,7 +49,7 @@ pub(in crate::intake) struct TextReader {
 }
 
 impl TextReader {
-    pub(super) fn new(layout: &Layout<'_>, path: &str) -> Result<Self> {
+    pub(in crate::intake) fn new(layout: &Layout<'_>, path: &str) -> Result<Self> {
         let mut quote = '"';
         let lines = match layout.format {
             Format::Delimited { delimiter, quote: quoted, trailing_delimiter, .. } => {
@@ -68,33 +80,45 @@ impl TextReader {
     /// Reads a record as the quarantine keeps it: without its line end, and of UTF-16 as UTF-8.
     pub(in crate::intake) fn again(layout: &Layout<'_>, raw: &[u8], line: u64, each: &mut Each<'_>) -> Result<()> {
         let mut reader = Self { line, utf16: None, titles: 0, started: true, ..Self::new(layout, "")? };
+        let each: &mut Until<'_> = &mut |record| each(record).map(|()| true);
         if raw.is_empty() {
             reader.blank = 1;
             return reader.blanks(each);
         }
-        reader.buffer.extend_from_slice(raw);
-        reader.records(true, each)
+        reader.records(raw, true, each).map(drop)
     }
 
     /// Takes unpacked bytes and hands on the records that are complete.
     pub(super) fn push(&mut self, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
-        match &mut self.utf16 {
-            Some(utf16) => utf16.push(bytes, &mut self.buffer, &self.path)?,
-            None => self.buffer.extend_from_slice(bytes),
-        }
-        self.records(false, each)
+        self.take(bytes)?;
+        self.until(false, &mut |record| each(record).map(|()| true))
     }
 
     /// Hands on what is left at the end.
     pub(super) fn finish(&mut self, each: &mut Each<'_>) -> Result<()> {
-        if let Some(utf16) = &self.utf16 {
-            utf16.finish(&self.path)?;
-        }
-        self.records(true, each)?;
+        self.ended()?;
+        self.until(true, &mut |record| each(record).map(|()| true))?;
         self.characters.finish(&self.path)
     }
 
-    fn records(&mut self, end: bool, each: &mut Each<'_>) -> Result<()> {
+    /// Takes unpacked bytes.
+    pub(in crate::intake) fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.utf16 {
+            Some(utf16) => utf16.push(bytes, &mut self.buffer, &self.path),
+            None => {
+                self.buffer.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes note that no bytes follow.
+    pub(in crate::intake) fn ended(&self) -> Result<()> {
+        self.utf16.as_ref().map_or(Ok(()), |utf16| utf16.finish(&self.path))
+    }
+
+    /// Hands on the records that are complete, until `each` says that it is enough.
+    pub(in crate::intake) fn until(&mut self, end: bool, each: &mut Until<'_>) -> Result<()> {
         // Taken out so that a record may borrow it while the reader changes.
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut at = 0;
@@ -102,7 +126,95 @@ impl TextReader {
             self.started = true;
             at = self.characters.start(&buffer, &self.path)?;
         }
-        while self.started {
+        if self.started {
+            at += self.records(&buffer[at..], end, each)?;
+        }
+        buffer.drain(..at);
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    /// Cuts the next block off what was taken, about `size` bytes long; none where there is not enough yet. Records that
+    /// were handed on before are not in it. Where it is cut depends on the bytes alone.
+    pub(in crate::intake) fn cut(&mut self, size: usize, end: bool) -> Option<Block> {
+        let mut window = size.max(1);
+        loop {
+            let rest = self.buffer.len();
+            if end && rest <= window {
+                return (rest > 0).then(|| self.block(rest));
+            }
+            if rest < window {
+                return None;
+            }
+            match self.last_end(window) {
+                None if window <= LONGEST_RECORD => window += size.max(1),
+                // The reader of the block will say that its record is too long.
+                None => return Some(self.block(window)),
+                Some(cut) => match without_blank_lines(&self.buffer[..cut]) {
+                    0 => {
+                        self.blank += line_ends(&self.buffer[..cut]);
+                        self.buffer.drain(..cut);
+                        window = size.max(1);
+                    }
+                    cut => return Some(self.block(cut)),
+                },
+            }
+        }
+    }
+
+    /// Cuts off all complete records, where no more are to come because the rest can't be read.
+    pub(in crate::intake) fn cut_rest(&mut self) -> Option<Block> {
+        let cut = self.last_end(self.buffer.len())?;
+        Some(self.block(cut))
+    }
+
+    fn last_end(&self, window: usize) -> Option<usize> {
+        match &self.lines {
+            Lines::Delimited(layout) => layout.last_end(&self.buffer[..window]),
+            Lines::FixedWidth(_) | Lines::Json(_) => delimited::last_line_end(&self.buffer[..window], false),
+        }
+    }
+
+    fn block(&mut self, cut: usize) -> Block {
+        let mut rest = Vec::with_capacity(self.buffer.capacity());
+        rest.extend_from_slice(&self.buffer[cut..]);
+        let mut bytes = std::mem::replace(&mut self.buffer, rest);
+        bytes.truncate(cut);
+        let (line, blank) = (self.line, std::mem::take(&mut self.blank));
+        self.line += blank + line_ends(&bytes);
+        Block { bytes, line, blank }
+    }
+
+    /// Hands on the records of a block that another reader of the same layout has cut off, and gives what it saw of its
+    /// characters.
+    pub(in crate::intake) fn read(&mut self, block: &Block, each: &mut Each<'_>) -> Result<Signs> {
+        (self.started, self.titles) = (true, 0);
+        (self.line, self.blank) = (block.line, block.blank);
+        // Its records are whole, the last one of a delivery too: nothing that follows could change them.
+        let read = self.records(&block.bytes, true, &mut |record| each(record).map(|()| true))?;
+        if read < block.bytes.len() {
+            return Err(Error::internal("intake.block", "a block was not read to its end"));
+        }
+        Ok(self.characters.take_signs())
+    }
+
+    /// Adds what was seen of the characters of a block.
+    pub(in crate::intake) fn add_signs(&mut self, signs: Signs) {
+        self.characters.add_signs(signs);
+    }
+
+    /// Judges the characters of the whole delivery.
+    ///
+    /// # Errors
+    /// It was in another encoding all along.
+    pub(in crate::intake) fn judge_characters(&self) -> Result<()> {
+        self.characters.finish(&self.path)
+    }
+
+    /// Reads the records of `buffer` and says how many bytes they are.
+    fn records(&mut self, buffer: &[u8], end: bool, each: &mut Until<'_>) -> Result<usize> {
+        let mut at = 0;
+        loop {
             let rest = &buffer[at..];
             let extent = match &self.lines {
                 Lines::Delimited(layout) => layout.next(rest, end, &mut self.spans),
@@ -120,20 +232,21 @@ impl TextReader {
                 self.blank += extent.lines;
             } else {
                 self.blanks(each)?;
-                self.record(&rest[..extent.content], extent.fault, each)?;
+                let more = self.record(&rest[..extent.content], extent.fault, each)?;
                 self.line += extent.lines;
+                if !more {
+                    return Ok(at);
+                }
             }
         }
         if buffer.len() - at > LONGEST_RECORD {
             return Err(self.too_long());
         }
-        buffer.drain(..at);
-        self.buffer = buffer;
-        Ok(())
+        Ok(at)
     }
 
     /// Empty lines in the middle are records too.
-    fn blanks(&mut self, each: &mut Each<'_>) -> Result<()> {
+    fn blanks(&mut self, each: &mut Until<'_>) -> Result<()> {
         for _ in 0..std::mem::take(&mut self.blank) {
             let fault = match &self.lines {
                 Lines::Delimited(layout) => layout.blank(),
@@ -148,7 +261,7 @@ impl TextReader {
     }
 
     /// Decodes a record and hands it on.
-    fn record(&mut self, raw: &[u8], fault: Option<Fault>, each: &mut Each<'_>) -> Result<()> {
+    fn record(&mut self, raw: &[u8], fault: Option<Fault>, each: &mut Until<'_>) -> Result<bool> {
         let line = self.line;
         let (text, odd) = self.characters.read(raw, line, &self.path)?;
         let mut fault = fault.or(odd);
@@ -184,6 +297,30 @@ impl TextReader {
         Error::data("intake.record_too_long", said)
             .with_hint("a quote that is never closed, or another line end or format than the contract says")
     }
+}
+
+/// How many bytes are left of whole records without the empty lines at their end. Those may be the end of the delivery,
+/// and then they are no records.
+fn without_blank_lines(bytes: &[u8]) -> usize {
+    let mut end = bytes.len();
+    loop {
+        let content = match &bytes[..end] {
+            [content @ .., b'\r', b'\n'] | [content @ .., b'\n' | b'\r'] => content,
+            [] => return 0,
+            _ => return end,
+        };
+        match content.last() {
+            None | Some(b'\n' | b'\r') => end = content.len(),
+            Some(_) => return end,
+        }
+    }
+}
+
+/// Lines that end in whole records, within quotes or not: with LF, CRLF or CR.
+fn line_ends(bytes: &[u8]) -> u64 {
+    let feeds = memchr::memchr_iter(b'\n', bytes).count();
+    let returns = memchr::memchr_iter(b'\r', bytes).filter(|at| bytes.get(at + 1) != Some(&b'\n')).count();
+    (feeds + returns) as u64
 }
 
 /// The next line; none where its end is not in `bytes` yet. Lines end with LF, CRLF or CR.

@@ -8,6 +8,7 @@ mod layouts;
 mod quarantine;
 mod random;
 mod samples;
+mod spread;
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -129,7 +130,7 @@ fn scan_files(contract: &Contract, files: &[(&str, &[u8])]) -> Outcome {
 }
 
 fn scan_with(contract: &Contract, files: &[(&str, &[u8])], references: &mut References) -> Outcome {
-    scan_resolved(contract, files, references, Resolutions::default())
+    scan_spread(contract, files, references, Resolutions::default(), Spread::over(2))
 }
 
 /// The same with what was decided about rows before.
@@ -138,6 +139,16 @@ fn scan_resolved(
     files: &[(&str, &[u8])],
     references: &mut References,
     resolutions: Resolutions,
+) -> Outcome {
+    scan_spread(contract, files, references, resolutions, Spread::over(2))
+}
+
+fn scan_spread(
+    contract: &Contract,
+    files: &[(&str, &[u8])],
+    references: &mut References,
+    resolutions: Resolutions,
+    spread: Spread,
 ) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open_folder(folder.path(), clock).expect("a store");
@@ -162,8 +173,18 @@ fn scan_resolved(
             }
             Ok(())
         };
-        let scanned =
-            scan(&store, "students", &deliveries, contract, &wanted, references, &mut quarantine, &mut sink, &|_| {});
+        let scanned = scan(
+            &store,
+            "students",
+            &deliveries,
+            contract,
+            &wanted,
+            references,
+            &mut quarantine,
+            &mut sink,
+            &|_| {},
+            spread,
+        );
         is_send(scanned).await
     });
     let sealed = std::fs::read(folder.path().join("quarantine/q.age")).ok();
