@@ -49,11 +49,6 @@ impl<I: Send + 'static, O: Send + 'static, R: Send + 'static> Workers<I, O, R> {
         Pending(receiver)
     }
 
-    /// How many threads there are.
-    pub(crate) fn count(&self) -> usize {
-        self.threads.len()
-    }
-
     /// Waits for the threads to end and gives what each of them leaves, in the order of their start.
     ///
     /// # Errors

@@ -4,7 +4,6 @@ use regex::Regex;
 
 use super::batch;
 use super::compare::Constant;
-use super::layout::column_name;
 use super::reader::{Kind, Span};
 use super::value;
 use crate::error::{Error, Result as Outcome};
@@ -70,8 +69,6 @@ pub(super) struct Misfit {
 /// A field of the contract, ready to check with.
 pub(super) struct FieldPlan<'c> {
     pub(super) spec: &'c Field,
-    /// The name of its column.
-    pub(super) column: &'c str,
     missing: Vec<&'c str>,
     blank_is_listed: bool,
     replace: Vec<(&'c str, &'c str)>,
@@ -100,7 +97,6 @@ impl<'c> FieldPlan<'c> {
         });
         Ok(Self {
             spec,
-            column: column_name(spec),
             missing: spec.missing.keys().collect(),
             blank_is_listed: spec.missing.contains_key(""),
             replace: spec.replace.iter().map(|(wrong, right)| (wrong, right.as_str())).collect(),
