@@ -7,14 +7,17 @@ use std::thread::JoinHandle;
 
 use crate::error::{Error, Result};
 
+/// Work, and where its outcome goes.
+type Job<I, O> = (I, SyncSender<O>);
+
 /// Threads that take pieces of work from one queue. They end when this is dropped and the queue is empty.
 pub(crate) struct Workers<I, O, R> {
-    queue: Sender<(I, SyncSender<O>)>,
+    queue: Sender<Job<I, O>>,
     threads: Vec<JoinHandle<R>>,
 }
 
 /// Where a thread takes its work from.
-pub(crate) struct Queue<I, O>(Arc<Mutex<Receiver<(I, SyncSender<O>)>>>);
+pub(crate) struct Queue<I, O>(Arc<Mutex<Receiver<Job<I, O>>>>);
 
 /// The outcome of a piece of work, there or still to come.
 pub(crate) struct Pending<O>(Receiver<O>);

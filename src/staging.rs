@@ -13,10 +13,11 @@ use parquet::arrow::{ArrowWriter, AsyncArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 
 use crate::error::{Error, Result};
+use crate::identity::PERSON_COLUMN;
 use crate::storage::{Store, Writer};
 
 /// A staged table.
@@ -42,7 +43,7 @@ impl ParquetFile {
     /// # Errors
     /// When the storage refuses.
     pub async fn create(store: &Store, path: &str, schema: Arc<Schema>, metadata: &[(&str, String)]) -> Result<Self> {
-        let properties = properties(metadata)?;
+        let properties = properties(metadata)?.build();
         let file = StoreFile(Some(store.writer(path).await?));
         Ok(Self { writer: AsyncArrowWriter::try_new(file, schema, Some(properties)).map_err(parquet_error)?, rows: 0 })
     }
@@ -124,7 +125,7 @@ impl GroupedFile {
     /// # Errors
     /// When the storage refuses.
     pub async fn create(store: &Store, path: &str, schema: Arc<Schema>, metadata: &[(&str, String)]) -> Result<Self> {
-        let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties(metadata)?));
+        let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(source_properties(metadata)?));
         let (encoded, columns) = writer.and_then(ArrowWriter::into_serialized_writer).map_err(parquet_error)?;
         let encoder = GroupEncoder { schema, columns: Arc::new(columns) };
         Ok(Self { encoded, encoder, writer: store.writer(path).await?, rows: 0 })
@@ -170,13 +171,20 @@ impl GroupedFile {
     }
 }
 
-fn properties(metadata: &[(&str, String)]) -> Result<WriterProperties> {
+/// Pseudonyms are random bits, of which no dictionary can be made; and no query asks for a range of rows.
+fn source_properties(metadata: &[(&str, String)]) -> Result<WriterProperties> {
+    Ok(properties(metadata)?
+        .set_column_dictionary_enabled(PERSON_COLUMN.into(), false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .build())
+}
+
+fn properties(metadata: &[(&str, String)]) -> Result<WriterPropertiesBuilder> {
     let metadata = metadata.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone())).collect();
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(parquet_error)?))
         .set_key_value_metadata(Some(metadata))
-        .set_max_row_group_row_count(Some(256 * 1024))
-        .build())
+        .set_max_row_group_row_count(Some(256 * 1024)))
 }
 
 /// What a failed write may say: never the library's text, which can quote values. Our own storage error is handed on.

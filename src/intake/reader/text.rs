@@ -147,7 +147,7 @@ impl TextReader {
                 return None;
             }
             match self.last_end(window) {
-                None if window <= LONGEST_RECORD => window += size.max(1),
+                None if window <= LONGEST_RECORD => window *= 2,
                 // The reader of the block will say that its record is too long.
                 None => return Some(self.block(window)),
                 Some(cut) => match without_blank_lines(&self.buffer[..cut]) {
