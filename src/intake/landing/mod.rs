@@ -139,7 +139,8 @@ impl Extracts {
         }
     }
 
-    /// Fetches what matches `from` and has not landed yet. Nothing is done for a partner whose extracts are not fetched.
+    /// Fetches what matches `from` and has not landed yet. Nothing is done for a partner whose extracts are not
+    /// fetched.
     ///
     /// # Errors
     /// The partner's storage can't be read, the storage of extracts can't be written, somebody else is fetching.
@@ -196,7 +197,7 @@ impl Extracts {
         changed.map_or(Ok(()), |one| {
             let said = format!("read extract {} of partner `{partner}`: it is not what was fetched", one.path);
             Err(Error::failed("landing.changed", said).with_hint(format!(
-                "somebody changed it under landed/{partner}/content in the storage of extracts; find out who, remove its \
+                "somebody changed it under landed/{partner}/content in the storage of extracts: find out who, remove its \
                  entry below landed/{partner}/index, and fetch it again"
             )))
         })
