@@ -28,17 +28,17 @@ pub(super) struct Args {
 enum Command {
     /// List what the sources of all pipelines would read, and where it is
     ///
-    /// Each file with its size, its time, and how it stands: `in place` (the partner puts it into the storage of extracts
-    /// itself), `new`, `landed`, `landed, gone there` (the partner has removed it; the copy is read), `being written`.
+    /// Each file with its size, its time, and how it stands: `in place` (the partner puts it into the storage of
+    /// extracts itself), `new`, `landed`, `landed, gone there` (the partner has removed it; the copy is read), `being written`.
     List {
         /// Only these partners
         partners: Vec<String>,
     },
     /// Fetch what is new, without a run
     ///
-    /// A file that has landed and whose size, time and tag are the same is not fetched again. A file that changes while
-    /// it is read, or whose name says that it is not whole yet (`.part`, `.filepart`, `.tmp`), is left for the next time.
-    /// Exits 75 where a partner's server is down or refuses; what the others had has landed then.
+    /// A file that has landed and whose size, time and tag are the same is not fetched again. A file that changes
+    /// while it is read, or whose name says that it is not whole yet (`.part`, `.filepart`, `.tmp`), is left for the
+    /// next time. Exits 75 where a partner's server is down or refuses; what the others had has landed then.
     Fetch {
         /// Only these partners
         partners: Vec<String>,

@@ -9,8 +9,8 @@
 //! | [`Store::promote`]: a folder appears whole | fsync, rename | objects copied; the caller flips a pointer afterwards |
 //! | [`Store::lock`]: exclusive, freed with its process | `flock` on a lock file | a lease object that is renewed, taken over by `If-Match` once expired |
 //!
-//! A partner's storage is another type, [`PartnerStore`]: it lists and reads, and can't write. What is fetched from it is
-//! laid down in a [`Store`], and [`Store::view`] shows that under the partner's own paths.
+//! A partner's storage is another type, [`PartnerStore`]: it lists and reads, and can't write. What is fetched from it
+//! is laid down in a [`Store`], and [`Store::view`] shows that under the partner's own paths.
 //!
 //! S3 goes out through opendal's process-wide HTTP transport, which the program installs at its start together with the
 //! TLS provider (`opendal_http_transport_reqwest::install_default`).

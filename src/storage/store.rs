@@ -335,8 +335,8 @@ impl Store {
         }
     }
 
-    /// The same storage for DataFusion to read from. Writing through it has none of the promises above, and a view's names
-    /// mean nothing to it.
+    /// The same storage for DataFusion to read from. Writing through it has none of the promises above, and a view's
+    /// names mean nothing to it.
     #[must_use]
     pub fn object_store(&self) -> Arc<dyn ObjectStore> {
         Arc::new(OpendalStore::new(self.operator.clone()))

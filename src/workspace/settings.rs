@@ -84,7 +84,7 @@ pub enum PartnerStorage {
         access_key_id: SecretRef,
         /// The access key's secret.
         secret_access_key: SecretRef,
-        /// Certificates of the authorities that the server's certificate must come from (PEM), relative to the workspace.
+        /// Certificates of the authorities to trust, and no others (PEM); relative to the workspace.
         #[serde(default)]
         ca_file: Option<PathBuf>,
     },
@@ -123,7 +123,7 @@ pub enum PartnerStorage {
         /// The account.
         #[serde(default)]
         login: Option<WebLogin>,
-        /// Certificates of the authorities that the server's certificate must come from (PEM), relative to the workspace.
+        /// Certificates of the authorities to trust, and no others (PEM); relative to the workspace.
         #[serde(default)]
         ca_file: Option<PathBuf>,
     },
@@ -134,7 +134,7 @@ pub enum PartnerStorage {
         /// The account.
         #[serde(default)]
         login: Option<WebLogin>,
-        /// Certificates of the authorities that the server's certificate must come from (PEM), relative to the workspace.
+        /// Certificates of the authorities to trust, and no others (PEM); relative to the workspace.
         #[serde(default)]
         ca_file: Option<PathBuf>,
     },

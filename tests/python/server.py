@@ -84,8 +84,8 @@ def certificates(arguments):
 
 
 class Azure(http.server.BaseHTTPRequestHandler):
-    """The three requests of Azure Blob Storage that reading needs, and a check of what proves the account: a shared key's
-    signature over each request, or a shared access signature as it was handed out."""
+    """The three requests of Azure Blob Storage that reading needs, and a check of what proves the account: a shared
+    key's signature over each request, or a shared access signature as it was handed out."""
 
     protocol_version = "HTTP/1.1"
     arguments = None
@@ -103,7 +103,8 @@ class Azure(http.server.BaseHTTPRequestHandler):
             one("Content-MD5"), one("Content-Type"), "" if one("x-ms-date") else one("Date"), one("If-Modified-Since"),
             one("If-Match"), one("If-None-Match"), one("If-Unmodified-Since"), one("Range"),
         ]
-        own = sorted((name.lower(), value.strip()) for name, value in self.headers.items() if name.lower().startswith("x-ms-"))
+        named = [(name.lower(), value.strip()) for name, value in self.headers.items()]
+        own = sorted(pair for pair in named if pair[0].startswith("x-ms-"))
         parts += [f"{name}:{value}" for name, value in own]
         resource = f"/{self.arguments.account}{url.path}"
         for name in sorted(query):
@@ -178,7 +179,8 @@ class Azure(http.server.BaseHTTPRequestHandler):
             )
         within = "".join(f"<BlobPrefix><Name>{escape(name)}</Name></BlobPrefix>" for name in sorted(folders))
         return (
-            f'<?xml version="1.0" encoding="utf-8"?><EnumerationResults ContainerName="{escape(self.arguments.container)}">'
+            '<?xml version="1.0" encoding="utf-8"?>'
+            f'<EnumerationResults ContainerName="{escape(self.arguments.container)}">'
             f"<Blobs>{''.join(blobs)}{within}</Blobs><NextMarker/></EnumerationResults>"
         )
 

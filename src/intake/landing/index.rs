@@ -147,5 +147,5 @@ fn parse(entry: &str) -> Option<(&str, Landing)> {
 
 fn damaged(path: &str) -> Error {
     Error::failed("landing.damaged", format!("what has landed is not whole: {path} is not what Accord wrote"))
-        .with_hint("bring the folder `landed` of the storage of extracts back from a copy, or remove that entry and fetch again")
+        .with_hint("bring `landed` in the storage of extracts back from a copy, or remove that entry and fetch again")
 }

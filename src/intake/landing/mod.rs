@@ -215,7 +215,7 @@ impl Extracts {
         changed.map_or(Ok(()), |one| {
             let said = format!("read extract {} of partner `{partner}`: it is not what was fetched", one.path);
             Err(Error::failed("landing.changed", said).with_hint(format!(
-                "somebody changed it under landed/{partner}/content in the storage of extracts; find out who, remove its \
+                "somebody changed it under landed/{partner}/content in the storage of extracts: find out who, remove its \
                  entry below landed/{partner}/index, and fetch it again"
             )))
         })

@@ -40,7 +40,7 @@ fn of_causes(said: &str, error: &(dyn StdError + 'static)) -> Error {
         Some("301" | "302" | "303" | "307" | "308") => {
             return Error::failed("storage.sent_on", format!("{said}: the server sends the request on to another one"))
                 .with_hint(
-                    "passwords and extracts go to the server in `endpoint` alone; ask the partner for the right address",
+                    "passwords and extracts go to the server in `endpoint` alone; ask the partner for its address",
                 );
         }
         _ => {}

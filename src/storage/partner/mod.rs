@@ -96,7 +96,8 @@ impl PartnerStore {
         self.lists
     }
 
-    /// What is in a folder (`""` for the root), without what is in folders of it, sorted by path. A missing one has nothing.
+    /// What is in a folder (`""` for the root), without what is in folders of it, sorted by path. A missing one has
+    /// nothing.
     ///
     /// # Errors
     /// The storage's, with the partner's name in front.
