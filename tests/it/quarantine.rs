@@ -103,7 +103,7 @@ fn nothing_in_clear(workspace: &Workspace) {
     for folder in ["var/state/ledger", "var/state/resolutions", "var/state/quarantine", "var/state/candidates"] {
         for (path, bytes) in workspace.files(folder) {
             let found = |value: &&str| bytes.windows(value.len()).any(|window| window == value.as_bytes());
-            assert!(!PERSONS.iter().any(|value| found(&value)), "{folder}/{path}");
+            assert!(!PERSONS.iter().any(found), "{folder}/{path}");
         }
     }
 }
@@ -256,7 +256,7 @@ fn a_match_rate_that_falls_stops_the_run_and_the_last_release_stays() {
         let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
         let number: u64 =
             cells[0].bytes().filter(u8::is_ascii_digit).fold(0, |n, digit| n * 10 + u64::from(digit - b'0'));
-        if at > 0 && cells.len() == 9 && number % 2 == 0 {
+        if at > 0 && cells.len() == 9 && number.is_multiple_of(2) {
             cells[1] = format!("Q{}", number % 977);
             cells[3] = "01/01/1950".to_owned();
             cells[4].clear();
