@@ -23,8 +23,8 @@ impl RowKeys {
     /// Prepares the key fields of `contract`'s `delivery`, as far as `clause` lists them.
     ///
     /// # Errors
-    /// A governance error for a field that the clause does not list; a config error for one that does not exist or has no
-    /// one spelling.
+    /// A governance error for a field that the clause does not list; a config error for one that does not exist or
+    /// has no one spelling.
     pub fn new(contract: &Contract, clause: &DataClause, keys: &AgreementKeys) -> Result<Self> {
         let names = &contract.delivery.key;
         let mut fields = Vec::new();

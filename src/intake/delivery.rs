@@ -55,11 +55,11 @@ pub struct Found {
 }
 
 /// The deliveries of a source that are to be read. A delivery that equals another one to the byte is read once, except
-/// where each is a snapshot of its own day. `today` decides which deliveries a window takes, and how old the last one is.
+/// where each is a snapshot of its own day. `today` decides which deliveries a window takes and how old the last is.
 ///
 /// # Errors
-/// `intake.no_extract` where there is none, naming what is near; `intake.window` where none is picked; `intake.name` where
-/// a name says a day that no calendar has; or the storage's.
+/// `intake.no_extract` where there is none, naming what is near; `intake.window` where none is picked; `intake.name`
+/// where a name says a day that no calendar has; or the storage's.
 pub async fn discover(
     store: &Store,
     source: &Source,

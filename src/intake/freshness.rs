@@ -128,8 +128,8 @@ impl Freshness {
         let said =
             format!("use source `{}` of {}: {}; the limit is {limit}", self.source, self.partner, self.in_words());
         Err(Error::data("intake.too_late", said).with_hint(format!(
-            "ask {} for a new delivery; where none is due, have the parties agree a longer `delivery.freshness.error` in \
-             contract {}",
+            "ask {} for a new delivery; where none is due, have the parties agree a longer `delivery.freshness.error` \
+             in contract {}",
             self.partner, self.contract
         )))
     }

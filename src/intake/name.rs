@@ -15,7 +15,7 @@ const WORDS: &str = "{date:YYYYMMDD}, {period}, {version} and {part}";
 pub(crate) struct NamePattern {
     folder: String,
     regex: Regex,
-    /// The orders of digits of `{date:…}`.
+    /// Its captures.
     has: Has,
 }
 
