@@ -25,6 +25,7 @@ mod pseudonym;
 mod pseudonymize;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 pub use keyring::{DestroyedKey, DestroyedKeys, KeyInfo, Keyring, Randomness};
 pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
@@ -33,3 +34,4 @@ pub use normalise::{NORMALISER_VERSION, normalise};
 pub use people::SourcePeople;
 pub use pseudonym::{LinkToken, Pseudonym};
 pub use pseudonymize::{LinkEncoding, NO_PERSON, PERSON_COLUMN, PseudonymizedRows, Pseudonymizer};
+pub use vault::{SealedPeople, VaultKey};

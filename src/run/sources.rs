@@ -12,6 +12,7 @@ use super::{Job, STAGING};
 use crate::error::{Error, Result};
 use crate::identity::{AgreementKeys, LinkEncoding, Pseudonymizer, SourcePeople};
 use crate::intake::{self, Delivery, Quarantine, References};
+use crate::release;
 use crate::report::{Event, Step};
 use crate::staging::{ParquetFile, Staged};
 use crate::storage::Store;
@@ -46,6 +47,9 @@ pub(super) async fn admit(
     let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
     let mut pseudonymizer =
         Pseudonymizer::new(&source.contract, &source.clause, keys, &encodings(pipeline, &source.name))?;
+    if pipeline.agreement.in_vault(&source.contract.id) {
+        pseudonymizer = pseudonymizer.with_vault(keys.vault_key(&source.contract.person.join(",")));
+    }
     let mut quarantine =
         Quarantine::create(job.state, &quarantine_path(name, &source.name, deliveries), keys.quarantine_recipient())
             .await?;
@@ -89,6 +93,9 @@ pub(super) async fn admit(
     let rows_out = written?;
     let report = scanned?;
     intake::check_row_change(&source.contract, &source.name, report.rows_in, rows_last)?;
+    if let Some(sealed) = pseudonymizer.take_sealed() {
+        release::write_vault(job.state, keys, name, &source.name, &sealed).await?;
+    }
     let people = pseudonymizer.finish();
     let book = SourceBook {
         source: source.name.clone(),

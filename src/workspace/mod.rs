@@ -19,7 +19,7 @@ mod types;
 
 pub use agreement::{
     Agreement, AgreementStatus, Approvals, DataClause, Effective, Keep, LegalBasis, NotBy, Outputs, Party, PartyRole,
-    Required, Retention,
+    Required, Retention, VaultClause,
 };
 pub use contract::{
     BooleanWords, Bound, CheckDigit, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision, Contract,

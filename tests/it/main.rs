@@ -19,3 +19,4 @@ mod s3;
 mod storage_s3;
 mod synth;
 mod table_files;
+mod vault;

@@ -83,6 +83,7 @@ fn agreement() -> Agreement {
             quarantine: Keep::For(Days(30)),
             pseudonymized: Keep::UntilAgreementEnds,
         },
+        vault: None,
     }
 }
 
