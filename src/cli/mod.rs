@@ -93,7 +93,7 @@ enum Command {
     Ledger(ledger::Args),
     /// Look at rejected rows
     Quarantine(quarantine::Args),
-    /// Make and list keys
+    /// Make, list, rotate and destroy keys
     Keys(keys::Args),
     /// Open the re-identification vault, where the agreement has one
     Vault(vault::Args),

@@ -232,12 +232,20 @@ impl Destroyer<'_> {
             Event::KeyDestruction { order, .. } if order.agreement == *id => Some(order.clone()),
             _ => None,
         });
+        let dead = destroyed_keys(entries);
+        let living = |key: &KeyInfo| key.agreement == *id && dead.get(id, key.epoch).is_none();
         match done {
-            Some(order) if !waits => Ok(Destruction::DoneBefore(order)),
             _ if waits => Err(Error::usage("keys.no_signer", "the order waits for another steward's signature")
                 .with_hint(format!("accord keys destroy {id} --as STEWARD --key FILE"))),
-            _ => Err(Error::usage("keys.nothing_to_destroy", format!("agreement {id} has no key to destroy"))
-                .with_hint("two stewards order it: `--as STEWARD --key FILE --reason \"...\"`; `accord keys list` says what is there")),
+            _ if self.keyring.list()?.iter().any(living) => {
+                Err(Error::usage("keys.no_signer", "nothing was removed: nobody has ordered it").with_hint(format!(
+                    "two stewards order it, the first with `accord keys destroy {id} --as STEWARD --key FILE --reason \
+                     \"...\"`"
+                )))
+            }
+            Some(order) => Ok(Destruction::DoneBefore(order)),
+            None => Err(Error::usage("keys.nothing_to_destroy", format!("agreement {id} has no key to destroy"))
+                .with_hint("`accord keys list` says what is there")),
         }
     }
 
