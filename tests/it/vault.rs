@@ -96,7 +96,6 @@ fn without_a_clause_there_is_no_vault() {
     assert!(workspace.files(FOLDER).is_empty(), "what an earlier agreement allowed is removed");
     let never = Workspace::with_candidates();
     assert!(never.files("var/state/vault").is_empty());
-    workspace
-        .write(AGREEMENT, format!("{text}").replace("contracts: [lausd_graduates]", "contracts: [lausd_gradutes]"));
+    workspace.write(AGREEMENT, text.replace("contracts: [lausd_graduates]", "contracts: [lausd_gradutes]"));
     workspace.run("check").expect(3).says("did you mean `lausd_graduates`");
 }
