@@ -51,7 +51,6 @@ enum Command {
     },
     /// Print the public recipient of this keyring, for the `recipients` of another
     ExportRecipient,
-    /// Destroy an agreement's keys for good; two stewards must sign
     Destroy(destroy::Args),
     /// Make the age identity that opens the keyring, at the path that accord.yaml names
     Identity,

@@ -72,6 +72,7 @@ fn about(event: &Event) -> Option<&str> {
         | Event::Candidate { pipeline, .. }
         | Event::QuarantineResolution { pipeline, .. }
         | Event::QuarantineExport { pipeline, .. } => Some(pipeline),
+        Event::VaultOrder { order, .. } | Event::VaultOpening { order, .. } => Some(&order.pipeline),
         other => other.target().map(|target| target.pipeline.as_str()),
     }
 }
@@ -105,6 +106,20 @@ fn words(event: &Event) -> String {
         Event::KeyDestruction { stage: DestructionStage::Done, order, signatures, copies } => {
             let by = signatures.iter().map(|one| one.steward.as_str()).collect::<Vec<_>>().join(" and ");
             format!("{} destroyed, signed by {by}; removed: {}", doomed(order), copies.join(", "))
+        }
+        Event::VaultOrder { order, signed } => {
+            format!(
+                "order to open {} seals of {}.{} for {}: {}",
+                order.people.len(),
+                order.pipeline,
+                order.source,
+                signed.party,
+                order.reason
+            )
+        }
+        Event::VaultOpening { order, signatures } => {
+            let by = signatures.iter().map(|one| one.steward.as_str()).collect::<Vec<_>>().join(" and ");
+            format!("{} seals of {}.{} opened, signed by {by}", order.people.len(), order.pipeline, order.source)
         }
         Event::DataDestruction { agreement, what, .. } => format!("{what} of {agreement} destroyed"),
     }

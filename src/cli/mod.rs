@@ -18,6 +18,7 @@ mod release;
 mod run;
 mod schema;
 mod synth;
+mod vault;
 mod verify;
 
 use std::path::PathBuf;
@@ -94,8 +95,10 @@ enum Command {
     /// Look at the ledger and check its chain
     Ledger(ledger::Args),
     Quarantine(quarantine::Args),
-    /// Make and list keys
+    /// Make, list, rotate and destroy keys
     Keys(keys::Args),
+    /// Open the re-identification vault, where the agreement has one
+    Vault(vault::Args),
     /// Hide what must be hidden in tables of counts, and prove that it is enough
     Protect(protect::Args),
     /// Say what of the hidden figures of published tables a reader can compute
@@ -157,6 +160,7 @@ async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(app, args).await,
         Command::Quarantine(args) => quarantine::run(app, args).await,
         Command::Keys(args) => keys::run(app, args).await,
+        Command::Vault(args) => vault::run(app, args).await,
         Command::Protect(args) => protect::run(app, &args),
         Command::Audit(args) => audit::run(app, &args),
         Command::Verify(args) => verify::run(app, &args),

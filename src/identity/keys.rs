@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::keyed_hash::{KeyedHash, length_prefix};
 use super::locked::Locked;
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
+use super::vault::VaultKey;
 
 /// Which key made a pseudonym: what may be said about a key, and what must be equal before pseudonyms are compared.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -117,6 +118,14 @@ impl AgreementKeys {
         RowKey(Locked::new(KeyedHash::new(&derive(&self.root, "row", domain), domain)))
     }
 
+    /// The key that seals the identifiers of `domain`, the joined names of the fields that identify a person.
+    #[must_use]
+    pub fn vault_key(&self, domain: &str) -> VaultKey {
+        let mut key = Zeroizing::new([0; 64]);
+        expand(&self.root, "vault", domain, key.as_mut_slice());
+        VaultKey::new(key)
+    }
+
     /// To whom quarantined rows are encrypted.
     #[must_use]
     pub fn quarantine_recipient(&self) -> age::x25519::Recipient {
@@ -139,12 +148,14 @@ impl fmt::Debug for AgreementKeys {
 /// HKDF-SHA256 with the info string (use, domain), each with its length in front.
 fn derive(root: &[u8; 32], purpose: &str, domain: &str) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
+    expand(root, purpose, domain, key.as_mut_slice());
+    key
+}
+
+fn expand(root: &[u8; 32], purpose: &str, domain: &str, key: &mut [u8]) {
     let (purpose, domain) = (purpose.as_bytes(), domain.as_bytes());
     let info: [&[u8]; 4] = [&length_prefix(purpose), purpose, &length_prefix(domain), domain];
-    Hkdf::<Sha256>::new(None, root)
-        .expand_multi_info(&info, key.as_mut_slice())
-        .expect("HKDF-SHA256 gives up to 8160 bytes");
-    key
+    Hkdf::<Sha256>::new(None, root).expand_multi_info(&info, key).expect("HKDF-SHA256 gives up to 8160 bytes");
 }
 
 /// Makes the pseudonyms of one domain. Another type than [`LinkKey`], so that one is never used for the other.

@@ -26,6 +26,7 @@ mod pseudonymize;
 mod row_key;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 pub use keyring::{DestroyedKey, DestroyedKeys, KeyInfo, Keyring, Randomness};
 pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey, RowKey};
@@ -35,3 +36,4 @@ pub use people::SourcePeople;
 pub use pseudonym::{LinkToken, Pseudonym};
 pub use pseudonymize::{LinkEncoding, NO_PERSON, PERSON_COLUMN, PseudonymizedRows, Pseudonymizer};
 pub use row_key::RowKeys;
+pub use vault::{SealedPeople, VaultKey};

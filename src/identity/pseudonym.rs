@@ -17,6 +17,14 @@ pub struct Pseudonym(pub(super) [u8; WIDTH]);
 pub struct LinkToken(pub(super) [u8; WIDTH]);
 
 impl Pseudonym {
+    /// A pseudonym from 32 hexadecimal digits.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; WIDTH];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; WIDTH] {

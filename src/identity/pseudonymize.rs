@@ -1,6 +1,7 @@
 //! Typed rows become pseudonymized rows: the person's pseudonym first, then the fields that the agreement lets SQL read.
 //! Fields that only link are turned into keyed tokens and go no further.
 
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use super::keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
 use super::normalise::NORMALISER_VERSION;
 use super::people::{Distinct, RuleTokens, SourcePeople};
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
+use super::vault::{SealedPeople, VaultKey};
 use crate::error::{Error, Result};
 use crate::intake::{TypedRows, arrow_type};
 use crate::workspace::{Contract, DataClause, Normaliser};
@@ -86,6 +88,7 @@ pub struct Pseudonymizer {
     identifying: Vec<(String, Normaliser, NormalisedColumn)>,
     person: Option<PersonPart>,
     rules: Vec<RulePart>,
+    vault: Option<(Arc<VaultKey>, SealedPeople)>,
 }
 
 struct PersonPart {
@@ -137,7 +140,27 @@ impl Pseudonymizer {
                 Ok(RulePart { encoding: encoding.clone(), key, fields, pairs: Distinct::new() })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { key: keys.id().clone(), schema: schema(contract, clause, keys)?, identifying, person, rules })
+        Ok(Self {
+            key: keys.id().clone(),
+            schema: schema(contract, clause, keys)?,
+            identifying,
+            person,
+            rules,
+            vault: None,
+        })
+    }
+
+    /// Seals, beside all else, whom each pseudonym stands for: only where the agreement's `vault` clause names the contract.
+    #[must_use]
+    pub fn with_vault(mut self, key: VaultKey) -> Self {
+        self.vault = Some((Arc::new(key), SealedPeople::default()));
+        self
+    }
+
+    /// The people sealed so far, where there is a vault.
+    #[must_use]
+    pub fn take_sealed(&mut self) -> Option<SealedPeople> {
+        self.vault.take().map(|(_, people)| people)
     }
 
     /// Another one for rows of the same source on another thread. The keys stay in their one place.
@@ -163,6 +186,7 @@ impl Pseudonymizer {
             identifying: self.identifying.iter().map(column).collect(),
             person: self.person.as_ref().map(person),
             rules: self.rules.iter().map(rule).collect(),
+            vault: self.vault.as_ref().map(|(key, _)| (Arc::clone(key), SealedPeople::default())),
         }
     }
 
@@ -173,6 +197,10 @@ impl Pseudonymizer {
         }
         for (own, other) in self.rules.iter_mut().zip(other.rules) {
             own.pairs.join(other.pairs);
+        }
+        // A person's seal is the same from whichever row.
+        if let (Some((_, own)), Some((_, other))) = (&mut self.vault, other.vault) {
+            own.0.extend(other.0);
         }
     }
 
@@ -242,12 +270,26 @@ impl Pseudonymizer {
         let mut has_person = Vec::with_capacity(rows);
         for row in 0..rows {
             let person = self.person_of(row);
+            if let Some(person) = person {
+                self.seal(row, person)?;
+            }
             bytes.extend_from_slice(&person.map_or([0; WIDTH], |person| person.0));
             has_person.push(person.is_some());
         }
         let people =
             FixedSizeBinaryArray::try_new(WIDTH as i32, Buffer::from_vec(bytes), None).map_err(arrow_failed)?;
         Ok((Arc::new(people), BooleanArray::from(has_person)))
+    }
+
+    /// Each person once.
+    fn seal(&mut self, row: usize, person: Pseudonym) -> Result<()> {
+        if let (Some(part), Some((key, people))) = (&self.person, &mut self.vault)
+            && let Entry::Vacant(place) = people.0.entry(person)
+            && let Some(values) = values(&self.identifying, &part.fields, row)
+        {
+            place.insert(key.seal(&person, values)?);
+        }
+        Ok(())
     }
 
     fn person_of(&mut self, row: usize) -> Option<Pseudonym> {

@@ -6,21 +6,20 @@
 //! Does not protect against: a copy outside of the keyring's folder in the hands of someone who leaves this program aside.
 //! What then still helps is in `docs/keys.md`.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::approval::verify_message;
 use super::digest::canonical;
 use super::event::{DestructionOrder, DestructionStage, DoomedKey, Entry, Event, Signed, StewardSignature};
-use super::keys::{StewardKey, Stewards};
+use super::keys::Stewards;
 use super::ledger::Ledger;
+use super::two_stewards::{Desk, Order, Orderer, Pending, Seen};
 use crate::error::{Error, Result};
 use crate::identity::{DestroyedKey, DestroyedKeys, KeyInfo, Keyring};
 use crate::workspace::Agreement;
 
 /// First line of the signed bytes: a signature made for anything else never fits.
 const DOMAIN: &str = "accord key destruction v1";
-/// How many stewards it takes.
-const STEWARDS: usize = 2;
 
 /// Where things are, who may order it, and what time it is.
 #[derive(Clone, Copy)]
@@ -37,22 +36,11 @@ pub struct Destroyer<'a> {
     pub now: Timestamp,
 }
 
-/// A steward who signs.
-#[derive(Clone, Copy)]
-pub struct Orderer<'a> {
-    /// The steward.
-    pub steward: &'a str,
-    /// The steward's key.
-    pub key: &'a StewardKey,
-    /// Why; needed of the first one.
-    pub reason: Option<&'a str>,
-}
-
 /// How far it went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destruction {
     /// Another steward has to sign.
-    Waiting(Order),
+    Waiting(Pending<DestructionOrder>),
     /// It is done.
     Done {
         /// What was ordered.
@@ -64,21 +52,12 @@ pub enum Destruction {
     DoneBefore(DestructionOrder),
 }
 
-/// An order and who has signed it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// What is to be destroyed.
-    pub order: DestructionOrder,
-    /// Signatures that count.
-    pub signatures: Vec<StewardSignature>,
-    /// When it is void unless it is complete.
-    pub expires_at: Timestamp,
-}
+impl Order for DestructionOrder {
+    fn agreement(&self) -> &str {
+        &self.agreement
+    }
 
-impl DestructionOrder {
-    /// The bytes that `steward` signs: each field with its length in front.
-    #[must_use]
-    pub fn message(&self, steward: &str) -> Vec<u8> {
+    fn message(&self, steward: &str) -> Vec<u8> {
         let epochs: Vec<String> = self.keys.iter().map(|key| key.epoch.to_string()).collect();
         let mut fields = vec![self.agreement.as_str(), steward, self.reason.as_str()];
         for (key, epoch) in self.keys.iter().zip(&epochs) {
@@ -87,6 +66,16 @@ impl DestructionOrder {
         canonical(DOMAIN, &fields)
     }
 
+    fn seen(event: &Event) -> Option<Seen<'_, Self>> {
+        match event {
+            Event::KeyDestructionOrder { order, signed } => Some(Seen::Signed(order, signed)),
+            Event::KeyDestruction { order, .. } => Some(Seen::CarriedOut(order)),
+            _ => None,
+        }
+    }
+}
+
+impl DestructionOrder {
     /// The keys as the keyring knows them.
     fn infos(&self) -> impl Iterator<Item = KeyInfo> + '_ {
         self.keys.iter().map(|key| KeyInfo { agreement: self.agreement.clone(), epoch: key.epoch })
@@ -132,64 +121,15 @@ pub async fn living_key(
     keyring.load(agreement, &destroyed_keys(&ledger.entries().await?)).await
 }
 
-/// An order of the agreement that is neither carried out nor void by `now`.
+/// An order to destroy keys of the agreement that is neither carried out nor void by `now`.
 #[must_use]
-pub fn open_order(entries: &[Entry], agreement: &Agreement, stewards: &Stewards, now: Timestamp) -> Option<Order> {
-    let term = SignedDuration::from_hours(24 * i64::from(agreement.approvals.expires_after.0));
-    let ends = |at: Timestamp| at.checked_add(term).unwrap_or(Timestamp::MAX);
-    let mut open: Option<Order> = None;
-    for entry in entries {
-        match &entry.event {
-            Event::KeyDestruction { order, .. } if open.as_ref().is_some_and(|one| one.order == *order) => open = None,
-            Event::KeyDestructionOrder { order, signed } if order.agreement == agreement.id => {
-                if !signs(entry, order, signed, agreement, stewards) {
-                    continue;
-                }
-                let signature = StewardSignature { steward: entry.actor.clone(), signed: signed.clone() };
-                match &mut open {
-                    // A complete order does not run out: it waits for being carried out alone.
-                    Some(one)
-                        if one.order == *order && (entry.at < one.expires_at || one.complete(agreement, stewards)) =>
-                    {
-                        if one.signatures.iter().all(|other| other.steward != signature.steward) {
-                            one.signatures.push(signature);
-                        }
-                    }
-                    _ => {
-                        let expires_at = ends(entry.at);
-                        open = Some(Order { order: order.clone(), signatures: vec![signature], expires_at });
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    open.filter(|one| now < one.expires_at || one.complete(agreement, stewards))
-}
-
-/// Whether an entry's signature is that of the steward who wrote it, for a party to the agreement.
-fn signs(entry: &Entry, order: &DestructionOrder, signed: &Signed, agreement: &Agreement, stewards: &Stewards) -> bool {
-    let Some(steward) = stewards.get(&entry.actor) else { return false };
-    steward.public_key == signed.public_key
-        && steward.party == signed.party
-        && agreement.parties.contains_key(&steward.party)
-        && verify_destruction(order, &entry.actor, signed)
-}
-
-impl Order {
-    /// Whether enough have signed.
-    #[must_use]
-    pub fn complete(&self, agreement: &Agreement, stewards: &Stewards) -> bool {
-        let distinct = |mut parties: Vec<&str>| {
-            parties.sort_unstable();
-            parties.dedup();
-            parties.len()
-        };
-        let with_stewards = stewards.iter().map(|one| one.party.as_str());
-        let possible = distinct(with_stewards.filter(|party| agreement.parties.contains_key(party)).collect());
-        let signed = distinct(self.signatures.iter().map(|one| one.signed.party.as_str()).collect());
-        self.signatures.len() >= STEWARDS && signed >= possible.min(STEWARDS)
-    }
+pub fn open_order(
+    entries: &[Entry],
+    agreement: &Agreement,
+    stewards: &Stewards,
+    now: Timestamp,
+) -> Option<Pending<DestructionOrder>> {
+    Desk { agreement, stewards, now }.pending(entries)
 }
 
 impl Destroyer<'_> {
@@ -204,10 +144,9 @@ impl Destroyer<'_> {
         if let Some((order, signatures, copies)) = self.unfinished(&entries) {
             return self.carry_out(order, signatures, copies).await;
         }
-        let mut open = open_order(&entries, self.agreement, self.stewards, self.now);
-        let complete =
-            |open: &Option<Order>| open.as_ref().is_some_and(|one| one.complete(self.agreement, self.stewards));
-        if !complete(&open) {
+        let desk = Desk { agreement: self.agreement, stewards: self.stewards, now: self.now };
+        let mut open: Option<Pending<DestructionOrder>> = desk.pending(&entries);
+        if open.as_ref().is_none_or(|one| !desk.complete(&one.signatures)) {
             let Some(orderer) = orderer else { return self.nothing_to_finish(&entries, open.is_some()) };
             let order = match &open {
                 Some(open) => same_order(&open.order, epoch, orderer.reason)?,
@@ -216,23 +155,14 @@ impl Destroyer<'_> {
                     None => return self.nothing_to_finish(&entries, false),
                 },
             };
-            if open.as_ref().is_some_and(|one| one.signatures.iter().any(|by| by.steward == orderer.steward)) {
-                return Err(Error::not_approved(
-                    "keys.signed_already",
-                    format!("`{}` has signed already", orderer.steward),
-                )
-                .with_hint("another steward of a party to the agreement must sign, too"));
-            }
-            let signed = self.sign(&order, orderer)?;
-            let event = Event::KeyDestructionOrder { order, signed };
-            self.ledger.append(self.now, orderer.steward, event).await?;
-            let entries = self.ledger.entries().await?;
-            open = open_order(&entries, self.agreement, self.stewards, self.now);
+            let signed = desk.sign(&order, open.as_ref(), orderer)?;
+            self.ledger.append(self.now, orderer.steward, Event::KeyDestructionOrder { order, signed }).await?;
+            open = desk.pending(&self.ledger.entries().await?);
         }
         let Some(open) = open else {
             return Err(Error::internal("keys.order", "the order that was signed is not in the ledger"));
         };
-        if !open.complete(self.agreement, self.stewards) {
+        if !desk.complete(&open.signatures) {
             return Ok(Destruction::Waiting(open));
         }
         let mut copies = Vec::new();
@@ -302,12 +232,20 @@ impl Destroyer<'_> {
             Event::KeyDestruction { order, .. } if order.agreement == *id => Some(order.clone()),
             _ => None,
         });
+        let dead = destroyed_keys(entries);
+        let living = |key: &KeyInfo| key.agreement == *id && dead.get(id, key.epoch).is_none();
         match done {
-            Some(order) if !waits => Ok(Destruction::DoneBefore(order)),
             _ if waits => Err(Error::usage("keys.no_signer", "the order waits for another steward's signature")
                 .with_hint(format!("accord keys destroy {id} --as STEWARD --key FILE"))),
-            _ => Err(Error::usage("keys.nothing_to_destroy", format!("agreement {id} has no key to destroy"))
-                .with_hint("two stewards order it: `--as STEWARD --key FILE --reason \"...\"`; `accord keys list` says what is there")),
+            _ if self.keyring.list()?.iter().any(living) => {
+                Err(Error::usage("keys.no_signer", "nothing was removed: nobody has ordered it").with_hint(format!(
+                    "two stewards order it, the first with `accord keys destroy {id} --as STEWARD --key FILE --reason \
+                     \"...\"`"
+                )))
+            }
+            Some(order) => Ok(Destruction::DoneBefore(order)),
+            None => Err(Error::usage("keys.nothing_to_destroy", format!("agreement {id} has no key to destroy"))
+                .with_hint("`accord keys list` says what is there")),
         }
     }
 
@@ -344,31 +282,6 @@ impl Destroyer<'_> {
         }
         let reason = super::actions::said(reason.unwrap_or_default())?;
         Ok(Some(DestructionOrder { agreement: id.clone(), keys, reason }))
-    }
-
-    fn sign(&self, order: &DestructionOrder, orderer: Orderer<'_>) -> Result<Signed> {
-        let steward = orderer.steward;
-        let Some(identity) = self.stewards.get(steward) else {
-            return Err(Error::governance("release.not_a_steward", format!("`{steward}` is no steward"))
-                .with_hint("stewards stand in config/roles.yaml"));
-        };
-        if !self.agreement.parties.contains_key(&identity.party) {
-            let message = format!(
-                "steward `{steward}` speaks for `{}`, no party to agreement `{}`",
-                identity.party, self.agreement.id
-            );
-            return Err(Error::governance("release.not_a_party", message)
-                .with_hint("a steward of one of the agreement's parties must sign"));
-        }
-        if identity.public_key != orderer.key.public_key() {
-            return Err(Error::not_approved(
-                "release.wrong_key",
-                format!("the key is not that of steward `{steward}`"),
-            )
-            .with_hint("use the key file whose public half stands in config/roles.yaml"));
-        }
-        let signature = orderer.key.sign(&order.message(steward));
-        Ok(Signed { party: identity.party.clone(), public_key: orderer.key.public_key(), signature })
     }
 }
 

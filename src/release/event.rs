@@ -168,6 +168,20 @@ pub enum Event {
         /// Every copy: those found where it has begun, those removed where it is done.
         copies: Vec<String>,
     },
+    /// A steward orders that seals of the vault be opened. Two of them are needed.
+    VaultOrder {
+        /// What is to be opened, and why.
+        order: VaultOrder,
+        /// The steward's signature.
+        signed: Signed,
+    },
+    /// Seals of the vault were opened.
+    VaultOpening {
+        /// What was ordered.
+        order: VaultOrder,
+        /// By whom.
+        signatures: Vec<StewardSignature>,
+    },
     /// Data were destroyed.
     DataDestruction {
         /// The agreement.
@@ -221,6 +235,22 @@ pub struct DoomedKey {
     pub epoch: u32,
     /// The key's fingerprint.
     pub fingerprint: String,
+}
+
+/// Seals of the vault that are to be opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VaultOrder {
+    /// The agreement.
+    pub agreement: String,
+    /// The pipeline.
+    pub pipeline: String,
+    /// The source.
+    pub source: String,
+    /// Digests of the pseudonyms.
+    pub people: Vec<String>,
+    /// Why.
+    pub reason: String,
 }
 
 /// How far a destruction is.

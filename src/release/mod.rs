@@ -12,7 +12,8 @@
 //! | `candidate` | the content-addressed folder |
 //! | `ledger`, `event`, `chain` | the append-only, hash-chained record, its entries, the check of its chain |
 //! | `keys`, `approval` | stewards' keys; the message that is signed |
-//! | `destruction` | the death of an agreement's keys: ordered by two stewards, carried out, proven |
+//! | `two_stewards` | what two stewards must sign before it happens |
+//! | `destruction`, `vault` | the death of an agreement's keys; the opening of its vault |
 //! | `state`, `context` | where a candidate stands; what every decision needs to know |
 //! | `approved` | the proof that a candidate may be published |
 //! | `actions`, `withdraw` | approve, return, reject, comment; taking back |
@@ -39,6 +40,8 @@ mod public;
 mod publish;
 mod state;
 mod table_checks;
+mod two_stewards;
+mod vault;
 mod verify;
 mod version;
 mod withdraw;
@@ -53,11 +56,13 @@ pub use candidate::{Candidate, Manifest, ManifestFile, ManifestTable, lay_down, 
 pub use chain::{Finding, FindingKind, LedgerReport};
 pub use context::Context;
 pub use destruction::{
-    Destroyer, Destruction, Order, Orderer, destroyed_keys, living_key, open_order, recorded_fingerprint,
-    recorded_keys, verify_destruction,
+    Destroyer, Destruction, destroyed_keys, living_key, open_order, recorded_fingerprint, recorded_keys,
+    verify_destruction,
 };
 pub use diff::{Difference, TableDifference, diff, diff_tables};
-pub use event::{DestructionOrder, DestructionStage, DoomedKey, Entry, Event, Signed, StewardSignature, Target};
+pub use event::{
+    DestructionOrder, DestructionStage, DoomedKey, Entry, Event, Signed, StewardSignature, Target, VaultOrder,
+};
 pub use input::{CandidateInput, DimensionColumn, MeasureColumn, MeasureKind, MeasureValues, OutputTable, SourceNote};
 pub use keys::{Identity, StewardKey, Stewards};
 pub use ledger::Ledger;
@@ -66,6 +71,8 @@ pub(crate) use proof::{check as check_certificate, digest_of};
 pub use public::{public_table, published_tables};
 pub use publish::{Published, publish};
 pub use state::{Standing, State, VoidDecision, known_candidates, standing};
+pub use two_stewards::{Order, Orderer, Pending, Seen};
+pub use vault::{Opening, VaultDesk, vault_folder, write_vault};
 pub use verify::{Check, VerifyReport, verify};
 pub use version::{
     Latest, PublicApproval, ReleaseRecord, WithdrawnVersion, folder as version_folder, latest, not_beside,

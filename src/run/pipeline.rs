@@ -29,6 +29,9 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
         let message = "the system does not let keys be locked into memory (see `ulimit -l`): they may go to swap";
         job.reporter.event(&Event::Note { pipeline: name.to_owned(), message: message.to_owned() });
     }
+    if pipeline.agreement.vault.is_none() {
+        job.state.remove_all(&release::vault_folder(&pipeline.agreement.id)).await?;
+    }
     let delivered = with_decisions(job, pipeline, discover(job, pipeline).await?, &keys).await?;
     let freshness: Vec<Freshness> = delivered.iter().map(|one| one.found.freshness.clone()).collect();
     let read = pipeline.sources.iter().zip(&delivered);

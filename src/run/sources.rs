@@ -136,6 +136,9 @@ pub(super) async fn admit(
     let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
     let mut pseudonymizer =
         Pseudonymizer::new(&source.contract, &source.clause, keys, &encodings(pipeline, &source.name))?;
+    if pipeline.agreement.in_vault(&source.contract.id) {
+        pseudonymizer = pseudonymizer.with_vault(keys.vault_key(&source.contract.person.join(",")));
+    }
     let settled = if source.contract.delivery.is_settled() { Some(settle(reading, references).await?) } else { None };
     let mut added = Added::new(&source.contract, deliveries, &pseudonymizer.schema(), settled);
     let path = format!("{STAGING}/{name}/sources/{}.parquet", source.name);
@@ -173,6 +176,9 @@ pub(super) async fn admit(
     let counts = added.counts()?;
     handed_on?;
     workers.finish()?.into_iter().for_each(|other| pseudonymizer.join(other));
+    if let Some(sealed) = pseudonymizer.take_sealed() {
+        release::write_vault(job.state, keys, name, &source.name, &sealed).await?;
+    }
     let people = pseudonymizer.finish();
     let book = SourceBook {
         source: source.name.clone(),

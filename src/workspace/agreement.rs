@@ -33,6 +33,19 @@ pub struct Agreement {
     pub approvals: Approvals,
     /// How long things are kept.
     pub retention: Retention,
+    /// Whether, and for what, it is kept whom a pseudonym stands for. Without this clause it is not.
+    #[serde(default)]
+    pub vault: Option<VaultClause>,
+}
+
+/// The re-identification vault: identifiers, sealed, which two stewards open together.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VaultClause {
+    /// What it is for.
+    pub purpose: String,
+    /// The contracts whose people it holds.
+    pub contracts: Vec<String>,
 }
 
 /// Where an agreement stands.
@@ -255,6 +268,12 @@ impl Agreement {
     #[must_use]
     pub fn in_force_on(&self, day: Date) -> bool {
         self.status == AgreementStatus::Active && self.effective.from <= day && day <= self.effective.until
+    }
+
+    /// Whether the vault holds the people of `contract`.
+    #[must_use]
+    pub fn in_vault(&self, contract: &str) -> bool {
+        self.vault.iter().any(|vault| vault.contracts.iter().any(|one| one == contract))
     }
 
     /// The clause for `contract`, where it covers `purpose`.

@@ -19,7 +19,7 @@ mod types;
 
 pub use agreement::{
     Agreement, AgreementStatus, Approvals, DataClause, Effective, Keep, LegalBasis, NotBy, Outputs, Party, PartyRole,
-    Protection, Required, Retention,
+    Protection, Required, Retention, VaultClause,
 };
 pub use contract::{
     ActionField, BooleanWords, Bound, CheckDigit, Clean, ColumnPlace, Comparison, Compression, ConsistencyDecision,

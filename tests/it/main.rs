@@ -25,3 +25,4 @@ mod sources;
 mod storage_s3;
 mod synth;
 mod table_files;
+mod vault;

@@ -94,7 +94,7 @@ impl Keyed {
     }
 
     /// The order that Anna signed alone.
-    async fn ordered(&self) -> Order {
+    async fn ordered(&self) -> Pending<DestructionOrder> {
         match self.destroy(ANNA, Some("the agreement has ended")).await.unwrap() {
             Destruction::Waiting(order) => order,
             other => panic!("{other:?}"),
@@ -161,7 +161,7 @@ async fn who_may_not_order_it_is_refused() {
     assert_eq!(by("eve", "eve").await.unwrap_err().code(), "release.not_a_party");
     assert_eq!(by("nobody", "anna").await.unwrap_err().code(), "release.not_a_steward");
     assert_eq!(by(ANNA, BEN).await.unwrap_err().code(), "release.wrong_key");
-    assert_eq!(keyed.destroy_with(None, None, None).await.unwrap_err().code(), "keys.nothing_to_destroy");
+    assert_eq!(keyed.destroy_with(None, None, None).await.unwrap_err().code(), "keys.no_signer");
     keyed.ordered().await;
     assert_eq!(keyed.destroy_with(None, None, None).await.unwrap_err().code(), "keys.no_signer");
     assert_eq!(keyed.destroy(BEN, Some("another reason")).await.unwrap_err().code(), "keys.other_order");

@@ -84,6 +84,7 @@ fn agreement() -> Agreement {
             quarantine: Keep::For(Days(30)),
             pseudonymized: Keep::UntilAgreementEnds,
         },
+        vault: None,
     }
 }
 

@@ -18,6 +18,10 @@ pub(super) fn check(document: &Document, agreement: &Agreement, files: &Files) -
     for (at, clause) in agreement.data.iter().enumerate() {
         findings.extend(clause_of(document, agreement, at, clause, files));
     }
+    for (at, contract) in agreement.vault.iter().flat_map(|vault| &vault.contracts).enumerate() {
+        let covered = agreement.data.iter().map(|clause| clause.contract.as_str());
+        findings.extend(unknown(document, &format!("/vault/contracts/{at}"), "clause for", contract, covered));
+    }
     findings.extend(approvals(document, agreement, files));
     if let Some(roles) = &files.roles.value {
         for (at, recipient) in agreement.outputs.recipients.iter().enumerate() {
