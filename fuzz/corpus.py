@@ -11,6 +11,7 @@ import datetime
 import gzip
 import io
 import pathlib
+import struct
 import zipfile
 
 import pyarrow
@@ -130,6 +131,14 @@ def workbook(sheet, strings=""):
 def excel():
     for name in ("students.xlsx", "students.xls"):
         put("excel", name.replace(".", "_"), 0, (ROOT / "fixtures/formats" / name).read_bytes())
+    xls = (ROOT / "fixtures/formats/students.xls").read_bytes()
+    table, directory = struct.unpack_from("<I", xls, 76)[0], struct.unpack_from("<I", xls, 48)[0]
+    circle = bytearray(xls)
+    struct.pack_into("<I", circle, 512 + 512 * table + 4 * directory, directory)
+    put("excel", "xls_circle", 0, bytes(circle))
+    far = bytearray(xls)
+    struct.pack_into("<HH", far, xls.rfind(b"\xfd\0\x0a\0") + 4, 65535, 65535)
+    put("excel", "xls_far_cell", 0, bytes(far))
     cells = '<c r="A1" t="s"><v>0</v></c><c r="B1"><v>7</v></c><c r="D1"><v>1.5</v></c><c r="E1" t="b"><v>1</v></c>'
     inline = '<c r="A9" t="inlineStr"><is><t>x</t></is></c><c r="F9" t="e"><v>#N/A</v></c>'
     rows = f'<sheetData><row r="1">{cells}</row><row r="9">{inline}</row></sheetData>'

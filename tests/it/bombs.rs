@@ -48,7 +48,10 @@ fn zstd(pieces: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn deflated(pieces: impl Iterator<Item = Vec<u8>>) -> (Vec<u8>, u32, u32) {
+/// Deflated bytes, how many they were, and their checksum.
+type Packed = (Vec<u8>, u32, u32);
+
+fn deflated(pieces: impl Iterator<Item = Vec<u8>>) -> Packed {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
     let (mut crc, mut length) = (flate2::Crc::new(), 0);
     for piece in pieces {
@@ -60,7 +63,7 @@ fn deflated(pieces: impl Iterator<Item = Vec<u8>>) -> (Vec<u8>, u32, u32) {
 }
 
 /// An archive of deflated files.
-fn archive(files: Vec<(&str, (Vec<u8>, u32, u32))>) -> Vec<u8> {
+fn archive(files: Vec<(&str, Packed)>) -> Vec<u8> {
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());
     let count = files.len() as u16;
     for (name, (packed, length, crc)) in files {
@@ -98,11 +101,11 @@ fn a_line_without_an_end_is_refused_however_it_is_packed() {
     refused(&delimited("zip"), &archive(vec![("a.csv", deflated(line()))]), "intake.record_too_long");
 }
 
-fn part(text: &str) -> (Vec<u8>, u32, u32) {
+fn part(text: &str) -> Packed {
     deflated(std::iter::once(text.as_bytes().to_vec()))
 }
 
-fn workbook(strings: (Vec<u8>, u32, u32), sheet: (Vec<u8>, u32, u32)) -> Vec<u8> {
+fn workbook(strings: Packed, sheet: Packed) -> Vec<u8> {
     let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     let book = format!(
         "<workbook xmlns:r=\"{office}\"><sheets><sheet name=\"s\" sheetId=\"1\" r:id=\"r1\"/></sheets></workbook>"
