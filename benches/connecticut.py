@@ -1,6 +1,7 @@
 """Protects Connecticut's graduation rates again, and lets the audit look at them before and after.
 
     connecticut.py --accord BINARY --data FOLDER [--out FOLDER] [--policy state,default] [--minutes 30]
+        [--levels district,school] [--years 2012-13,2013-14] [--time-limit 60s]
 
 Nobody outside the state has the counts that its files hide, and protection needs them. So they are made up: for each
 district or school and year whole numbers that fit all that is published (an integer program: parts, totals, rates), and
@@ -15,6 +16,7 @@ import csv
 import json
 import random
 import re
+import shutil
 import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
@@ -57,18 +59,22 @@ class Unit:
 
 def read(
     data: Path,
+    wanted: list[str],
+    years: list[str],
 ) -> tuple[dict[str, dict[Key, Unit]], dict[str, list[str]], dict[str, str]]:
     """Units by level, the categories of each topic, and their column."""
     levels: dict[str, dict[Key, Unit]] = {}
     categories: dict[str, list[str]] = defaultdict(list)
     labels: dict[str, str] = {}
-    for level in ("district", "school"):
+    for level in wanted:
         units = levels.setdefault(level, {})
         for path in sorted((data / f"four-year-graduation-rates-{level}").glob("*.csv")):
             parts = path.stem.split("_")
             if parts[-1] not in ("grad", "nongrad"):
                 continue
             year, topic = next(part for part in parts if re.fullmatch(r"\d{4}-\d\d", part)), parts[-2]
+            if years and year not in years:
+                continue
             with path.open(newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.reader(file))
             at = {name: index for index, name in enumerate(rows[4])}
@@ -240,10 +246,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("connecticut"))
     parser.add_argument("--policy", default="state,default")
     parser.add_argument("--minutes", type=float, default=30, help="after which a run is stopped")
+    parser.add_argument("--levels", default="district,school")
+    parser.add_argument("--years", default="", help="such as 2012-13; all where it is left out")
     parser.add_argument("--time-limit", help="the policy's time limit, such as 60s")
     options = parser.parse_args()
     binary, out, limit = options.accord.resolve(), options.out.resolve(), 60 * options.minutes
-    levels, categories, labels = read(options.data)
+    years = [year for year in options.years.split(",") if year]
+    levels, categories, labels = read(options.data, options.levels.split(","), years)
     units = [(level, key, unit, categories) for level, own in levels.items() for key, unit in own.items()]
     missing = sum(not unit.counts.get(topic) for _, _, unit, _ in units for topic in TOPICS)
     print(f"{len(units):,} districts and schools by year", flush=True)
@@ -257,20 +266,31 @@ def main() -> None:
         f" {sum(one[4] for one in done)} left out; {missing} topics without a row of a place added",
         flush=True,
     )
-    spec = SPEC.read_text(encoding="utf-8")
+    head, tables = SPEC.read_text(encoding="utf-8").split("tables:\n", 1)
+    own = [table for table in re.split(r"(?m)^(?=  \w+:$)", tables) if table.strip().startswith(tuple(levels))]
+    spec = f"{head}tables:\n{''.join(own)}"
     before = out / "before"
+    shutil.rmtree(before, ignore_errors=True)
     before.mkdir(parents=True, exist_ok=True)
-    (before / "all.yaml").write_text(spec, encoding="utf-8")
     for level in levels:
-        link = before / f"four-year-graduation-rates-{level}"
-        link.unlink(missing_ok=True)
-        link.symlink_to((options.data / link.name).resolve())
+        folder = before / f"four-year-graduation-rates-{level}"
+        folder.mkdir(exist_ok=True)
+        for path in (options.data / folder.name).glob("*.csv"):
+            link = folder / path.name
+            link.unlink(missing_ok=True)
+            if not years or any(year in path.name for year in years):
+                link.symlink_to(path.resolve())
+    # The state has not published every half of every year.
+    lines = spec.splitlines(keepends=True)
+    there = [line for line in lines if "{year}" not in line or list(before.glob(line.strip(" -\n").replace("{year}", "*")))]
+    (before / "all.yaml").write_text("".join(there), encoding="utf-8")
     run = ran(binary, "audit", before, ["audit", "--spec", "all.yaml"], limit, (0, 6))
     print(f"as the state prints it: {fallen(run)}", flush=True)
     failed = False
     for name in options.policy.split(","):
         folder = out / name
-        rules = POLICIES[name].replace(" }", f", time_limit: {options.time_limit} }}") if options.time_limit else POLICIES[name]
+        more = f", time_limit: {options.time_limit}" if options.time_limit else ""
+        rules = POLICIES[name].replace(" }", f"{more} }}")
         text = re.sub(r"^policy: .*$", rules, spec, flags=re.M)
         (out / "completed" / f"{name}.yaml").write_text(text, encoding="utf-8")
         arguments = ["protect", "--spec", str(out / "completed" / f"{name}.yaml"), "--out", str(folder / "safe"), "--force"]
