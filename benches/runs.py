@@ -49,7 +49,7 @@ def measured(run: Run, folder: Path, command: list[str], limit: float, fine: tup
 # Accord ---------------------------------------------------------------------------------------------------------------
 
 
-def spec(table: Instance, level: str, zeros: str, minimum: int, seconds: float | None) -> str:
+def spec(table: Instance, level: str, zeros: str, minimum: int, seconds: float | None, sums: bool = True) -> str:
     """What Accord is asked. A level is exact, full, interval:N or percent:N; seconds are for finding less to hide."""
     name, _, size = level.partition(":")
     lines = ["tables:", f"  {table.name}:", "    files: [leaf.csv]", "    dimensions:"]
@@ -58,6 +58,8 @@ def spec(table: Instance, level: str, zeros: str, minimum: int, seconds: float |
         lines.append(f"      {dimension}: {{ column: {finest}{above}, total: {TOTAL} }}")
     lines += ["    measures:", "      n: {}", "policy:", f"  minimum_cell: {minimum}", f"  zeros: {zeros}"]
     lines.append(f"  level: {{ {name}: {size} }}" if size else f"  level: {name}")
+    if not sums:
+        lines.append("  sums: false")
     if seconds is not None:
         lines.append(f"  time_limit: {seconds:.0f}s")
     return "\n".join(lines) + "\n"
@@ -72,12 +74,13 @@ def accord(
     seconds: float | None = None,
     minimum: int = 11,
     limit: float = 0,
+    sums: bool = True,
 ) -> Run:
     """Protects a table with Accord. Past the limit it is stopped from outside."""
     run = Run("accord", table.name, level, zeros)
     folder.mkdir(parents=True, exist_ok=True)
     table.write(folder / "leaf.csv")
-    (folder / "spec.yaml").write_text(spec(table, level, zeros, minimum, seconds), encoding="utf-8")
+    (folder / "spec.yaml").write_text(spec(table, level, zeros, minimum, seconds, sums), encoding="utf-8")
     asked = ["protect", "leaf.csv", "--spec", "spec.yaml"]
     written = ["--out", "protected.csv", "--steward-out", "steward.csv", "--force"]
     measured(run, folder, [str(binary), "--output", "json", *asked, *written], limit)

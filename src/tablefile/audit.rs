@@ -211,6 +211,8 @@ impl<'a> Look<'a> {
                 && !(self.policy.homogeneous && denominator.is_none_or(|all| all > 0) && spec.kind.of().is_some())
             {
                 self.report.empty += 1;
+            } else if counted && self.may_be_shown(value, denominator) {
+                self.report.harmless += 1;
             }
             let way = match how {
                 How::Elsewhere if group.views.iter().any(|one| self.tables[one.table].edition.is_some()) => {
@@ -228,6 +230,14 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Whether the policy lets a count be shown: neither it nor what it leaves of its denominator is small, nor is it
+    /// nobody or everybody of a group where that is protected.
+    fn may_be_shown(&self, value: i64, denominator: Option<i64>) -> bool {
+        let homogeneous = |all: i64| self.policy.homogeneous && all > 0 && (value == 0 || value == all);
+        let alone = |all: i64| !self.policy.is_small(all - value) && !homogeneous(all);
+        !self.policy.is_small(value) && denominator.is_none_or(alone)
+    }
+
     /// The rates of a cell that a symbol hides: each is its two counts.
     fn rates(&mut self, known: &Known<'_>, (view, table): (usize, usize), cell: usize, place: u32) {
         let own = &self.tables[table];
@@ -238,9 +248,12 @@ impl<'a> Look<'a> {
             }
             self.report.tables[table].hidden_rates += 1;
             let count = |measure: usize| known.value(view, measure, cell);
-            let (Some(_), Some(below)) = (count(rate.numerator), count(rate.denominator)) else { continue };
+            let (Some(above), Some(below)) = (count(rate.numerator), count(rate.denominator)) else { continue };
             if below == 0 {
                 continue;
+            }
+            if self.may_be_shown(above, Some(below)) && self.may_be_shown(below, None) {
+                self.report.harmless_rates += 1;
             }
             let printed = |measure: usize| own.values[measure][place as usize].printed().is_some();
             let beside = printed(rate.numerator) && printed(rate.denominator);

@@ -204,6 +204,11 @@ impl Check<'_> {
             }
             _ => {}
         }
+        if !policy.sums && policy.level == LevelSpec::Full {
+            let said =
+                "the level `full` protects sums in any case: `sums: false` goes with `percent`, `interval` or `exact`";
+            self.at("/policy/sums", said);
+        }
         if policy.time_limit.as_deref().is_some_and(|limit| super::policy::duration(limit).is_none()) {
             self.at("/policy/time_limit", "a time limit is written `90s`, `10m` or `2h`");
         }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::load::Purpose;
-use super::spec::{AttackerSpec, LevelSpec, MagnitudeRuleSpec, PolicySpec, PreferenceSpec, Spec, WeightSpec};
+use super::spec::{
+    AttackerSpec, LevelSpec, MagnitudeRuleSpec, MethodSpec, PolicySpec, PreferenceSpec, Spec, WeightSpec,
+};
 use crate::disclosure::primary_rules::MagnitudeRule;
 use crate::disclosure::{Level, Policy, Preference, Weight, Zeros};
 use crate::workspace::{self, Homogeneous};
@@ -37,6 +39,7 @@ pub(super) fn policy(spec: &PolicySpec, zeros: Zeros) -> Policy {
             WeightSpec::Logarithm => Weight::Logarithm,
         },
         magnitudes: spec.magnitudes.iter().map(rule).collect(),
+        sums: spec.sums,
         prefer_keeping: spec.prefer_keeping.iter().map(preference).collect(),
         contributor: spec.attackers.contains(&AttackerSpec::Contributor),
         insider: spec.attackers.contains(&AttackerSpec::Insider),
@@ -56,12 +59,18 @@ pub(super) fn rule(spec: &MagnitudeRuleSpec) -> MagnitudeRule {
     }
 }
 
-/// What a spec asks for that nothing follows yet. A reader of the report must not take it for done.
+/// What a spec asks for that nothing follows yet, and what it asks not to do. A reader of the report must not take it for
+/// done.
 pub(super) fn not_followed(spec: &Spec, purpose: Purpose) -> Vec<String> {
     let contributor = purpose == Purpose::Audit && spec.policy.attackers.contains(&AttackerSpec::Contributor);
     let mut measures = spec.tables.values().flat_map(|table| table.measures.values()).flatten();
     let amounts = purpose == Purpose::Audit && measures.any(|measure| measure.magnitude.is_some());
+    let suppressed = matches!(spec.policy.method, MethodSpec::Suppression);
     let notes = [
+        (
+            !spec.policy.sums && suppressed,
+            "`sums: false`: that totals show hidden figures to add up to a small group was neither prevented nor looked at",
+        ),
         (
             contributor,
             "who is counted in a hidden cell is not known from the files: what the attacker `contributor` finds was not looked at",

@@ -184,6 +184,10 @@ pub struct AuditReport {
     pub homogeneous: usize,
     /// Of the hidden counts that fall, those that are empty and that the policy lets be shown: they harm nobody.
     pub empty: usize,
+    /// Of the hidden counts that fall, those that are neither empty nor small, and that the policy lets be shown.
+    pub harmless: usize,
+    /// Of the hidden rates that fall, those whose counts the policy lets be shown.
+    pub harmless_rates: usize,
     /// Hidden figures that bounds or several equations give a single value.
     pub bounds: usize,
     /// Totals that show hidden figures to add up to a small group.
@@ -214,8 +218,8 @@ impl AuditReport {
     /// Whether nothing falls that could harm anybody, and nothing contradicts itself.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.fallen().saturating_sub(self.empty)
-            + self.fallen_rates()
+        self.fallen().saturating_sub(self.empty + self.harmless)
+            + self.fallen_rates().saturating_sub(self.harmless_rates)
             + self.bounds
             + self.small_sums
             + self.undecided
@@ -258,11 +262,15 @@ impl AuditReport {
     #[must_use]
     pub fn headline(&self) -> String {
         if self.passed() {
+            let others = match (self.empty, self.harmless + self.harmless_rates) {
+                (0, 0) => "",
+                (_, 0) => ", but for some that are empty",
+                _ => ", but for some that the policy lets be shown",
+            };
             return format!(
-                "Nothing falls: of {} hidden counts and {} hidden rates a reader can compute none{}.",
+                "Nothing falls: of {} hidden counts and {} hidden rates a reader can compute none{others}.",
                 number(self.hidden()),
                 number(self.hidden_rates()),
-                if self.empty > 0 { ", but for some that are empty" } else { "" }
             );
         }
         let counts = self.fallen() + self.bounds;

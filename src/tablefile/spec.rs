@@ -248,6 +248,9 @@ pub struct PolicySpec {
     pub minimum_cell: u64,
     /// How much must stay open about each hidden small figure.
     pub level: LevelSpec,
+    /// Whether a total must not show either that hidden figures add up to a small group. `full` protects such sums in any
+    /// case; at the other levels `false` takes them as they come, as τ-Argus does.
+    pub sums: bool,
     /// What becomes of empty cells. `accord audit` looks into the files where it is left out; `accord protect` hides them.
     pub zeros: Option<Zeros>,
     /// What becomes of groups in which nobody or everybody is counted.
@@ -270,6 +273,7 @@ impl Default for PolicySpec {
             method: MethodSpec::Suppression,
             minimum_cell: 11,
             level: LevelSpec::Full,
+            sums: true,
             zeros: None,
             homogeneous: Homogeneous::Hide,
             magnitudes: Vec::new(),

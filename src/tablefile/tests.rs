@@ -386,6 +386,41 @@ fn every_mistake_in_a_spec_is_shown_with_its_line_and_the_nearest_word() {
 }
 
 #[test]
+fn small_sums_are_protected_unless_the_spec_says_otherwise_and_then_the_reports_say_so() {
+    let spec = |policy: &str| {
+        format!(
+            "policy: {{ {policy} }}\ntables:\n  t: {{ files: [t.csv], dimensions: {{ school: {{ total: All }} }}, measures: {{ n: }} }}\n"
+        )
+    };
+    let files = Files::new(&[("t.csv", "school,n\nA,3\nB,2\nC,40\nD,50\nAll,95\n")]);
+    let protected = files.protected(&spec("level: exact"));
+    assert!(protected.matches('*').count() > 2, "A and B add up to less than 11: {protected}");
+    let off = spec("level: exact, sums: false");
+    let done = files.protect(&off).unwrap();
+    assert!(done.report.notes.iter().any(|note| note.contains("`sums: false`")), "{:?}", done.report.notes);
+    let protected = files.protected(&off);
+    assert_eq!(protected.matches('*').count(), 2, "{protected}");
+    std::fs::write(files.path("t.csv"), &protected).unwrap();
+    let report = files.audit(&off);
+    assert!(report.passed() && report.notes.iter().any(|note| note.contains("`sums: false`")), "{report:?}");
+    let report = files.audit(&spec("level: exact"));
+    assert_eq!((report.passed(), report.small_sums), (false, 1));
+    let refused = files.job(&spec("sums: false")).map(|_| ()).unwrap_err();
+    assert!(refused.report().unwrap().contains("the level `full` protects sums in any case"), "{refused}");
+}
+
+#[test]
+fn a_hidden_figure_that_the_policy_lets_be_shown_may_fall() {
+    let files = Files::new(&[("t.csv", "school,n\nA,40\nB,*\nAll,60\n")]);
+    let report = files.audit(SCHOOL);
+    assert_eq!((report.passed(), report.fallen(), report.harmless), (true, 1, 1), "{report:?}");
+    assert!(report.headline().contains("the policy lets be shown"), "{}", report.headline());
+    std::fs::write(files.path("t.csv"), "school,n\nA,50\nB,*\nAll,60\n").unwrap();
+    let report = files.audit(SCHOOL);
+    assert_eq!((report.passed(), report.fallen(), report.harmless), (false, 1, 0), "{report:?}");
+}
+
+#[test]
 fn levels_are_words_or_one_key() {
     for level in ["full", "exact", "{ interval: 5 }", "{ percent: 30 }"] {
         assert!(Files::new(&[]).job(&format!("policy: {{ level: {level} }}\n{SCHOOL}")).is_ok(), "{level}");

@@ -13,7 +13,7 @@ use super::prove::Prover;
 use super::report::{Finding, FindingKind};
 use super::room::{Move, Room};
 use super::system::System;
-use super::witness::{Wants, is_hopeless, is_unmet, search};
+use super::witness::{Wants, is_hopeless, is_unmet, one_by_one, search};
 use crate::disclosure::error::DisclosureError;
 use crate::disclosure::policy::{Attacker, Policy, Requirement};
 use crate::disclosure::primary::Target;
@@ -99,6 +99,15 @@ pub(in crate::disclosure) fn examine(
         .collect();
     let effort = if question.targets.is_some() { EFFORT } else { EFFORT / 4 };
     outcome.programs += search(&mut room, &wants, estimate, effort, step);
+    // The full effort goes to what would be a finding.
+    let pressing = |&variable: &u32| {
+        let (low, high) = room.seen[variable as usize];
+        let known_small = low > 0 && policy.is_small(high);
+        is_unmet(&room, &wants, variable) && (question.targets.is_some() || known_small)
+    };
+    let whole = open.components.iter().zip(&room.anchored).filter(|(_, anchored)| **anchored);
+    let left: Vec<u32> = whole.flat_map(|(component, _)| component.iter().copied()).filter(pressing).collect();
+    outcome.programs += one_by_one(&mut room, &wants, left, effort);
     let mut deciding = Deciding { settled: &settled, room: &mut room, wants: &wants, told: question.targets.is_some() };
     deciding.decide(&wanted.figures, &mut outcome)?;
     if let Some(evidence) = question.evidence.filter(|_| question.asks_for_contributors()) {

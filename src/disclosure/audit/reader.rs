@@ -53,8 +53,8 @@ pub(in crate::disclosure) struct Asked<'a> {
 ///
 /// # Method
 /// Subtraction and bounds to a fixed point, in integers; a whole-number table that fits, found from the public figures;
-/// other such tables that lean one way or the other, and small changes of them, until each figure has been seen to move
-/// as far as the level asks; for what is left, bounds that combinations of totals prove, then integer programs.
+/// other such tables that lean one way or the other or come of a walk along the edges of what is possible, and small
+/// changes of them, until each figure has been seen to move as far as the level asks; for what is left, bounds that combinations of totals prove, then integer programs.
 ///
 /// # Guarantees
 /// When the report has passed: for each target there are whole tables, not negative, at least 1 where the policy's zeros

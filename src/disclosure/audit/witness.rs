@@ -7,6 +7,7 @@ use super::open::Open;
 use super::program::{Answer, Ball, Balls};
 use super::prove::{Proof, Prover};
 use super::room::{Move, Room, Shown, Tally};
+use super::walk::walk;
 use crate::disclosure::policy::Requirement;
 
 /// Variables that are looked at together before what they show is taken in.
@@ -20,8 +21,12 @@ const STALE: usize = 6;
 const STRENGTHS: [f64; 5] = [64.0, 1e4, 1e6, 1e8, 1e10];
 /// The least that a prior grants a variable that the estimate leaves next to nothing.
 const LEAST: f64 = 0.05;
-/// Pairs of whole assignments that are tried at most.
-const TABLES: usize = 40;
+/// Pairs of whole assignments that are tried at most: before the walk, and of what is too large for one.
+const PAIRS: (usize, usize) = (2, 40);
+/// Entries that the walk may look at, for each unit of effort.
+const WALK: usize = 3500;
+/// After the walk, this part of the effort goes to single variables.
+const PART: usize = 10;
 
 /// Wider equations are left out of proofs.
 const WIDE: usize = 80;
@@ -114,7 +119,7 @@ pub(in crate::disclosure) fn goals(room: &Room<'_>, need: &Requirement, variable
     goals
 }
 
-/// Looks for moves until each wanted variable is met or nothing more is found; gives the programs solved.
+/// Looks for tables and moves until each wanted variable is met or nothing more is found; gives the programs solved.
 pub(in crate::disclosure) fn search(
     room: &mut Room<'_>,
     wants: &Wants,
@@ -122,19 +127,28 @@ pub(in crate::disclosure) fn search(
     effort: usize,
     step: &mut dyn FnMut(usize, usize),
 ) -> usize {
-    let left = whole_tables(room, wants, known, TABLES, step);
+    let mut known = known;
+    let mut left = whole_tables(room, wants, &mut known, PAIRS.0, step);
+    if left.is_empty() {
+        return 0;
+    }
+    let walked = walk(room, wants, effort.saturating_mul(WALK), step);
+    if walked.missed > 0 {
+        left = whole_tables(room, wants, &mut known, PAIRS.1, step);
+    }
+    left.retain(|variable| is_sought(room, wants, *variable) && walked.hopeless.binary_search(variable).is_err());
+    let effort = if walked.missed > 0 { effort } else { effort / PART };
     one_by_one(room, wants, left, effort)
 }
 
 /// Looks for pairs of whole assignments that lean towards what is wanted; gives the variables that are left.
-pub(in crate::disclosure) fn whole_tables(
+fn whole_tables(
     room: &mut Room<'_>,
     wants: &Wants,
-    known: Option<Estimate>,
+    known: &mut Option<Estimate>,
     pairs: usize,
     step: &mut dyn FnMut(usize, usize),
 ) -> Vec<u32> {
-    let mut known = known;
     let order: Vec<u32> = (room.open.components.iter().zip(&room.anchored))
         .filter(|(_, anchored)| **anchored)
         .flat_map(|(component, _)| component.iter().copied())

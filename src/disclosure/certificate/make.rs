@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use super::exchanges::certificate;
 use super::leaves::fit;
 use super::verify::{name, numbered};
-use super::walk::{is_small, walk};
 use super::{Certificate, EquationName, Rules};
 use crate::disclosure::audit::Published;
 use crate::disclosure::audit::parts::{
-    Bounds, Broken, EFFORT, NONE, Open, Room, Shown, System, Wants, assign, contradiction, is_unmet, one_by_one,
-    whole_tables,
+    Bounds, Broken, EFFORT, NONE, Open, Room, Shown, System, Wants, assign, contradiction, search,
 };
 use crate::disclosure::error::DisclosureError;
 use crate::disclosure::policy::{Phase, Policy, Progress};
@@ -19,12 +17,6 @@ use crate::disclosure::table::MeasureKind;
 
 /// A large table has more hidden cells than this.
 const LARGE: usize = 60_000;
-/// Entries that the walk may look at.
-const WALK: usize = 2_100_000_000;
-/// Pairs of whole tables before the walk, and without it.
-const PAIRS: (usize, usize) = (2, 40);
-/// After the walk, this part of the effort goes to single figures.
-const PART: usize = 60;
 /// A whole table is kept if it shows this many figures to be open, in parts of the figures that it changes.
 const WORTH: usize = 40;
 
@@ -61,12 +53,7 @@ pub fn certify(
         return Err(DisclosureError::Unassigned { cell: Box::new(system.name(unknown as usize)) });
     }
     let wants: Wants = (0..open.len()).map(|v| Some(policy.requirement(room.base()[v], open.lower[v]))).collect();
-    let small = is_small(&open);
-    let mut left = whole_tables(&mut room, &wants, estimate, if small { PAIRS.0 } else { PAIRS.1 }, &mut step);
-    let mut hopeless = walk(&mut room, &wants, WALK, &mut step);
-    hopeless.sort_unstable();
-    left.retain(|&variable| is_unmet(&room, &wants, variable) && hopeless.binary_search(&variable).is_err());
-    one_by_one(&mut room, &wants, left, if small { EFFORT / PART } else { EFFORT });
+    search(&mut room, &wants, estimate, EFFORT, &mut step);
     let maker = Maker { system: &system, bounds: &bounds, open: &open, room: &room, wants: &wants };
     Ok(maker.certificate(policy, about))
 }

@@ -10,7 +10,6 @@
 //! | `exchanges` | the same for one large table |
 //! | `leaves` | a whole table that fits one large table |
 //! | `make` | a certificate from public tables |
-//! | `walk` | tables that show more, along the edges of what is possible |
 //! | `verify` | the check |
 //! | `text` | the form in which certificates and public tables are written and read |
 
@@ -19,7 +18,6 @@ mod leaves;
 mod make;
 mod text;
 mod verify;
-mod walk;
 
 pub use make::certify;
 #[cfg(test)]

@@ -8,17 +8,29 @@
 //! there is always some way to go where several are met at once. Nothing is believed because the walk came by: the room
 //! checks each table again, in whole numbers.
 //!
-//! Nothing is known here but what is published, so that the tables say nothing of which figures are small.
+//! Nothing is known here but what is published, so that the tables may stand in a certificate: they say nothing of which
+//! figures are small.
 //!
 //! # Reference
 //! G. B. Dantzig, "Linear Programming and Extensions", Princeton (1963), chapters 10 and 18.
 
-use crate::disclosure::audit::parts::{Open, Room, Wants, goals, is_unmet, mix};
+use super::chain::mix;
+use super::open::Open;
+use super::room::Room;
+use super::witness::{Wants, goals, is_unmet};
 
-/// Entries of a tableau at most: memory.
-const LARGEST: usize = 24_000_000;
+/// Entries of a solved component at most: memory.
+const LARGEST: usize = 6_000_000;
 /// Entries looked at on the way to one figure's goal, in one round over the figures that are left after the other.
-const ROUNDS: [usize; 4] = [4_000_000, 10_000_000, 50_000_000, 50_000_000];
+const ROUNDS: [usize; 24] = [
+    4_000_000, 4_000_000, 10_000_000, 10_000_000, 10_000_000, 10_000_000, 10_000_000, 10_000_000, 20_000_000,
+    20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000,
+    50_000_000, 50_000_000, 50_000_000, 50_000_000, 50_000_000, 50_000_000,
+];
+/// From this round on each figure's way begins at a table that is taken at random, with the rows as they were first.
+const ANEW: usize = 4;
+/// The same, in times the entries that the component holds: a small one is soon known.
+const OFTEN: usize = 2000;
 /// Entries smaller than this are rounding errors.
 const ENTRY: f32 = 1e-4;
 /// How far bounds are set apart.
@@ -68,6 +80,8 @@ struct Walk {
     /// By column: the variable, and by row how far that which is given falls when it rises by 1.
     free: Vec<usize>,
     columns: Vec<Vec<(u32, f32)>>,
+    /// By row: the columns that have an entry in it, or once had, some twice.
+    entered: Vec<Vec<u32>>,
     /// The rows as they were solved first, and how many entries there were in them.
     first: Solved,
     filled: usize,
@@ -84,6 +98,7 @@ struct Solved {
     given: Vec<usize>,
     free: Vec<usize>,
     columns: Vec<Vec<(u32, f32)>>,
+    entered: Vec<Vec<u32>>,
 }
 
 /// A change of a free variable.
@@ -95,16 +110,19 @@ struct Edge {
     stop: Option<usize>,
 }
 
-/// Whether every component is small enough.
-pub(super) fn is_small(open: &Open) -> bool {
-    // Components have about as many equations as variables.
-    open.components.iter().all(|component| component.len().saturating_pow(2) <= LARGEST)
+/// What came of walks.
+#[derive(Default)]
+pub(super) struct Walked {
+    /// Variables that cannot get to their goals, sorted.
+    pub(super) hopeless: Vec<u32>,
+    /// Variables of components that are too large to be walked through.
+    pub(super) missed: usize,
 }
 
-/// Walks through every component that is not too large, within `work`; gives the variables that cannot get to their goals.
-pub(super) fn walk(room: &mut Room<'_>, wants: &Wants, work: usize, step: &mut dyn FnMut(usize, usize)) -> Vec<u32> {
+/// Walks through every component that is not too large, within `work`.
+pub(super) fn walk(room: &mut Room<'_>, wants: &Wants, work: usize, step: &mut dyn FnMut(usize, usize)) -> Walked {
     let open = room.open;
-    let mut hopeless = Vec::new();
+    let mut walked = Walked::default();
     let mut left = work;
     let parts: Vec<usize> = (0..open.components.len()).filter(|&number| room.anchored[number]).collect();
     for (done, &number) in parts.iter().enumerate() {
@@ -113,14 +131,18 @@ pub(super) fn walk(room: &mut Room<'_>, wants: &Wants, work: usize, step: &mut d
             continue;
         }
         step(done, parts.len());
-        let Some(mut walk) = Walk::new(open, room.base(), component) else { continue };
+        let Some(mut walk) = Walk::new(open, room.base(), component) else {
+            walked.missed += component.len();
+            continue;
+        };
         // What is left is shared among the components by their size.
         let rest: usize = parts[done..].iter().map(|&number| open.components[number].len()).sum();
         let share = (left as f64 * component.len() as f64 / rest as f64) as usize;
-        hopeless.extend(walk.tour(room, wants, share));
+        walked.hopeless.extend(walk.tour(room, wants, share));
         left = left.saturating_sub(walk.work);
     }
-    hopeless
+    walked.hopeless.sort_unstable();
+    walked
 }
 
 impl Walk {
@@ -131,21 +153,15 @@ impl Walk {
         rows.sort_unstable();
         rows.dedup();
         let width = component.len();
-        if rows.len() * width > LARGEST {
-            return None;
-        }
         rows.sort_by_key(|&row| (open.equations.width(row), row));
-        let mut matrix: Vec<Vec<f32>> = Vec::with_capacity(rows.len());
+        let mut matrix: Vec<Vec<(u32, f32)>> = Vec::with_capacity(rows.len());
         for &row in &rows {
-            let mut terms = vec![0.0; width];
-            for (variable, c) in open.equations.row(row) {
-                terms[local(variable as u32)?] = c as f32;
-            }
+            let terms = open.equations.row(row).map(|(variable, c)| Some((local(variable as u32)? as u32, c as f32)));
+            let mut terms = terms.collect::<Option<Vec<(u32, f32)>>>()?;
+            terms.sort_unstable_by_key(|&(variable, _)| variable);
             matrix.push(terms);
         }
-        let count = |variable: &u32| open.columns.of(*variable as usize).count();
-        let counts: Vec<usize> = component.iter().map(count).collect();
-        let (given, work) = solved(&mut matrix, &counts);
+        let (given, work) = solved(&mut matrix, width)?;
         let mut place = vec![Place::Row(0); width];
         let mut is_given = vec![false; width];
         for (row, &variable) in given.iter().enumerate() {
@@ -153,13 +169,16 @@ impl Walk {
             is_given[variable] = true;
         }
         let free: Vec<usize> = (0..width).filter(|&variable| !is_given[variable]).collect();
-        let column = |&variable: &usize| {
-            let entries = matrix.iter().enumerate().map(|(row, entries)| (row as u32, entries[variable]));
-            entries.filter(|&(_, entry)| entry != 0.0).collect()
-        };
-        let columns: Vec<Vec<(u32, f32)>> = free.iter().map(column).collect();
         for (column, &variable) in free.iter().enumerate() {
             place[variable] = Place::Column(column);
+        }
+        let mut columns: Vec<Vec<(u32, f32)>> = vec![Vec::new(); free.len()];
+        for (row, entries) in matrix.iter().enumerate() {
+            for &(variable, entry) in entries {
+                if let Place::Column(column) = place[variable as usize] {
+                    columns[column].push((row as u32, entry));
+                }
+            }
         }
         let apart = |variable: u32, salt: u64| {
             APART * (0.5 + (mix(u64::from(variable), salt) >> 40) as f64 / (1_u64 << 25) as f64)
@@ -171,10 +190,28 @@ impl Walk {
         let upper = component.iter().map(|&v| bound(open.upper[v as usize]) + apart(v, 2)).collect();
         let value = component.iter().map(|&v| values[v as usize] as f64).collect();
         let filled = columns.iter().map(Vec::len).sum();
-        let first = Solved { place, given, free, columns };
-        let Solved { place, given, free, columns } = first.clone();
+        let mut entered: Vec<Vec<u32>> = vec![Vec::new(); given.len()];
+        for (column, entries) in columns.iter().enumerate() {
+            entries.iter().for_each(|&(row, _)| entered[row as usize].push(column as u32));
+        }
+        let first = Solved { place, given, free, columns, entered };
+        let Solved { place, given, free, columns, entered } = first.clone();
         let variables = component.to_vec();
-        Some(Walk { variables, lower, upper, value, place, given, free, columns, first, filled, work, turn: 0 })
+        Some(Walk {
+            variables,
+            lower,
+            upper,
+            value,
+            place,
+            given,
+            free,
+            columns,
+            entered,
+            first,
+            filled,
+            work,
+            turn: 0,
+        })
     }
 
     /// Goes from figure to figure, to the nearest first; gives those that cannot get there.
@@ -201,10 +238,17 @@ impl Walk {
                     .min();
                 let Some((_, number, goal, ways)) = nearest else { break };
                 let at = left.swap_remove(number);
-                self.refresh();
+                if round >= ANEW {
+                    anchor = self.begin_anew(room);
+                    whole.clone_from(&self.value);
+                } else if self.columns.iter().map(Vec::len).sum::<usize>() > FULL * self.filled {
+                    self.refresh();
+                }
+                let up = goal as f64 > self.value[at];
+                let most = most.min(OFTEN * self.filled);
                 match self.go((at, goal), most, room, wants, &mut anchor, &mut whole) {
                     // Where another goal would do, that may be within reach.
-                    End::Top if ways == 1 => hopeless.push(self.variables[at]),
+                    End::Top if ways == 1 && self.falls_short(at, up, wants) => hopeless.push(self.variables[at]),
                     End::Reached if self.value == whole && is_unmet(room, wants, self.variables[at]) => left.push(at),
                     _ => {}
                 }
@@ -245,7 +289,13 @@ impl Walk {
             let left = (goal as f64 - self.value[at]).abs();
             let edge = match self.edge(at, up, left) {
                 Ok(edge) => edge,
-                Err(end) => return end,
+                Err(end) => {
+                    if end == End::Top && self.show(room, anchor) {
+                        self.straighten();
+                        whole.clone_from(&self.value);
+                    }
+                    return end;
+                }
             };
             self.follow(&edge);
             let after = if up { goal as f64 - self.value[at] } else { self.value[at] - goal as f64 };
@@ -267,6 +317,15 @@ impl Walk {
             }
         }
         End::Lost
+    }
+
+    /// Whether what is wanted lies beyond where a variable stands.
+    fn falls_short(&self, at: usize, up: bool, wants: &Wants) -> bool {
+        let Some(need) = wants[self.variables[at] as usize] else { return false };
+        match up {
+            true => self.value[at] + CLOSE < need.upper as f64,
+            false => self.value[at] - CLOSE > need.lower as f64,
+        }
     }
 
     /// Takes a whole point's values to whole numbers, once they are too far from them.
@@ -315,14 +374,15 @@ impl Walk {
         };
         let mut best: Option<(f64, Edge)> = None;
         let (mut ways, mut end) = (0, End::Top);
-        let count = self.columns.len();
-        if count == 0 {
+        let entered = std::mem::take(&mut self.entered[row]);
+        self.work += entered.len();
+        if entered.is_empty() {
             return Err(End::Top);
         }
-        self.work += count;
         self.turn += 1;
-        let start = (mix(self.turn, 3) % count as u64) as usize;
-        for column in (start..count).chain(0..start) {
+        let start = (mix(self.turn, 3) % entered.len() as u64) as usize;
+        for &column in entered[start..].iter().chain(&entered[..start]) {
+            let column = column as usize;
             let Some(entry) = self.entry(column, row) else { continue };
             let rises = (entry < 0.0) == up;
             let (length, stop) = match self.length(column, rises) {
@@ -348,7 +408,18 @@ impl Walk {
                 break;
             }
         }
+        self.entered[row] = entered;
         best.map(|(_, edge)| edge).ok_or(end)
+    }
+
+    /// Takes the columns that have an entry in a row, in order.
+    fn entered(&mut self, row: usize) -> Vec<u32> {
+        let mut entered = std::mem::take(&mut self.entered[row]);
+        self.work += entered.len();
+        entered.sort_unstable();
+        entered.dedup();
+        entered.retain(|&column| self.entry(column as usize, row).is_some());
+        entered
     }
 
     /// How far a free variable can go in whole numbers, and the row that stops it, where that may take its place; nothing
@@ -403,19 +474,30 @@ impl Walk {
 
     /// Gives a free variable by a row from now on, and frees what the row gave.
     fn pivot(&mut self, row: usize, column: usize) {
+        let entered = self.entered(row);
         let mut turned = std::mem::take(&mut self.columns[column]);
         let Ok(at) = turned.binary_search_by_key(&(row as u32), |&(row, _)| row) else { return };
         let own = turned[at].1;
         turned[at].1 = 0.0;
         let mut merged = Vec::new();
-        for other in &mut self.columns {
+        for &number in entered.iter().filter(|&&number| number as usize != column) {
+            let other = &mut self.columns[number as usize];
             let Ok(at) = other.binary_search_by_key(&(row as u32), |&(row, _)| row) else { continue };
             let share = other[at].1 / own;
             other[at].1 = share;
             subtract(other, &turned, share, &mut merged);
             std::mem::swap(other, &mut merged);
             self.work += 2 * other.len();
+            // What stands in the other now and did not before.
+            let mut before = merged.iter().map(|&(row, _)| row).peekable();
+            for &(row, _) in other.iter() {
+                while before.next_if(|&before| before < row).is_some() {}
+                if before.peek() != Some(&row) {
+                    self.entered[row as usize].push(number);
+                }
+            }
         }
+        self.entered[row] = entered;
         for (_, entry) in &mut turned {
             *entry /= -own;
         }
@@ -426,17 +508,22 @@ impl Walk {
         self.free[column] = freed;
         self.place[taken] = Place::Row(row);
         self.place[freed] = Place::Column(column);
-        self.work += self.columns.len();
     }
 
-    /// Begins again with the rows as they were solved first, at the same point, once they are too full.
+    /// Goes to one of the tables, with the rows as they were solved first; gives the table.
+    fn begin_anew(&mut self, room: &Room<'_>) -> u32 {
+        self.turn += 1;
+        let number = mix(self.turn, 5) % room.tables.len() as u64;
+        let values = &room.tables[number as usize];
+        self.value.iter_mut().zip(&self.variables).for_each(|(value, &at)| *value = values[at as usize] as f64);
+        self.refresh();
+        number as u32
+    }
+
+    /// Begins again with the rows as they were solved first, at the same point.
     fn refresh(&mut self) {
-        let filled: usize = self.columns.iter().map(Vec::len).sum();
-        if filled <= FULL * self.filled {
-            return;
-        }
-        let Solved { place, given, free, columns } = self.first.clone();
-        (self.place, self.given, self.free, self.columns) = (place, given, free, columns);
+        let Solved { place, given, free, columns, entered } = self.first.clone();
+        (self.place, self.given, self.free, self.columns, self.entered) = (place, given, free, columns, entered);
         self.work += 2 * self.filled;
     }
 }
@@ -465,39 +552,54 @@ fn subtract(column: &[(u32, f32)], other: &[(u32, f32)], share: f32, merged: &mu
 }
 
 /// Solves rows for a variable each, one that stands in few rows; rows that say nothing more are left out. Gives the
-/// variables by row, and the work.
-fn solved(matrix: &mut Vec<Vec<f32>>, counts: &[usize]) -> (Vec<usize>, usize) {
+/// variables by row, and the work; nothing where the rows fill too much.
+fn solved(matrix: &mut Vec<Vec<(u32, f32)>>, width: usize) -> Option<(Vec<usize>, usize)> {
+    // The rows in which a variable stands, or once stood.
+    let mut rows_of: Vec<Vec<u32>> = vec![Vec::new(); width];
+    for (row, entries) in matrix.iter().enumerate() {
+        entries.iter().for_each(|&(variable, _)| rows_of[variable as usize].push(row as u32));
+    }
+    let counts: Vec<usize> = rows_of.iter().map(Vec::len).collect();
+    let mut filled: usize = counts.iter().sum();
     let mut given = Vec::new();
     let mut work = 0;
-    let mut at = 0;
-    while at < matrix.len() {
-        let row = &matrix[at];
-        let key = |&variable: &usize| ((row[variable].abs() - 1.0).abs() > ENTRY, counts[variable], variable);
-        let pivot = (0..row.len()).filter(|&variable| row[variable] != 0.0).min_by_key(key);
-        let Some(pivot) = pivot else {
-            matrix.remove(at);
-            continue;
+    let mut merged = Vec::new();
+    for at in 0..matrix.len() {
+        let key = |&&(variable, entry): &&(u32, f32)| {
+            ((entry.abs() - 1.0).abs() > ENTRY, counts[variable as usize], variable)
         };
+        let Some(&(pivot, own)) = matrix[at].iter().min_by_key(key) else { continue };
         let mut row = std::mem::take(&mut matrix[at]);
-        let own = row[pivot];
-        row.iter_mut().for_each(|entry| *entry /= own);
-        let filled: Vec<(usize, f32)> = row.iter().copied().enumerate().filter(|&(_, entry)| entry != 0.0).collect();
-        for other in matrix.iter_mut().filter(|other| !other.is_empty()) {
-            let share = other[pivot];
-            if share == 0.0 {
-                continue;
+        row.iter_mut().for_each(|(_, entry)| *entry /= own);
+        for other in std::mem::take(&mut rows_of[pivot as usize]) {
+            let entries = &mut matrix[other as usize];
+            let Ok(place) = entries.binary_search_by_key(&pivot, |&(variable, _)| variable) else { continue };
+            let share = entries[place].1;
+            let before = entries.len();
+            subtract(entries, &row, share, &mut merged);
+            merged.retain(|&(variable, _)| variable != pivot);
+            std::mem::swap(entries, &mut merged);
+            filled = filled + entries.len() - before;
+            work += before + row.len();
+            for &(variable, _) in &row {
+                if variable != pivot {
+                    rows_of[variable as usize].push(other);
+                }
             }
-            for &(variable, entry) in &filled {
-                let after = other[variable] - share * entry;
-                other[variable] = if after.abs() < ENTRY { 0.0 } else { after };
-            }
-            other[pivot] = 0.0;
-            work += 2 * filled.len();
         }
-        work += row.len() + matrix.len();
+        if filled > LARGEST {
+            return None;
+        }
+        work += row.len();
         matrix[at] = row;
-        given.push(pivot);
-        at += 1;
+        given.push((at, pivot as usize));
     }
-    (given, work)
+    let mut kept = Vec::with_capacity(given.len());
+    let mut variables = Vec::with_capacity(given.len());
+    for (at, pivot) in given {
+        kept.push(std::mem::take(&mut matrix[at]));
+        variables.push(pivot);
+    }
+    *matrix = kept;
+    Some((variables, work))
 }
