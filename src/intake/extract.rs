@@ -1,24 +1,26 @@
 //! One delivery read from its storage: streamed from its start, or by ranges where its directory stands at its end. Nothing
 //! of it is laid down anywhere on the way.
 
-use std::collections::{BTreeSet, VecDeque};
+mod blocks;
+mod stored;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 
-use super::archive::{self, Member, Place};
-use super::batch::{self, Batch};
+use self::stored::{by_magic, directory, same, unchanged};
+use super::archive::{self, Member};
+use super::batch::Batch;
 use super::block::{Examined, Part, Work};
 use super::capture::Captured;
 use super::check::{Reject, RowChecker, Tally, text_of};
 use super::delivery::Delivery;
 use super::layout::Layout;
 use super::quarantine::{ColumnsAre, Entry, Form, Origin, Quarantine};
-use super::reader::{
-    Block, Columns, Heading, LARGEST_WORKBOOK, PIECE, ParquetReader, Raw, Reader, Record, Sealed, TextReader, Unpack,
-};
+use super::reader::{Columns, Heading, LARGEST_WORKBOOK, ParquetReader, Raw, Reader, Record, Sealed, Unpack};
 use super::recognise::{self, Head};
 use super::report::{DeliveryBook, PartBook};
 use super::resolution::{Decision, Lines, Resolutions};
@@ -191,16 +193,8 @@ impl<'a> Intake<'a> {
         let path = &delivery.path;
         let mut open = Open::new(path.clone(), layouts, None).of(delivery, None, &self.resolutions);
         let mut hash = Sha256::new();
-        let mut stream = way.store.stream(path).await.context(|| format!("read extract {path}"))?;
-        while let Some(piece) = stream.next().await {
-            let piece: Bytes = piece.context(|| format!("read extract {path}"))?;
-            hash.update(&piece);
-            for piece in piece.chunks(open.step()) {
-                self.piece(&mut open, piece)?;
-                way.quarantine.add(&mut self.rejected).await?;
-            }
-            way.advance(piece.len() as u64);
-        }
+        let stream = way.store.stream(path).await.context(|| format!("read extract {path}"))?;
+        self.pieces(way, path, &mut open, stream, &mut |piece| hash.update(piece)).await?;
         self.end(&mut open)?;
         if open.rows_in == 0 && open.heading.seen() {
             return Err(empty(path, "it has a header and no row"));
@@ -258,15 +252,8 @@ impl<'a> Intake<'a> {
             return Err(archive::damaged(path, "one of its files ends behind it"));
         }
         if !content.is_empty() {
-            let mut stream = store.stream_range(path, content).await.context(|| format!("read extract {path}"))?;
-            while let Some(piece) = stream.next().await {
-                let piece: Bytes = piece.context(|| format!("read extract {path}"))?;
-                for piece in piece.chunks(open.step()) {
-                    self.piece(&mut open, piece)?;
-                    way.quarantine.add(&mut self.rejected).await?;
-                }
-                way.advance(piece.len() as u64);
-            }
+            let stream = store.stream_range(path, content).await.context(|| format!("read extract {path}"))?;
+            self.pieces(way, path, &mut open, stream, &mut |_| {}).await?;
         }
         self.end(&mut open)?;
         if open.rows_in == 0 {
@@ -274,6 +261,27 @@ impl<'a> Intake<'a> {
             return Err(empty(&open.path, said));
         }
         Ok(open)
+    }
+
+    /// Reads bytes as they come; `seen` is shown each of them.
+    async fn pieces(
+        &mut self,
+        way: &mut Way<'_>,
+        path: &str,
+        open: &mut Open<'a>,
+        mut stream: impl Stream<Item = Result<Bytes>> + Unpin,
+        seen: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<()> {
+        while let Some(piece) = stream.next().await {
+            let piece = piece.context(|| format!("read extract {path}"))?;
+            seen(&piece);
+            for piece in piece.chunks(open.step()) {
+                self.piece(open, piece)?;
+                way.quarantine.add(&mut self.rejected).await?;
+            }
+            way.advance(piece.len() as u64);
+        }
+        Ok(())
     }
 
     /// Reads a Parquet file by its row groups.
@@ -364,166 +372,6 @@ impl<'a> Intake<'a> {
         };
         open.state = State::Known { layout, reader };
         done.map_err(|error| open.explain(error, self.contract))
-    }
-
-    /// Whether each row is looked at in its turn: where something was decided about some, or each one is captured.
-    fn is_in_turn(&self, open: &Open<'_>) -> bool {
-        open.decided.is_some() || self.captured.is_some()
-    }
-
-    /// Reads text: its header here, all that follows in blocks on other threads.
-    fn blocks(
-        &mut self,
-        open: &mut Open<'a>,
-        layout: &'a Layout<'a>,
-        unpack: &mut Unpack,
-        text: &mut TextReader,
-        bytes: &[u8],
-    ) -> Result<()> {
-        for piece in bytes.chunks(PIECE) {
-            let done = unpack.push(piece, &mut |unpacked| self.unpacked(open, layout, text, unpacked));
-            self.first_error(open, layout, text, done)?;
-        }
-        Ok(())
-    }
-
-    fn last_blocks(
-        &mut self,
-        open: &mut Open<'a>,
-        layout: &'a Layout<'a>,
-        unpack: &mut Unpack,
-        text: &mut TextReader,
-    ) -> Result<()> {
-        let done = unpack.finish(&mut |unpacked| self.unpacked(open, layout, text, unpacked));
-        let done = done.and_then(|()| text.ended());
-        self.first_error(open, layout, text, done)?;
-        self.cut(open, layout, text, true)?;
-        self.settle(open, layout, text, 0)?;
-        text.judge_characters()
-    }
-
-    fn unpacked(
-        &mut self,
-        open: &mut Open<'a>,
-        layout: &'a Layout<'a>,
-        text: &mut TextReader,
-        bytes: &[u8],
-    ) -> Result<()> {
-        text.take(bytes)?;
-        self.cut(open, layout, text, false)
-    }
-
-    /// Where the bytes can't be read any further, what is wrong with a row before them comes first.
-    fn first_error(
-        &mut self,
-        open: &mut Open<'a>,
-        layout: &'a Layout<'a>,
-        text: &mut TextReader,
-        done: Result<()>,
-    ) -> Result<()> {
-        if done.is_err() && !self.stopped && open.heading.is_done() {
-            if let Some(rest) = text.cut_rest() {
-                self.examine(open, layout, text, rest)?;
-            }
-            self.settle(open, layout, text, 0)?;
-        }
-        done
-    }
-
-    fn cut(&mut self, open: &mut Open<'a>, layout: &'a Layout<'a>, text: &mut TextReader, end: bool) -> Result<()> {
-        if !open.heading.is_done() {
-            text.until(end, &mut |record| {
-                self.record(record, layout, open)?;
-                Ok(!open.heading.is_done())
-            })?;
-        }
-        if open.heading.is_done() {
-            while let Some(block) = text.cut(self.spread.block, end) {
-                self.examine(open, layout, text, block)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Has a block examined, and takes what was examined before where enough is on its way.
-    fn examine(
-        &mut self,
-        open: &mut Open<'a>,
-        layout: &'a Layout<'a>,
-        text: &mut TextReader,
-        block: Block,
-    ) -> Result<()> {
-        let part = match &open.blocks {
-            Some(part) => Arc::clone(part),
-            None => Arc::clone(open.blocks.insert(self.part(open.path.clone(), layout, &open.heading)?)),
-        };
-        if self.workers.is_none() {
-            self.workers = Some((self.start)()?);
-        }
-        if let Some(workers) = &self.workers {
-            self.pending.push_back(workers.give((part, block)));
-        }
-        self.settle(open, layout, text, 2 * self.spread.threads)
-    }
-
-    fn part(&self, path: String, layout: &Layout<'_>, heading: &Heading) -> Result<Arc<Part>> {
-        let place = self.layouts.iter().position(|one| std::ptr::eq(one, layout));
-        match (place, heading.columns()) {
-            (Some(layout), Some(columns)) => Ok(Arc::new(Part { path, layout, columns: columns.clone() })),
-            _ => Err(Error::internal("intake.block", "a block comes before its header")),
-        }
-    }
-
-    /// Takes the blocks that were examined, in their order, until no more than `left` are on their way.
-    fn settle(
-        &mut self,
-        open: &mut Open<'a>,
-        layout: &'a Layout<'a>,
-        text: &mut TextReader,
-        left: usize,
-    ) -> Result<()> {
-        while self.pending.len() > left {
-            let Some(next) = self.pending.pop_front() else { break };
-            let examined = next.wait().flatten();
-            let done = examined.and_then(|examined| {
-                text.add_signs(examined.signs);
-                self.take(open, layout, examined)
-            });
-            self.stopped |= done.is_err();
-            done?;
-        }
-        Ok(())
-    }
-
-    /// Takes an examined block: what depends on the rows before is judged here.
-    fn take(&mut self, open: &mut Open<'a>, layout: &Layout<'_>, mut examined: Examined) -> Result<()> {
-        self.hand_on()?;
-        let Some(part) = open.blocks.clone() else {
-            return Err(Error::internal("intake.block", "a block is of no part"));
-        };
-        let place = (layout, &part.columns);
-        open.rows_in += examined.rows_in;
-        let mut early = std::mem::take(&mut examined.rejects).into_iter().peekable();
-        let mut dropped = Vec::new();
-        for (row, keys) in self.rules.rows(&std::mem::take(&mut examined.keys)).enumerate() {
-            while let Some(one) = early.next_if(|one| one.before <= row) {
-                self.reject(&mut open.rejects, place, &Kept::text(one.line, &one.kept), &one.reject)?;
-            }
-            if let Err(misfit) = self.rules.judge(keys) {
-                let row_kept = Kept::text(examined.origins[row].line, examined.record(row));
-                self.reject(&mut open.rejects, place, &row_kept, &Reject { field: None, misfit })?;
-                examined.forget(row);
-                dropped.push(row);
-            }
-        }
-        for one in early {
-            self.reject(&mut open.rejects, place, &Kept::text(one.line, &one.kept), &one.reject)?;
-        }
-        open.admitted += (examined.fitting - dropped.len()) as u64;
-        self.tally.add(examined.uses);
-        let delivery = self.batch.delivery();
-        let rows = examined.rows.map(|rows| rows.of_delivery(delivery).without(&dropped)).transpose()?.flatten();
-        rows.into_iter().flat_map(|rows| rows.batches(batch::ROWS)).try_for_each(|rows| (self.sink)(rows))
     }
 
     fn record(&mut self, record: &Record<'_>, layout: &Layout<'_>, open: &mut Open<'a>) -> Result<()> {
@@ -735,79 +583,6 @@ fn columns_of(layout: &Layout<'_>, columns: &Columns, contract: &Contract) -> Co
         _ if columns.names.is_empty() => ColumnsAre::Placed,
         _ => ColumnsAre::Named(columns.names.clone()),
     }
-}
-
-/// The layouts that a delivery may have by its first bytes: those that are streamed, those of a zip archive, or those
-/// of Parquet. The first ones where it is none of them, so that they say what is wrong.
-async fn by_magic<'a>(store: &Store, layouts: &'a [Layout<'a>], delivery: &Delivery) -> Result<Vec<&'a Layout<'a>>> {
-    let way_of = |layout: &Layout<'_>| match (layout.format, layout.compression) {
-        (Format::Parquet {}, _) => 2,
-        (_, Compression::Zip) => 1,
-        _ => 0,
-    };
-    let ways: BTreeSet<u8> = layouts.iter().map(way_of).collect();
-    let mut wanted = layouts.first().map_or(0, way_of);
-    if ways.len() > 1 && delivery.size > 4 {
-        let path = &delivery.path;
-        let start = store.read_range(path, 0..4).await.context(|| format!("read extract {path}"))?;
-        let workbook = layouts.iter().any(|layout| matches!(layout.format, Format::Excel { .. }));
-        let found = match &start[..] {
-            b"PAR1" => 2,
-            b"PK\x03\x04" if workbook && is_workbook(store, delivery).await? => 0,
-            b"PK\x03\x04" => 1,
-            _ => 0,
-        };
-        wanted = ways.get(&found).copied().unwrap_or(wanted);
-    }
-    Ok(layouts.iter().filter(|layout| way_of(layout) == wanted).collect())
-}
-
-/// Whether an archive is a workbook.
-async fn is_workbook(store: &Store, delivery: &Delivery) -> Result<bool> {
-    let members = directory(store, delivery).await;
-    Ok(members.is_ok_and(|members| members.iter().any(|member| member.name == "[Content_Types].xml")))
-}
-
-/// The files of an archive.
-async fn directory(store: &Store, delivery: &Delivery) -> Result<Vec<Member>> {
-    let (path, size) = (&delivery.path, delivery.size);
-    let read = async |range: std::ops::Range<u64>| {
-        if range.is_empty() {
-            return Ok(Bytes::new());
-        }
-        store.read_range(path, range).await.context(|| format!("read extract {path}"))
-    };
-    if size == 0 {
-        return Ok(Vec::new());
-    }
-    let end = read(size.saturating_sub(archive::LONGEST_END)..size).await?;
-    let mut place = archive::locate(&end, size, path)?;
-    if let Place::Zip64(range) = &place {
-        place = archive::locate_zip64(&read(range.clone()).await?, size, path)?;
-    }
-    match place {
-        Place::Directory(range, files) => archive::members(&read(range).await?, files, path),
-        Place::Zip64(_) => Err(archive::damaged(path, "its zip64 directory is damaged")),
-    }
-}
-
-/// Whether a delivery that was read by ranges still is what it was.
-async fn unchanged(store: &Store, delivery: &Delivery) -> Result<()> {
-    let path = &delivery.path;
-    let mut hash = Sha256::new();
-    let mut stream = store.stream(path).await.context(|| format!("read extract {path}"))?;
-    while let Some(piece) = stream.next().await {
-        hash.update(&piece.context(|| format!("read extract {path}"))?);
-    }
-    same(hash, delivery)
-}
-
-fn same(hash: Sha256, delivery: &Delivery) -> Result<()> {
-    if hex::encode(hash.finalize()) == delivery.digest {
-        return Ok(());
-    }
-    let said = format!("read extract {}: it was changed while it was read", delivery.path);
-    Err(Error::data("intake.changed", said).with_hint("run again when the partner's delivery is complete"))
 }
 
 fn too_many_waiting(path: &str) -> Error {

@@ -30,7 +30,7 @@ use crate::storage::{Lock, Store};
 use crate::workspace::Workspace;
 
 pub use books::{Books, LinkBook, Linked, Nearly, SourceBook, TableBook};
-pub use quarantine::{Decided, Held, Made, decide, held};
+pub use quarantine::{Decided, Held, Made, Openers, decide, held};
 pub use sources::stage_source;
 
 /// The folder of staged rows in the state storage.

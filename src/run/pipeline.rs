@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::books::{Books, LinkBook, TableBook};
 use super::fingerprint::{Input, fingerprint};
 use super::history::History;
+use super::quarantine::{Decided, Openers};
 use super::sources::{Admitted, Delivered, Reading, admit, stage_links};
 use super::{Job, Outcome, PipelineReport, STAGING, match_rate, protection, quarantine};
 use crate::disclosure::{self, Beside, DisclosureError};
@@ -32,7 +33,7 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     if pipeline.agreement.vault.is_none() {
         job.state.remove_all(&release::vault_folder(&pipeline.agreement.id)).await?;
     }
-    let delivered = with_decisions(job, pipeline, discover(job, pipeline).await?, &keys).await?;
+    let delivered = with_decisions(job, pipeline, discover(job, pipeline).await?).await?;
     let freshness: Vec<Freshness> = delivered.iter().map(|one| one.found.freshness.clone()).collect();
     let read = pipeline.sources.iter().zip(&delivered);
     let inputs: Vec<Input<'_>> = read.map(|(source, delivered)| delivered.input(&source.name)).collect();
@@ -110,17 +111,17 @@ async fn discover(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Vec<Foun
 }
 
 /// The deliveries with what was decided about their rows.
-async fn with_decisions(
-    job: &Job<'_>,
-    pipeline: &ResolvedPipeline,
-    found: Vec<Found>,
-    keys: &AgreementKeys,
-) -> Result<Vec<Delivered>> {
+async fn with_decisions(job: &Job<'_>, pipeline: &ResolvedPipeline, found: Vec<Found>) -> Result<Vec<Delivered>> {
     let entries = Ledger::open(job.state).entries().await?;
+    if !quarantine::is_decided(&entries, &pipeline.spec.name) {
+        return Ok(found.into_iter().map(|found| Delivered { found, decided: Decided::default() }).collect());
+    }
+    // What was decided under an earlier epoch holds.
+    let openers = Openers::load(job.keyring, &entries, &pipeline.agreement.id).await?;
     let mut all = Vec::new();
     for (source, found) in pipeline.sources.iter().zip(found) {
         let name = &pipeline.spec.name;
-        let decided = quarantine::decided(job.state, &entries, name, &source.name, &found.deliveries, keys).await?;
+        let decided = quarantine::decided(job.state, &entries, name, &source.name, &found.deliveries, &openers).await?;
         all.push(Delivered { found, decided });
     }
     Ok(all)

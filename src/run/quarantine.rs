@@ -7,9 +7,9 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Context as _, Error, Result};
-use crate::identity::AgreementKeys;
+use crate::identity::{AgreementKeys, DestroyedKey, Keyring};
 use crate::intake::{self, Decision, Delivery, Extracts, QuarantinedRow, Resolution, Resolutions};
-use crate::release::{Entry, Event, Ledger};
+use crate::release::{self, Entry, Event, Ledger};
 use crate::storage::Store;
 use crate::workspace::{ResolvedPipeline, ResolvedSource};
 
@@ -55,7 +55,7 @@ pub async fn held(
     state: &Store,
     pipeline: &ResolvedPipeline,
     source: &ResolvedSource,
-    keys: &AgreementKeys,
+    openers: &Openers,
     today: Date,
 ) -> Result<Held> {
     let (name, of) = (&pipeline.spec.name, &source.name);
@@ -64,14 +64,73 @@ pub async fn held(
     let deliveries = found.deliveries;
     let path = quarantine_path(name, of, &deliveries);
     let rows = match state.try_read(&path).await? {
-        Some(bytes) => {
-            intake::open_quarantine(&bytes, keys.quarantine_identity()).context(|| format!("read {path}"))?
-        }
+        Some(bytes) => openers.open(&bytes).context(|| format!("read {path}"))?,
         None => Vec::new(),
     };
     let entries = Ledger::open(state).entries().await?;
-    let decided = decided(state, &entries, name, of, &deliveries, keys).await?;
+    let decided = decided(state, &entries, name, of, &deliveries, openers).await?;
     Ok(Held { deliveries, rows, decided })
+}
+
+/// The keys that an agreement's quarantine, and decisions about it, may be encrypted for: those of all its epochs that
+/// live.
+pub struct Openers {
+    keys: Vec<AgreementKeys>,
+    destroyed: Option<DestroyedKey>,
+}
+
+impl Openers {
+    /// The keys of `agreement`, by what the ledger says of those that were destroyed.
+    ///
+    /// # Errors
+    /// Those of [`Keyring::load_all`].
+    pub async fn load(keyring: &Keyring, entries: &[Entry], agreement: &str) -> Result<Self> {
+        let dead = release::destroyed_keys(entries);
+        let keys = keyring.load_all(agreement, &dead).await?;
+        Ok(Self { keys, destroyed: dead.newest(agreement).cloned() })
+    }
+
+    /// The key of the newest epoch, for which new files are encrypted.
+    ///
+    /// # Errors
+    /// An internal error where there is none, which [`Self::load`] refuses.
+    pub fn newest(&self) -> Result<&AgreementKeys> {
+        self.keys.first().ok_or_else(|| Error::internal("quarantine.no_key", "there is no key of the quarantine"))
+    }
+
+    /// Opens a quarantine file with the key of its epoch, whichever that is.
+    ///
+    /// # Errors
+    /// No key that lives opens it.
+    pub fn open(&self, bytes: &[u8]) -> Result<Vec<QuarantinedRow>> {
+        self.with_each(|identity| intake::open_quarantine(bytes, identity))
+    }
+
+    fn open_resolutions(&self, bytes: &[u8]) -> Result<Vec<Resolution>> {
+        self.with_each(|identity| intake::open_resolutions(bytes, identity))
+    }
+
+    /// The newest first.
+    fn with_each<T>(&self, open: impl Fn(&age::x25519::Identity) -> Result<T>) -> Result<T> {
+        let mut first = None;
+        for key in &self.keys {
+            match open(key.quarantine_identity()) {
+                Ok(opened) => return Ok(opened),
+                Err(error) => drop(first.get_or_insert(error)),
+            }
+        }
+        Err(match (&self.destroyed, first) {
+            (Some(dead), _) => dead.refusal(),
+            (None, Some(error)) => error,
+            (None, None) => Error::internal("quarantine.no_key", "there is no key of the quarantine"),
+        })
+    }
+}
+
+impl std::fmt::Debug for Openers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Openers(..)")
+    }
 }
 
 impl Held {
@@ -100,6 +159,13 @@ impl Held {
     }
 }
 
+/// Whether anything was decided about rows of a pipeline.
+pub(super) fn is_decided(entries: &[Entry], pipeline: &str) -> bool {
+    let decides =
+        |entry: &Entry| matches!(&entry.event, Event::QuarantineResolution { pipeline: of, .. } if of == pipeline);
+    entries.iter().any(decides)
+}
+
 /// What was decided about the rows of these deliveries.
 ///
 /// # Errors
@@ -110,7 +176,7 @@ pub(super) async fn decided(
     pipeline: &str,
     source: &str,
     deliveries: &[Delivery],
-    keys: &AgreementKeys,
+    openers: &Openers,
 ) -> Result<Decided> {
     let mut found = Decided::default();
     for entry in entries {
@@ -130,7 +196,7 @@ pub(super) async fn decided(
                 entry.seq
             ))
         })?;
-        let made = intake::open_resolutions(&bytes, keys.quarantine_identity()).context(|| format!("read {file}"))?;
+        let made = openers.open_resolutions(&bytes).context(|| format!("read {file}"))?;
         found.resolutions.add(made);
         found.digests.push(digest.clone());
     }

@@ -5,25 +5,26 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, Openers, counts, counts_json};
+use super::{App, counts, counts_json, openers};
 use crate::cli::output;
 use crate::error::Result;
+use crate::run::Openers;
 use crate::storage::Entry;
 use crate::workspace::Workspace;
 
 pub(super) async fn run(app: &App, workspace: &Workspace) -> Result<ExitCode> {
     let state = app.state(workspace)?;
-    let mut openers: BTreeMap<&str, Option<Openers>> = BTreeMap::new();
+    let mut known: BTreeMap<&str, Option<Openers>> = BTreeMap::new();
     let mut lines = Vec::new();
     let mut values = Vec::new();
     for entry in state.list("quarantine").await? {
         let (pipeline, source) = place(&entry);
         let agreement = workspace.pipelines.get(pipeline).map(|pipeline| pipeline.agreement.id.as_str());
-        if let Some(agreement) = agreement.filter(|agreement| !openers.contains_key(*agreement)) {
-            openers.insert(agreement, Openers::of(app, workspace, &state, agreement).await.ok());
+        if let Some(agreement) = agreement.filter(|agreement| !known.contains_key(*agreement)) {
+            known.insert(agreement, openers(app, workspace, &state, agreement).await.ok());
         }
         // A file that no key opens is listed all the same.
-        let rows = match agreement.and_then(|agreement| openers.get(agreement)?.as_ref()) {
+        let rows = match agreement.and_then(|agreement| known.get(agreement)?.as_ref()) {
             Some(openers) => openers.open(&state.read(&entry.path).await?).ok(),
             None => None,
         };

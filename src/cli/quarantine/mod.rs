@@ -14,10 +14,9 @@ use clap::Subcommand;
 use super::app::App;
 use super::output;
 use crate::error::{Error, Result};
-use crate::identity::{AgreementKeys, DestroyedKey};
-use crate::intake::{self, QuarantinedRow};
-use crate::release::{self, Ledger};
-use crate::run::{self, Held};
+use crate::intake::QuarantinedRow;
+use crate::release::Ledger;
+use crate::run::{self, Held, Openers};
 use crate::storage::Store;
 use crate::workspace::{ResolvedPipeline, ResolvedSource, Workspace};
 
@@ -80,7 +79,7 @@ struct Opened<'a> {
     pipeline: &'a ResolvedPipeline,
     source: &'a ResolvedSource,
     state: Store,
-    keys: AgreementKeys,
+    openers: Openers,
     held: Held,
 }
 
@@ -95,43 +94,18 @@ fn find<'a>(workspace: &'a Workspace, of: &Of) -> Result<(&'a ResolvedPipeline, 
     Ok((pipeline, source))
 }
 
-/// The keys that an agreement's quarantine may be encrypted for: those of all its epochs that live.
-struct Openers {
-    keys: Vec<AgreementKeys>,
-    destroyed: Option<DestroyedKey>,
-}
-
-impl Openers {
-    async fn of(app: &App, workspace: &Workspace, state: &Store, agreement: &str) -> Result<Self> {
-        let dead = release::destroyed_keys(&Ledger::open(state).entries().await?);
-        let keys = app.keyring(workspace)?.load_all(agreement, &dead).await?;
-        Ok(Self { keys, destroyed: dead.newest(agreement).cloned() })
-    }
-
-    /// Opens a file with the key of its epoch, whichever that is: the newest first.
-    fn open(&self, bytes: &[u8]) -> Result<Vec<QuarantinedRow>> {
-        let mut first = None;
-        for key in &self.keys {
-            match intake::open_quarantine(bytes, key.quarantine_identity()) {
-                Ok(rows) => return Ok(rows),
-                Err(error) => drop(first.get_or_insert(error)),
-            }
-        }
-        Err(match (&self.destroyed, first) {
-            (Some(dead), _) => dead.refusal(),
-            (None, Some(error)) => error,
-            (None, None) => Error::internal("quarantine.no_key", "there is no key to open the quarantine with"),
-        })
-    }
+/// The keys of an agreement's quarantine.
+async fn openers(app: &App, workspace: &Workspace, state: &Store, agreement: &str) -> Result<Openers> {
+    Openers::load(&app.keyring(workspace)?, &Ledger::open(state).entries().await?, agreement).await
 }
 
 /// Opens the quarantine of a source's present deliveries.
 async fn open<'a>(app: &App, workspace: &'a Workspace, of: &Of) -> Result<Opened<'a>> {
     let (pipeline, source) = find(workspace, of)?;
     let (extracts, state) = (app.extracts(workspace)?, app.state(workspace)?);
-    let keys = release::living_key(&Ledger::open(&state), &app.keyring(workspace)?, &pipeline.agreement.id).await?;
-    let held = run::held(&extracts, &state, pipeline, source, &keys, app.today()).await?;
-    Ok(Opened { pipeline, source, state, keys, held })
+    let openers = openers(app, workspace, &state, &pipeline.agreement.id).await?;
+    let held = run::held(&extracts, &state, pipeline, source, &openers, app.today()).await?;
+    Ok(Opened { pipeline, source, state, openers, held })
 }
 
 impl By {

@@ -159,7 +159,7 @@ async fn with(app: &App, opened: &Opened<'_>, args: &Args, file: &Path) -> Resul
     if legal && !new.is_empty() {
         let (source, reason) = (&opened.source.name, reason(&args.reason)?);
         let made = Made { pipeline: opened.pipeline, source, what: "corrected", reason, rows: &new };
-        run::decide(&opened.state, &opened.keys, &made, &args.by.actor, app.now()).await?;
+        run::decide(&opened.state, opened.openers.newest()?, &made, &args.by.actor, app.now()).await?;
     }
     let recorded = if legal { new.len() } else { 0 };
     let without = rows.len() - corrected.made.len().min(rows.len());

@@ -138,7 +138,7 @@ async fn reopen(app: &App, opened: &Opened<'_>, args: &Args) -> Result<ExitCode>
 async fn record(app: &App, opened: &Opened<'_>, args: &Args, what: &'static str, decided: &[Resolution]) -> Result<()> {
     let (source, reason) = (&opened.source.name, reason(&args.reason)?);
     let made = Made { pipeline: opened.pipeline, source, what, reason, rows: decided };
-    run::decide(&opened.state, &opened.keys, &made, &args.by.actor, app.now()).await.map(drop)
+    run::decide(&opened.state, opened.openers.newest()?, &made, &args.by.actor, app.now()).await.map(drop)
 }
 
 impl Args {

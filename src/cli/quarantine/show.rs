@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, Of, Openers, counts, counts_json, find};
+use super::{App, Of, counts, counts_json, find, openers};
 use crate::cli::output;
 use crate::error::Result;
 use crate::intake::QuarantinedRow;
@@ -22,7 +22,7 @@ pub(super) struct Args {
 pub(super) async fn run(app: &App, workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let (pipeline, source) = find(workspace, &args.of)?;
     let state = app.state(workspace)?;
-    let openers = Openers::of(app, workspace, &state, &pipeline.agreement.id).await?;
+    let openers = openers(app, workspace, &state, &pipeline.agreement.id).await?;
     let mut rows = Vec::new();
     for entry in state.list(&format!("quarantine/{}/{}", pipeline.spec.name, source.name)).await? {
         rows.extend(openers.open(&state.read(&entry.path).await?)?);
