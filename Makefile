@@ -25,10 +25,13 @@ test: $(VENV)/.ready ## Run all tests
 mutants: ## Break disclosure control in many ways and see whether its tests notice; takes half an hour
 	@$(PYTHON) tests/python/mutants.py --out "$(TARGET)/mutants"
 
-bench: build $(PEERS)/.ready ## Measure disclosure control beside its peer; ARGS="--long --million" for all of it
+bench: build $(PEERS)/.ready ## Measure beside the peers; ARGS="--long --million", LINKAGE_DATA=DIR for all of it
 	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" tests/python/attack_check.py
 	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/suppression.py --accord "$(ACCORD)" \
 		--out "$(TARGET)/bench" $(ARGS)
+	@if [ -n "$(LINKAGE_DATA)" ]; then PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/linkage.py \
+		--accord "$(ACCORD)" --data "$(LINKAGE_DATA)" --out "$(TARGET)/bench/linkage"; \
+	else echo "linkage was not measured: give LINKAGE_DATA=DIR, a folder with census_ssa/"; fi
 
 check: ## Formatting, lints, schemas, one version of the large parts
 	@$(CARGO) fmt --check

@@ -7,9 +7,10 @@ use datafusion::prelude::SessionContext;
 use jiff::civil::Date;
 
 use crate::error::{Context, Error, Result};
+use crate::identity::LinkageSpec;
 use crate::model::{CheckedModel, plan_models};
 use crate::tabulate::{self, MeasureSource, TableSpec};
-use crate::workspace::{AgreementStatus, Homogeneous, LegalBasis, NotBy, ResolvedPipeline, Roles, Zeros};
+use crate::workspace::{AgreementStatus, Homogeneous, LegalBasis, NotBy, Probabilistic, ResolvedPipeline, Roles, Zeros};
 
 /// A pipeline whose SQL and tables are checked against its agreement and contracts.
 pub struct CheckedPipeline<'a> {
@@ -27,6 +28,11 @@ pub struct CheckedPipeline<'a> {
 /// Config and governance errors that name the file, the field or the column.
 pub async fn check<'a>(context: &SessionContext, pipeline: &'a ResolvedPipeline) -> Result<CheckedPipeline<'a>> {
     let at = || format!("pipeline `{}`", pipeline.spec.name);
+    for (name, link) in pipeline.spec.identity.links.iter() {
+        if let Some(probabilistic) = &link.probabilistic {
+            LinkageSpec::resolve(name, probabilistic).context(at)?;
+        }
+    }
     let models = plan_models(context, pipeline).await.context(at)?;
     let mut tables = Vec::new();
     for (name, table) in pipeline.spec.tables.iter() {
@@ -147,7 +153,11 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
     }
     for (name, link) in spec.identity.links.iter() {
         let rules = link.rules.iter().map(|rule| rule.fields.join(" + ")).collect::<Vec<_>>().join(", then ");
+        let rules = if rules.is_empty() { "probability" } else { &rules };
         writeln!(page, "  links.{name}: {} with {} by {rules}", link.left, link.right)?;
+        if let Some(probabilistic) = &link.probabilistic {
+            write_probabilistic(page, probabilistic)?;
+        }
     }
     writeln!(page)?;
     writeln!(page, "Publishes")?;
@@ -181,6 +191,18 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
         writeln!(page, "  nobody approves what they ran")?;
     }
     writeln!(page, "  unanswered after {}: rejected", approvals.expires_after)
+}
+
+fn write_probabilistic(page: &mut String, spec: &Probabilistic) -> std::fmt::Result {
+    writeln!(page, "    by probability on keyed encodings of: {}", list(spec.compare.keys()))?;
+    writeln!(page, "    compared where one agrees: {}", list(spec.blocking.iter().map(|rule| rule.join(" + "))))?;
+    match spec.thresholds.link {
+        Some(link) => write!(page, "    linked from {link} on")?,
+        None => write!(page, "    none linked without somebody's look")?,
+    }
+    writeln!(page, ", for review from {} on", spec.thresholds.review)?;
+    let model = spec.model.as_ref().map(|path| format!("of {}", path.display()));
+    writeln!(page, "    weights {}", model.unwrap_or_else(|| "trained on each run's people, without labels".to_owned()))
 }
 
 fn write_table(page: &mut String, checked: &CheckedPipeline<'_>, table: &TableSpec) -> std::fmt::Result {

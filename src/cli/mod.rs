@@ -8,12 +8,14 @@ mod check;
 mod contract;
 mod keys;
 mod ledger;
+mod link;
 mod output;
 mod plan;
 mod progress;
 mod protect;
 mod quarantine;
 mod release;
+mod review;
 mod run;
 mod schema;
 mod synth;
@@ -92,8 +94,12 @@ enum Command {
     Ledger(ledger::Args),
     /// Look at rejected rows
     Quarantine(quarantine::Args),
+    /// Print the pairs of a link that wait for somebody's look
+    Review(review::Args),
     /// Make and list keys
     Keys(keys::Args),
+    /// Link the people of two files by probability, to try comparisons and thresholds
+    Link(link::Args),
     /// Hide what must be hidden in tables of counts, and prove that it is enough
     Protect(protect::Args),
     /// Say what of the hidden figures of published tables a reader can compute
@@ -147,6 +153,8 @@ async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(app, args).await,
         Command::Quarantine(args) => quarantine::run(app, args).await,
         Command::Keys(args) => keys::run(app, args).await,
+        Command::Link(args) => link::run(app, &args),
+        Command::Review(args) => review::run(app, &args).await,
         Command::Protect(args) => protect::run(app, &args),
         Command::Audit(args) => audit::run(app, &args),
         Command::Verify(args) => verify::run(app, &args),

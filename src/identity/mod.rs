@@ -18,6 +18,7 @@ mod keyed_hash;
 mod keyring;
 mod keys;
 mod link;
+mod linkage;
 mod normalise;
 mod people;
 mod pseudonym;
@@ -27,7 +28,11 @@ mod tests;
 
 pub use keyring::{KeyInfo, Keyring};
 pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
-pub use link::{LinkReport, Links, RuleReport, link};
+pub use link::{BY_PROBABILITY, LinkReport, Links, RuleReport, link};
+pub use linkage::{
+    Decision, Estimate, Given, GroupQuality, LinkModel, LinkTrial, LinkageSpec, ProbabilityReport, ProbableLinks, Resources, ReviewPair,
+    cannot_tell_apart, link_by_probability, read_decisions,
+};
 pub use normalise::{NORMALISER_VERSION, normalise};
 pub use people::SourcePeople;
 pub use pseudonym::{LinkToken, Pseudonym};

@@ -7,6 +7,7 @@
 mod books;
 mod fingerprint;
 mod history;
+mod linkage;
 mod pipeline;
 mod protection;
 mod sources;
@@ -24,7 +25,8 @@ use crate::report::{Event, Reporter};
 use crate::storage::{Lock, Store};
 use crate::workspace::Workspace;
 
-pub use books::{Books, LinkBook, Linked, SourceBook, TableBook};
+pub use books::{Books, LinkBook, Linked, ProbableBook, SourceBook, TableBook};
+pub use linkage::work_list;
 
 /// The folder of staged rows in the state storage.
 const STAGING: &str = "staging";

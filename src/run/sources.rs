@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use super::books::SourceBook;
 use super::{Job, STAGING};
 use crate::error::{Error, Result};
-use crate::identity::{AgreementKeys, LinkEncoding, Pseudonymizer, SourcePeople};
+use crate::identity::{AgreementKeys, LinkEncoding, LinkageSpec, Pseudonymizer, SourcePeople};
 use crate::intake::{self, Delivery, Quarantine, References};
 use crate::report::{Event, Step};
 use crate::staging::{ParquetFile, Staged};
@@ -45,7 +45,13 @@ pub(super) async fn admit(
     });
     let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
     let mut pseudonymizer =
-        Pseudonymizer::new(&source.contract, &source.clause, keys, &encodings(pipeline, &source.name))?;
+        Pseudonymizer::new(
+            &source.contract,
+            &source.clause,
+            keys,
+            &encodings(pipeline, &source.name),
+            &linkages(pipeline, &source.name)?,
+        )?;
     let mut quarantine =
         Quarantine::create(job.state, &quarantine_path(name, &source.name, deliveries), keys.quarantine_recipient())
             .await?;
@@ -148,6 +154,19 @@ fn encodings(pipeline: &ResolvedPipeline, source: &str) -> Vec<LinkEncoding> {
         }
     }
     encodings
+}
+
+/// The links by probability that this source takes part in, with the field by which one reports where it is on the
+/// left.
+fn linkages(pipeline: &ResolvedPipeline, source: &str) -> Result<Vec<(LinkageSpec, Option<String>)>> {
+    let links = pipeline.spec.identity.links.iter().filter(|(_, link)| link.left == source || link.right == source);
+    let probable = links.filter_map(|(name, link)| Some((name, link, link.probabilistic.as_ref()?)));
+    probable
+        .map(|(name, link, spec)| {
+            let group = spec.report_by.clone().filter(|_| link.left == source);
+            Ok((LinkageSpec::resolve(name, spec)?, group))
+        })
+        .collect()
 }
 
 /// Named after the content that was read, so that a run of the same deliveries replaces its own quarantine.

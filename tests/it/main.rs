@@ -11,6 +11,7 @@ mod bad_input;
 mod contracts;
 mod forbidden;
 mod killed;
+mod linkage;
 mod published;
 mod repeated;
 mod s3;
