@@ -28,7 +28,7 @@ fuzz: ## Push made-up bytes into every reader; SECONDS=60 for each target, TARGE
 mutants: ## Break disclosure control in many ways and see whether its tests notice; takes half an hour
 	@$(PYTHON) tests/python/mutants.py --out "$(TARGET)/mutants"
 
-bench: bench-intake bench-suppression ## Measure intake and disclosure control beside their peers
+bench: bench-intake bench-suppression bench-linkage ## Measure beside the peers
 
 bench-intake: build $(PEERS)/.ready ## Measure intake alone; INTAKE_ARGS="--rows 1000000 --unique"
 	@$(CARGO) bench --locked --profile dev --bench intake --no-run
@@ -41,6 +41,9 @@ bench-suppression: build $(PEERS)/.ready ## Measure disclosure control alone; AR
 	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" tests/python/attack_check.py
 	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/suppression.py --accord "$(ACCORD)" \
 		--out "$(TARGET)/bench" $(ARGS)
+	@if [ -n "$(LINKAGE_DATA)" ]; then PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/linkage.py \
+		--accord "$(ACCORD)" --data "$(LINKAGE_DATA)" --out "$(TARGET)/bench/linkage"; \
+	else echo "linkage was not measured: give LINKAGE_DATA=DIR, a folder with census_ssa/"; fi
 
 check: ## Formatting, lints, schemas, one version of the large parts
 	@$(CARGO) fmt --check

@@ -7,11 +7,12 @@ use datafusion::prelude::SessionContext;
 use jiff::civil::Date;
 
 use crate::error::{Context, Error, Result};
+use crate::identity::LinkageSpec;
 use crate::model::{CheckedModel, plan_models};
 use crate::tabulate::{self, MeasureSource, TableSpec};
 use crate::workspace::{
-    AgreementStatus, DeliveryMode, EFFECTIVE_UNTIL, Homogeneous, LegalBasis, NotBy, Pick, ResolvedPipeline,
-    ResolvedSource, Roles, SNAPSHOT_DATE, Window, Zeros,
+    AgreementStatus, DeliveryMode, EFFECTIVE_UNTIL, Homogeneous, LegalBasis, NotBy, Pick, Probabilistic,
+    ResolvedPipeline, ResolvedSource, Roles, SNAPSHOT_DATE, Window, Zeros,
 };
 
 /// A pipeline whose SQL and tables are checked against its agreement and contracts.
@@ -30,6 +31,11 @@ pub struct CheckedPipeline<'a> {
 /// Config and governance errors that name the file, the field or the column.
 pub async fn check<'a>(context: &SessionContext, pipeline: &'a ResolvedPipeline) -> Result<CheckedPipeline<'a>> {
     let at = || format!("pipeline `{}`", pipeline.spec.name);
+    for (name, link) in pipeline.spec.identity.links.iter() {
+        if let Some(probabilistic) = &link.probabilistic {
+            LinkageSpec::resolve(name, probabilistic).context(at)?;
+        }
+    }
     let models = plan_models(context, pipeline).await.context(at)?;
     let mut tables = Vec::new();
     for (name, table) in pipeline.spec.tables.iter() {
@@ -151,7 +157,11 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
     }
     for (name, link) in spec.identity.links.iter() {
         let rules = link.rules.iter().map(|rule| rule.fields.join(" + ")).collect::<Vec<_>>().join(", then ");
+        let rules = if rules.is_empty() { "probability" } else { &rules };
         writeln!(page, "  links.{name}: {} with {} by {rules}", link.left, link.right)?;
+        if let Some(probabilistic) = &link.probabilistic {
+            write_probabilistic(page, probabilistic)?;
+        }
     }
     writeln!(page)?;
     writeln!(page, "Publishes")?;
@@ -221,6 +231,18 @@ fn delivered(page: &mut String, source: &ResolvedSource) -> std::fmt::Result {
     let limits = limits.into_iter().filter_map(|(days, word)| Some(format!("{word} {}", days?)));
     let limits: Vec<String> = limits.collect();
     if limits.is_empty() { Ok(()) } else { writeln!(page, "    {}", limits.join(", ")) }
+}
+
+fn write_probabilistic(page: &mut String, spec: &Probabilistic) -> std::fmt::Result {
+    writeln!(page, "    by probability on keyed encodings of: {}", list(spec.compare.keys()))?;
+    writeln!(page, "    compared where one agrees: {}", list(spec.blocking.iter().map(|rule| rule.join(" + "))))?;
+    match spec.thresholds.link {
+        Some(link) => write!(page, "    linked from {link} on")?,
+        None => write!(page, "    none linked without somebody's look")?,
+    }
+    writeln!(page, ", for review from {} on", spec.thresholds.review)?;
+    let model = spec.model.as_ref().map(|path| format!("of {}", path.display()));
+    writeln!(page, "    weights {}", model.unwrap_or_else(|| "trained on each run's people, without labels".to_owned()))
 }
 
 fn write_table(page: &mut String, checked: &CheckedPipeline<'_>, table: &TableSpec) -> std::fmt::Result {

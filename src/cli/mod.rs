@@ -9,12 +9,14 @@ mod contract;
 mod extracts;
 mod keys;
 mod ledger;
+mod link;
 mod output;
 mod plan;
 mod progress;
 mod protect;
 mod quarantine;
 mod release;
+mod review;
 mod run;
 mod schema;
 mod synth;
@@ -95,10 +97,14 @@ enum Command {
     /// Look at the ledger and check its chain
     Ledger(ledger::Args),
     Quarantine(quarantine::Args),
+    /// Print the pairs of a link that wait for somebody's look
+    Review(review::Args),
     /// Make, list, rotate and destroy keys
     Keys(keys::Args),
     /// Open the re-identification vault, where the agreement has one
     Vault(vault::Args),
+    /// Link the people of two files by probability, to try comparisons and thresholds
+    Link(link::Args),
     /// Hide what must be hidden in tables of counts, and prove that it is enough
     Protect(protect::Args),
     /// Say what of the hidden figures of published tables a reader can compute
@@ -161,6 +167,8 @@ async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
         Command::Quarantine(args) => quarantine::run(app, args).await,
         Command::Keys(args) => keys::run(app, args).await,
         Command::Vault(args) => vault::run(app, args).await,
+        Command::Link(args) => link::run(app, &args),
+        Command::Review(args) => review::run(app, &args).await,
         Command::Protect(args) => protect::run(app, &args),
         Command::Audit(args) => audit::run(app, &args),
         Command::Verify(args) => verify::run(app, &args),

@@ -126,6 +126,11 @@ impl AgreementKeys {
         VaultKey::new(key)
     }
 
+    /// The keyed hash of the encodings of `domain`, fields of a link by probability.
+    pub(super) fn linkage_key(&self, domain: &str) -> Locked<KeyedHash> {
+        Locked::new(KeyedHash::new(&derive(&self.root, "linkage", domain), domain))
+    }
+
     /// To whom quarantined rows are encrypted.
     #[must_use]
     pub fn quarantine_recipient(&self) -> age::x25519::Recipient {

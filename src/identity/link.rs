@@ -2,13 +2,15 @@
 //!
 //! A rule links people that have a token in common. Tokens that several people of one side share are ambiguous and link
 //! nobody (with one-to-many, several people on the right are fine). Where a rule's tokens point one person to several,
-//! these are ambiguous too. People linked by an earlier rule take no part in later ones (with one-to-many, people on the
-//! left may take more). Sorted merges throughout: the result does not depend on the order of rows.
+//! these are ambiguous too. People linked by an earlier rule take no part in later ones (with one-to-many, people on
+//! the left may take more; with many-to-many, so may people on the right). Sorted merges throughout: the result does
+//! not depend on the order of rows.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeBinaryArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, FixedSizeBinaryArray, Float64Array, RecordBatch, StringArray};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema};
 
@@ -19,12 +21,17 @@ use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use crate::error::{Error, Result};
 use crate::workspace::{Assignment, Link, LinkRule};
 
+/// What stands in the `rule` column of links that no rule made.
+pub const BY_PROBABILITY: &str = "probabilistic";
+
 /// The links between two sources.
 pub struct Links {
     /// Left person, right person and the place of the rule that linked them; sorted.
     pub pairs: Vec<(Pseudonym, Pseudonym, u16)>,
     /// What was linked and what was not.
     pub report: LinkReport,
+    /// Pairs that no rule linked, with their probability; sorted.
+    pub probable: Vec<(Pseudonym, Pseudonym, f64)>,
     key: KeyId,
 }
 
@@ -181,15 +188,18 @@ impl<'a> Linker<'a> {
         let one_to_one = self.assignment == Assignment::OneToOne;
         let people = |group: &Tokens| group.iter().map(|pair| pair.1).collect::<Vec<_>>();
         let (mut left, mut right) = (people(left), people(right));
-        right.retain(|&person| !self.right.is_linked(person));
+        let many = self.assignment == Assignment::ManyToMany;
+        if !many {
+            right.retain(|&person| !self.right.is_linked(person));
+        }
         if one_to_one {
             left.retain(|&person| !self.left.is_linked(person));
         }
         if left.is_empty() || right.is_empty() {
             return;
         }
-        if left.len() == 1 && (right.len() == 1 || !one_to_one) {
-            found.pairs.extend(right.iter().map(|&person| (left[0], person)));
+        if many || left.len() == 1 && (right.len() == 1 || !one_to_one) {
+            found.pairs.extend(left.iter().flat_map(|&left| right.iter().map(move |&right| (left, right))));
         }
         found.left.append(&mut left);
         found.right.append(&mut right);
@@ -199,10 +209,16 @@ impl<'a> Linker<'a> {
     fn settle(&self, pairs: &mut Vec<(Pseudonym, Pseudonym)>) {
         pairs.sort_unstable();
         pairs.dedup();
+        if self.assignment == Assignment::ManyToMany {
+            // What an earlier rule linked already is not linked again.
+            let known: BTreeSet<_> = self.pairs.iter().map(|pair| (pair.0, pair.1)).collect();
+            pairs.retain(|pair| !known.contains(pair));
+            return;
+        }
         let right = repeated(pairs.iter().map(|pair| pair.1).collect());
         let left = match self.assignment {
             Assignment::OneToOne => repeated(pairs.iter().map(|pair| pair.0).collect()),
-            Assignment::OneToMany => Vec::new(),
+            Assignment::OneToMany | Assignment::ManyToMany => Vec::new(),
         };
         pairs.retain(|pair| left.binary_search(&pair.0).is_err() && right.binary_search(&pair.1).is_err());
     }
@@ -216,7 +232,7 @@ impl<'a> Linker<'a> {
             right_linked: self.right.linked(),
             rules: self.rules,
         };
-        Links { pairs: self.pairs, report, key }
+        Links { pairs: self.pairs, probable: Vec::new(), report, key }
     }
 }
 
@@ -234,23 +250,44 @@ fn repeated(mut people: Vec<Pseudonym>) -> Vec<Pseudonym> {
 }
 
 impl Links {
-    /// The links as SQL reads them: `left_person` and `right_person` (`FixedSizeBinary(16)`), `rule` (its name).
+    /// Adds pairs linked by probability, and takes back those of rules that somebody found `apart`; both are sorted.
+    pub(super) fn take_probable(
+        &mut self,
+        probable: Vec<(Pseudonym, Pseudonym, f64)>,
+        apart: &[(Pseudonym, Pseudonym)],
+    ) {
+        self.pairs.retain(|pair| apart.binary_search(&(pair.0, pair.1)).is_err());
+        self.probable = probable;
+        let pairs = || {
+            let rules = self.pairs.iter().map(|pair| (pair.0, pair.1));
+            rules.chain(self.probable.iter().map(|pair| (pair.0, pair.1)))
+        };
+        self.report.left_linked = distinct(pairs().map(|pair| pair.0).collect());
+        self.report.right_linked = distinct(pairs().map(|pair| pair.1).collect());
+    }
+
+    /// The links as SQL reads them: `left_person` and `right_person` (`FixedSizeBinary(16)`), `rule` (its name, or
+    /// `probabilistic`), `probability` (1 where a rule linked).
     ///
     /// # Errors
     /// An internal error where they do not fit into one batch.
     pub fn to_batch(&self) -> Result<RecordBatch> {
         let names = &self.report.rules;
-        let rules = StringArray::from_iter_values(self.pairs.iter().map(|pair| &names[usize::from(pair.2)].name));
+        let rules = self.pairs.iter().map(|pair| names[usize::from(pair.2)].name.as_str());
+        let rules = rules.chain(self.probable.iter().map(|_| BY_PROBABILITY));
+        let probabilities = self.pairs.iter().map(|_| 1.0).chain(self.probable.iter().map(|pair| pair.2));
         let columns: Vec<ArrayRef> = vec![
-            people_column(self.pairs.iter().map(|pair| &pair.0))?,
-            people_column(self.pairs.iter().map(|pair| &pair.1))?,
-            Arc::new(rules),
+            people_column(self.pairs.iter().map(|pair| &pair.0).chain(self.probable.iter().map(|pair| &pair.0)))?,
+            people_column(self.pairs.iter().map(|pair| &pair.1).chain(self.probable.iter().map(|pair| &pair.1)))?,
+            Arc::new(StringArray::from_iter_values(rules)),
+            Arc::new(Float64Array::from_iter_values(probabilities)),
         ];
         let person = DataType::FixedSizeBinary(WIDTH as i32);
         let fields = vec![
             Field::new("left_person", person.clone(), false),
             Field::new("right_person", person, false),
             Field::new("rule", DataType::Utf8, false),
+            Field::new("probability", DataType::Float64, false),
         ];
         let version = ("accord.normaliser_version".to_owned(), NORMALISER_VERSION.to_string());
         let metadata = self.key.metadata().into_iter().chain([version]).collect();

@@ -18,6 +18,7 @@ mod keyed_hash;
 mod keyring;
 mod keys;
 mod link;
+mod linkage;
 mod locked;
 mod normalise;
 mod people;
@@ -30,7 +31,11 @@ mod vault;
 
 pub use keyring::{DestroyedKey, DestroyedKeys, KeyInfo, Keyring, Randomness};
 pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey, RowKey};
-pub use link::{LinkReport, Links, RuleReport, link};
+pub use link::{BY_PROBABILITY, LinkReport, Links, RuleReport, link};
+pub use linkage::{
+    Decision, Estimate, Given, GroupQuality, LinkModel, LinkTrial, LinkageSpec, ProbabilityReport, ProbableLinks,
+    Resources, ReviewPair, cannot_tell_apart, link_by_probability, read_decisions,
+};
 pub use normalise::{NORMALISER_VERSION, normalise};
 pub use people::SourcePeople;
 pub use pseudonym::{LinkToken, Pseudonym};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::keys::KeyId;
+use super::linkage::EncodedPeople;
 use super::pseudonym::{LinkToken, Pseudonym};
 use crate::workspace::Normaliser;
 
@@ -12,6 +13,16 @@ pub struct SourcePeople {
     /// Sorted, each once.
     pub(super) people: Vec<Pseudonym>,
     pub(super) rules: Vec<RuleTokens>,
+    pub(super) encoded: Vec<EncodedLink>,
+}
+
+/// What linkage by probability needs of one link's people.
+pub(super) struct EncodedLink {
+    pub(super) link: String,
+    pub(super) normalisers: Vec<Normaliser>,
+    pub(super) people: EncodedPeople,
+    /// The group of each person, where the link reports by one; sorted.
+    pub(super) groups: Vec<(Pseudonym, String)>,
 }
 
 /// The tokens of one rule of one link: 32 bytes a pair.

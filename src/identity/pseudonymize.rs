@@ -1,19 +1,23 @@
-//! Typed rows become pseudonymized rows: the person's pseudonym first, then the fields that the agreement lets SQL read.
-//! Fields that only link are turned into keyed tokens and go no further.
+//! Typed rows become pseudonymized rows: the person's pseudonym first, then the fields that the agreement lets SQL
+//! read. Fields that only link are turned into keyed tokens and go no further.
 
+use std::collections::HashMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, StringArray,
+};
 use arrow::buffer::Buffer;
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::columns::{NormalisedColumn, normaliser};
 use super::keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
+use super::linkage::{LinkEncoder, LinkageSpec};
 use super::normalise::NORMALISER_VERSION;
-use super::people::{Distinct, RuleTokens, SourcePeople};
+use super::people::{Distinct, EncodedLink, RuleTokens, SourcePeople};
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use super::vault::{SealedPeople, VaultKey};
 use crate::error::{Error, Result};
@@ -49,13 +53,14 @@ pub struct PseudonymizedRows {
     batch: RecordBatch,
     /// Which of the typed rows they are, where not all.
     kept: Option<BooleanArray>,
-    /// Rows left out because nothing in them identifies the person ([`NO_PERSON`]): rows in = rows of the batch + these.
+    /// Rows left out because nothing in them identifies the person ([`NO_PERSON`]): rows in = rows of the batch +
+    /// these.
     pub without_person: u64,
 }
 
 impl PseudonymizedRows {
-    /// The rows: `person` (where the contract's rows are about people), then the clause's `analyse` fields in order. The
-    /// schema's metadata says which agreement, epoch, key and normaliser version made the pseudonyms.
+    /// The rows: `person` (where the contract's rows are about people), then the clause's `analyse` fields in order.
+    /// The schema's metadata says which agreement, epoch, key and normaliser version made the pseudonyms.
     #[must_use]
     pub fn batch(&self) -> &RecordBatch {
         &self.batch
@@ -89,6 +94,33 @@ pub struct Pseudonymizer {
     person: Option<PersonPart>,
     rules: Vec<RulePart>,
     vault: Option<(Arc<VaultKey>, SealedPeople)>,
+    linkages: Vec<LinkagePart>,
+}
+
+/// A link by probability in which the source takes part.
+struct LinkagePart {
+    link: String,
+    encoder: LinkEncoder,
+    /// Places in `identifying`.
+    fields: Vec<usize>,
+    groups: Option<Groups>,
+}
+
+/// The groups of people by which a link reports.
+struct Groups {
+    field: String,
+    /// Of several values of a person the first in the alphabet.
+    of: HashMap<Pseudonym, String>,
+}
+
+impl Groups {
+    fn note(&mut self, person: Pseudonym, value: &str) {
+        match self.of.get_mut(&person) {
+            Some(known) if value < known.as_str() => value.clone_into(known),
+            Some(_) => {}
+            None => drop(self.of.insert(person, value.to_owned())),
+        }
+    }
 }
 
 struct PersonPart {
@@ -108,7 +140,8 @@ struct RulePart {
 
 impl Pseudonymizer {
     /// Prepares the keys for rows under `contract`, as far as `clause` allows their use. `link_rules` are the rules in
-    /// which the source takes part.
+    /// which the source takes part, `linkages` the links by probability, with the field by which one reports where this
+    /// source is on its left.
     ///
     /// # Errors
     /// A governance error where a field would be used otherwise than the clause says; a config error where a field does
@@ -118,9 +151,10 @@ impl Pseudonymizer {
         clause: &DataClause,
         keys: &AgreementKeys,
         link_rules: &[LinkEncoding],
+        linkages: &[(LinkageSpec, Option<String>)],
     ) -> Result<Self> {
         check_clause(contract, clause)?;
-        if contract.person.is_empty() && !link_rules.is_empty() {
+        if contract.person.is_empty() && !(link_rules.is_empty() && linkages.is_empty()) {
             return Err(Error::config("identity.no_person_fields", format!("rows of {} name no person", contract.id))
                 .with_hint("add `person: [FIELD]` to the contract, or take the source out of `identity.links`"));
         }
@@ -140,6 +174,18 @@ impl Pseudonymizer {
                 Ok(RulePart { encoding: encoding.clone(), key, fields, pairs: Distinct::new() })
             })
             .collect::<Result<_>>()?;
+        let linkages = linkages
+            .iter()
+            .map(|(spec, group)| {
+                let names: Vec<String> = spec.field_names().map(str::to_owned).collect();
+                Ok(LinkagePart {
+                    link: spec.link_name().to_owned(),
+                    encoder: LinkEncoder::new(spec, |domain| keys.linkage_key(domain)),
+                    fields: places(&names, contract, clause, &mut identifying)?,
+                    groups: group.clone().map(|field| Groups { field, of: HashMap::new() }),
+                })
+            })
+            .collect::<Result<_>>()?;
         Ok(Self {
             key: keys.id().clone(),
             schema: schema(contract, clause, keys)?,
@@ -147,6 +193,7 @@ impl Pseudonymizer {
             person,
             rules,
             vault: None,
+            linkages,
         })
     }
 
@@ -180,6 +227,12 @@ impl Pseudonymizer {
             fields: part.fields.clone(),
             pairs: Distinct::new(),
         };
+        let linkage = |part: &LinkagePart| LinkagePart {
+            link: part.link.clone(),
+            encoder: part.encoder.another(),
+            fields: part.fields.clone(),
+            groups: part.groups.as_ref().map(|groups| Groups { field: groups.field.clone(), of: HashMap::new() }),
+        };
         Self {
             key: self.key.clone(),
             schema: self.schema(),
@@ -187,6 +240,7 @@ impl Pseudonymizer {
             person: self.person.as_ref().map(person),
             rules: self.rules.iter().map(rule).collect(),
             vault: self.vault.as_ref().map(|(key, _)| (Arc::clone(key), SealedPeople::default())),
+            linkages: self.linkages.iter().map(linkage).collect(),
         }
     }
 
@@ -202,6 +256,12 @@ impl Pseudonymizer {
         if let (Some((_, own)), Some((_, other))) = (&mut self.vault, other.vault) {
             own.0.extend(other.0);
         }
+        for (own, other) in self.linkages.iter_mut().zip(other.linkages) {
+            own.encoder.join(other.encoder);
+            if let (Some(own), Some(other)) = (&mut own.groups, other.groups) {
+                other.of.into_iter().for_each(|(person, value)| own.note(person, &value));
+            }
+        }
     }
 
     /// The schema of all batches that [`Self::apply`] gives.
@@ -216,13 +276,14 @@ impl Pseudonymizer {
     /// An internal error where the columns are not those of the contract.
     pub fn apply(&mut self, rows: TypedRows) -> Result<PseudonymizedRows> {
         let typed = rows.batch();
+        let groups = self.linkages.iter().map(|part| group_column(part, typed)).collect::<Result<Vec<_>>>()?;
         for (name, normaliser, values) in &mut self.identifying {
             values.fill(column(typed, name)?, *normaliser)?;
         }
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         let mut kept = None;
         if self.person.is_some() {
-            let (people, has_person) = self.people_of(typed.num_rows())?;
+            let (people, has_person) = self.people_of(typed.num_rows(), &groups)?;
             columns.push(people);
             kept = Some(has_person);
         }
@@ -257,21 +318,33 @@ impl Pseudonymizer {
             normalisers: part.fields.iter().map(|&place| identifying[place].1).collect(),
             pairs: part.pairs.finish(),
         });
+        let encoded = self.linkages.into_iter().map(|part| {
+            let mut groups: Vec<_> = part.groups.map(|groups| groups.of.into_iter().collect()).unwrap_or_default();
+            groups.sort_unstable();
+            EncodedLink {
+                link: part.link,
+                normalisers: part.fields.iter().map(|&place| identifying[place].1).collect(),
+                people: part.encoder.finish(),
+                groups,
+            }
+        });
         SourcePeople {
             key: self.key,
+            encoded: encoded.collect(),
             rules: rules.collect(),
             people: self.person.map(|part| part.people.finish()).unwrap_or_default(),
         }
     }
 
     /// Each row's pseudonym (zeros where it has none), and which rows have one. Takes note of the people and tokens.
-    fn people_of(&mut self, rows: usize) -> Result<(ArrayRef, BooleanArray)> {
+    fn people_of(&mut self, rows: usize, groups: &[Option<StringArray>]) -> Result<(ArrayRef, BooleanArray)> {
         let mut bytes = Vec::with_capacity(rows * WIDTH);
         let mut has_person = Vec::with_capacity(rows);
         for row in 0..rows {
             let person = self.person_of(row);
             if let Some(person) = person {
                 self.seal(row, person)?;
+                self.note_groups(person, row, groups);
             }
             bytes.extend_from_slice(&person.map_or([0; WIDTH], |person| person.0));
             has_person.push(person.is_some());
@@ -302,8 +375,28 @@ impl Pseudonymizer {
                 rule.pairs.push((rule.key.token(values), person));
             }
         }
+        for part in &mut self.linkages {
+            part.encoder.push(person, part.fields.iter().map(|&place| columns[place].2.get(row)));
+        }
         Some(person)
     }
+
+    fn note_groups(&mut self, person: Pseudonym, row: usize, groups: &[Option<StringArray>]) {
+        for (part, column) in self.linkages.iter_mut().zip(groups) {
+            if let (Some(groups), Some(column)) = (&mut part.groups, column)
+                && column.is_valid(row)
+            {
+                groups.note(person, column.value(row));
+            }
+        }
+    }
+}
+
+/// The column by which a link reports, as text.
+fn group_column(part: &LinkagePart, typed: &RecordBatch) -> Result<Option<StringArray>> {
+    let Some(groups) = &part.groups else { return Ok(None) };
+    let text = arrow::compute::cast(column(typed, &groups.field)?, &DataType::Utf8).map_err(arrow_failed)?;
+    Ok(Some(text.as_string::<i32>().clone()))
 }
 
 impl fmt::Debug for Pseudonymizer {

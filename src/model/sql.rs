@@ -244,6 +244,7 @@ fn link_schema() -> Schema {
         Field::new("left_person", PSEUDONYM, false),
         Field::new("right_person", PSEUDONYM, false),
         Field::new("rule", DataType::Utf8, false),
+        Field::new("probability", DataType::Float64, false),
     ])
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::LinkReport;
+use crate::identity::{Estimate, LinkReport, ProbableLinks};
 use crate::intake::Replaced;
 use crate::workspace::Delivering;
 
@@ -99,6 +99,47 @@ pub struct LinkBook {
     pub rules: Vec<(String, Option<u64>)>,
     /// Rule by rule: people that it left alone because several share the values, on both sides.
     pub ambiguous: Vec<(String, Option<u64>)>,
+    /// Linkage by probability, where the link has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probable: Option<ProbableBook>,
+}
+
+/// Linkage by probability. A number is left out where it is under the minimum cell; shares are rounded to tenths of a
+/// percent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProbableBook {
+    /// Pairs linked that no rule linked.
+    pub linked: Option<u64>,
+    /// Pairs for clerical review.
+    pub review: Option<u64>,
+    /// Of them, pairs probable enough in which nothing tells twins apart.
+    pub not_told_apart: Option<u64>,
+    /// Share of all links that are right: estimate, and its interval at 95 %.
+    pub precision: [f64; 3],
+    /// Share of the matches that are linked.
+    pub recall: [f64; 3],
+    /// The same by group: name, precision, recall.
+    pub groups: Vec<(String, [f64; 3], [f64; 3])>,
+    /// Blocking rules, and how many pairs each left out because too many people share a value.
+    pub left_out: Vec<(String, Option<u64>)>,
+}
+
+impl ProbableBook {
+    pub(super) fn new(links: &ProbableLinks, minimum: u64) -> Self {
+        let shown = |n: u64| (n == 0 || n >= minimum).then_some(n);
+        let share = |one: Estimate| [one.value, one.low, one.high].map(|share| (share * 1000.0).round() / 1000.0);
+        let report = &links.report;
+        let groups = report.groups.iter().map(|one| (one.group.clone(), share(one.precision), share(one.recall)));
+        Self {
+            linked: shown(report.linked),
+            review: shown(report.review),
+            not_told_apart: shown(report.not_told_apart),
+            precision: share(report.precision),
+            recall: share(report.recall),
+            groups: groups.collect(),
+            left_out: report.blocking.iter().map(|one| (one.rule.clone(), shown(one.pairs_left_out))).collect(),
+        }
+    }
 }
 
 /// One side of a link.
@@ -145,6 +186,7 @@ impl LinkBook {
                 .iter()
                 .map(|rule| (rule.name.clone(), shown(rule.ambiguous_left + rule.ambiguous_right)))
                 .collect(),
+            probable: None,
         }
     }
 }

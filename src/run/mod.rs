@@ -7,6 +7,7 @@
 mod books;
 mod fingerprint;
 mod history;
+mod linkage;
 mod match_rate;
 mod pipeline;
 mod protection;
@@ -29,7 +30,8 @@ use crate::report::{Event, Reporter};
 use crate::storage::{Lock, Store};
 use crate::workspace::Workspace;
 
-pub use books::{Books, LinkBook, Linked, Nearly, SourceBook, TableBook};
+pub use books::{Books, LinkBook, Linked, Nearly, ProbableBook, SourceBook, TableBook};
+pub use linkage::work_list;
 pub use quarantine::{Decided, Held, Made, Openers, decide, held};
 pub use sources::stage_source;
 

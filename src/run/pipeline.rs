@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::books::{Books, LinkBook, TableBook};
+use super::books::{Books, LinkBook, ProbableBook, TableBook};
 use super::fingerprint::{Input, fingerprint};
 use super::history::History;
 use super::quarantine::{Decided, Openers};
 use super::sources::{Admitted, Delivered, Reading, admit, stage_links};
-use super::{Job, Outcome, PipelineReport, STAGING, match_rate, protection, quarantine};
+use super::{Job, Outcome, PipelineReport, STAGING, linkage, match_rate, protection, quarantine};
 use crate::disclosure::{self, Beside, DisclosureError};
 use crate::error::{Context as _, Error, Result};
-use crate::identity::{self, AgreementKeys, Links};
+use crate::identity::AgreementKeys;
 use crate::intake::{self, Found, Freshness, References};
 use crate::model::{register_staged, run_models, session};
 use crate::plan;
@@ -215,15 +215,21 @@ async fn compute(
         register_staged(&context, job.state, &one.staged).await?;
         read[at] = Some(one);
     }
-    let admitted: Vec<Admitted> = read.into_iter().flatten().collect();
+    let mut admitted: Vec<Admitted> = read.into_iter().flatten().collect();
     books.sources.extend(admitted.iter().map(|one| one.book.clone()));
-    for (link, links) in link_all(job, pipeline, &admitted)? {
-        let staged = stage_links(job.state, name, &link, &links.to_batch()?, keys).await?;
+    for (link, spec) in pipeline.spec.identity.links.iter() {
+        job.reporter.event(&step_started(name, Step::Identity, link));
+        let (links, probable) = linkage::link(job, pipeline, (link, spec), &mut admitted)?;
+        let staged = stage_links(job.state, name, link, &links.to_batch()?, keys).await?;
         register_staged(&context, job.state, &staged).await?;
-        let book = LinkBook::new(&link, &links.report, pipeline.minimum_cell);
-        let before = last.as_ref().and_then(|books| books.link(&link));
-        if let Some(sides) = sides(pipeline, &link) {
+        let mut book = LinkBook::new(link, &links.report, pipeline.minimum_cell);
+        let before = last.as_ref().and_then(|books| books.link(link));
+        if let Some(sides) = sides(pipeline, link) {
             match_rate::check(&book, &links.report, before, sides, pipeline.minimum_cell)?;
+        }
+        if let Some(probable) = &probable {
+            book.probable = Some(ProbableBook::new(probable, pipeline.minimum_cell));
+            linkage::keep(job.state, name, link, probable, keys).await?;
         }
         books.links.push(book);
     }
@@ -252,23 +258,6 @@ async fn compute(
         tabulations.push(tabulation);
     }
     Ok((books, tabulations))
-}
-
-fn link_all(job: &Job<'_>, pipeline: &ResolvedPipeline, admitted: &[Admitted]) -> Result<Vec<(String, Links)>> {
-    let people = |source: &str| {
-        let at = pipeline.sources.iter().position(|one| one.name == source);
-        at.and_then(|at| admitted.get(at)).map(|one| &one.people).ok_or_else(|| {
-            Error::config("pipeline.link", format!("there is no source `{source}` to link"))
-                .with_hint("`left` and `right` name sources of the pipeline")
-        })
-    };
-    let mut all = Vec::new();
-    for (name, spec) in pipeline.spec.identity.links.iter() {
-        job.reporter.event(&step_started(&pipeline.spec.name, Step::Identity, name));
-        let links = identity::link(spec, people(&spec.left)?, people(&spec.right)?, name)?;
-        all.push((name.to_owned(), links));
-    }
-    Ok(all)
 }
 
 /// The sources of a link, and their contracts.

@@ -14,7 +14,7 @@ use super::quarantine::{Decided, quarantine_path};
 use super::settle::{Added, beside, settle};
 use super::{Job, STAGING};
 use crate::error::{Error, Result};
-use crate::identity::{AgreementKeys, LinkEncoding, Pseudonymizer, SourcePeople};
+use crate::identity::{AgreementKeys, LinkEncoding, LinkageSpec, Pseudonymizer, SourcePeople};
 use crate::intake::{self, Delivery, Found, IntakeReport, Quarantine, References, Spread, TypedRows};
 use crate::parallel::{Pending, Queue, Workers};
 use crate::release::{self, Ledger};
@@ -134,8 +134,8 @@ pub(super) async fn admit(
         subject: source.name.clone(),
     });
     let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
-    let mut pseudonymizer =
-        Pseudonymizer::new(&source.contract, &source.clause, keys, &encodings(pipeline, &source.name))?;
+    let (rules, linkages) = (encodings(pipeline, &source.name), linkages(pipeline, &source.name)?);
+    let mut pseudonymizer = Pseudonymizer::new(&source.contract, &source.clause, keys, &rules, &linkages)?;
     if pipeline.agreement.in_vault(&source.contract.id) {
         pseudonymizer = pseudonymizer.with_vault(keys.vault_key(&source.contract.person.join(",")));
     }
@@ -276,6 +276,19 @@ fn encodings(pipeline: &ResolvedPipeline, source: &str) -> Vec<LinkEncoding> {
         }
     }
     encodings
+}
+
+/// The links by probability that this source takes part in, with the field by which one reports where it is on the
+/// left.
+fn linkages(pipeline: &ResolvedPipeline, source: &str) -> Result<Vec<(LinkageSpec, Option<String>)>> {
+    let links = pipeline.spec.identity.links.iter().filter(|(_, link)| link.left == source || link.right == source);
+    let probable = links.filter_map(|(name, link)| Some((name, link, link.probabilistic.as_ref()?)));
+    probable
+        .map(|(name, link, spec)| {
+            let group = spec.report_by.clone().filter(|_| link.left == source);
+            Ok((LinkageSpec::resolve(name, spec)?, group))
+        })
+        .collect()
 }
 
 fn metadata(keys: &AgreementKeys) -> Vec<(&'static str, String)> {

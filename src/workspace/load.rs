@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::check;
 use super::diagnose::{Finding, Findings, SourceText};
-use super::document::Document;
-use super::resolved::{Model, ResolvedPipeline, ResolvedSource, Workspace, plan_digest, sha256};
+use super::document::{Document, step};
+use super::resolved::{LinkFiles, Model, ResolvedPipeline, ResolvedSource, Workspace, plan_digest, sha256};
 use super::schema::schema_of;
 use super::{Agreement, Contract, Pipeline, Roles, Settings, odcs, shape};
 use crate::error::Result;
@@ -69,6 +69,8 @@ pub(super) struct PipelineFile {
     pub(super) file: File<Pipeline>,
     /// Path relative to the workspace and text, by name of the model, as far as they could be read.
     pub(super) models: BTreeMap<String, (PathBuf, String)>,
+    /// The same of the files that links name, by that name.
+    pub(super) beside: BTreeMap<PathBuf, (PathBuf, String)>,
 }
 
 /// All files of a workspace.
@@ -138,7 +140,19 @@ impl Files {
             digested.push((slashed(path), sql.as_bytes()));
             models.push(Model { name: name.to_owned(), path: path.clone(), sql: sql.clone() });
         }
+        let mut link_files = BTreeMap::new();
+        for (name, link) in spec.identity.links.iter() {
+            let Some(probabilistic) = &link.probabilistic else { continue };
+            let mut text = |file: &Option<PathBuf>| {
+                let (path, text) = pipeline.beside.get(file.as_ref()?)?;
+                digested.push((slashed(path), text.as_bytes()));
+                Some(text.clone())
+            };
+            let files = LinkFiles { model: text(&probabilistic.model), decisions: text(&probabilistic.decisions) };
+            link_files.insert(name.to_owned(), files);
+        }
         let resolved = ResolvedPipeline {
+            link_files,
             directory: Path::new("pipelines").join(&pipeline.file.name),
             minimum_cell: agreement.outputs.minimum_cell.max(spec.disclosure.minimum_cell.unwrap_or(0)),
             agreement_digest: sha256(agreement_file.bytes()),
@@ -249,8 +263,15 @@ impl Reader<'_> {
     fn pipeline(&mut self, folder: &Path) -> PipelineFile {
         let mut file = self.file::<Pipeline>(&folder.join("pipeline.yaml"));
         file.name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut models = BTreeMap::new();
+        let (mut models, mut beside) = (BTreeMap::new(), BTreeMap::new());
         if let Some((document, pipeline)) = file.parts() {
+            for (pointer, path) in link_files(pipeline) {
+                let relative = folder.join(path);
+                match std::fs::read_to_string(self.root.join(&relative)) {
+                    Ok(text) => drop(beside.insert(path.clone(), (relative, text))),
+                    Err(_) => self.findings.push(check::no_link_file(document, &pointer, path)),
+                }
+            }
             for (name, path) in pipeline.models.iter() {
                 if let Some(finding) = check::model_path(document, name, path) {
                     self.findings.push(finding);
@@ -266,7 +287,7 @@ impl Reader<'_> {
                 }
             }
         }
-        PipelineFile { file, models }
+        PipelineFile { file, models, beside }
     }
 
     /// What a folder of the workspace holds, sorted; nothing where there is no such folder. Hidden files are left out.
@@ -277,6 +298,19 @@ impl Reader<'_> {
         names.sort();
         names.into_iter().map(|name| Path::new(folder).join(name)).collect()
     }
+}
+
+/// The files that a pipeline's links name, and where in its YAML.
+fn link_files(pipeline: &Pipeline) -> Vec<(String, &PathBuf)> {
+    let mut files = Vec::new();
+    for (name, link) in pipeline.identity.links.iter() {
+        let Some(probabilistic) = &link.probabilistic else { continue };
+        let named = [("model", &probabilistic.model), ("decisions", &probabilistic.decisions)];
+        for (key, path) in named.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?))) {
+            files.push((format!("/identity/links/{}/probabilistic/{key}", step(name)), path));
+        }
+    }
+    files
 }
 
 /// Reads one contract that belongs to no workspace, in Accord's own words or in those of the Open Data Contract Standard.

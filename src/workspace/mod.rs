@@ -6,6 +6,7 @@ mod check;
 mod contract;
 mod diagnose;
 mod document;
+mod linkage;
 mod load;
 mod odcs;
 mod pipeline;
@@ -29,12 +30,13 @@ pub use contract::{
 };
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;
+pub use linkage::{CompareAs, FilterEncoding, LinkThresholds, Probabilistic};
 pub use load::{contract, load, parse, read};
 pub use pipeline::{
     Assignment, Dimension, Disclosure, Homogeneous, Identity, Insider, Level, Link, LinkRule, Measure, Pick, Pipeline,
     Release, Source, Table, Window, Zeros,
 };
-pub use resolved::{Model, ResolvedPipeline, ResolvedSource, Workspace, find_root};
+pub use resolved::{LinkFiles, Model, ResolvedPipeline, ResolvedSource, Workspace, find_root};
 pub use roles::{Operator, PublicKeyRef, Recipient, Roles, Steward};
 pub use schema::{schema_text, schemas};
 pub use secrets::{Secrets, WorkspaceSecrets};

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::linkage::Probabilistic;
 use super::types::{Days, Ordered};
 
 /// One indicator family.
@@ -96,7 +97,7 @@ impl Pick {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
-    /// Links by name; SQL reads them as `links.NAME (left_person, right_person, rule)`.
+    /// Links by name; SQL reads them as `links.NAME (left_person, right_person, rule, probability)`.
     pub links: Ordered<Link>,
 }
 
@@ -112,7 +113,11 @@ pub struct Link {
     pub assignment: Assignment,
     /// Rules in order. Each lists link fields that both contracts have; people that agree on all of them (none missing)
     /// are linked, unless several people of one side share the values. A person linked by an earlier rule is done.
+    #[serde(default)]
     pub rules: Vec<LinkRule>,
+    /// Linkage by probability, for whom no rule links.
+    #[serde(default)]
+    pub probabilistic: Option<Probabilistic>,
 }
 
 /// How many people of one side may be one of the other.
@@ -123,6 +128,8 @@ pub enum Assignment {
     OneToOne,
     /// Several people on the right may be one on the left (a partner that holds duplicate records of a person).
     OneToMany,
+    /// Several people on either side may be one on the other.
+    ManyToMany,
 }
 
 /// Fields on which two people must agree.
@@ -179,8 +186,8 @@ pub struct Measure {
     pub count_where: Option<String>,
     /// The number of rows for each value of this text column, one measure each, named `MEASURE_VALUE` in lower case.
     pub count_by: Option<String>,
-    /// The measure that `count_where` or `count_by` is a part of; the count where it is left out. Rows counted here must
-    /// be counted there.
+    /// The measure that `count_where` or `count_by` is a part of; the count where it is left out. Rows counted here
+    /// must be counted there.
     pub of: Option<String>,
     /// Two measures: the first divided by the second, in percent.
     pub ratio: Option<[String; 2]>,
@@ -204,8 +211,8 @@ pub struct Disclosure {
     pub homogeneous: Homogeneous,
     /// Hide so much that nobody who knows that they are counted themselves can compute a protected figure.
     pub contributor: bool,
-    /// What becomes of a release from which somebody who is told which hidden cells are small can compute one. Readers, and
-    /// those who keep earlier releases, are always defeated.
+    /// What becomes of a release from which somebody who is told which hidden cells are small can compute one. Readers,
+    /// and those who keep earlier releases, are always defeated.
     pub insider: Insider,
 }
 

@@ -43,6 +43,8 @@ pub struct ResolvedPipeline {
     pub sources: Vec<ResolvedSource>,
     /// Its models in written order.
     pub models: Vec<Model>,
+    /// What stands beside `pipeline.yaml` for its links, by link.
+    pub link_files: BTreeMap<String, LinkFiles>,
     /// The smallest count shown: the larger of the agreement's and the pipeline's.
     pub minimum_cell: u64,
     /// SHA-256 over everything that decides what is computed and shown: see [`plan_digest`].
@@ -64,6 +66,15 @@ pub struct ResolvedSource {
     pub contract_digest: String,
     /// The agreement's clause for this contract and purpose.
     pub clause: DataClause,
+}
+
+/// The files of a link by probability, as far as it names any.
+#[derive(Clone, Debug, Default)]
+pub struct LinkFiles {
+    /// The text of its reviewed model.
+    pub model: Option<String>,
+    /// The text of its decisions of clerical review.
+    pub decisions: Option<String>,
 }
 
 /// A SQL model.

@@ -17,6 +17,7 @@ mod forbidden;
 mod key_services;
 mod keys;
 mod killed;
+mod linkage;
 mod published;
 mod quarantine;
 mod repeated;

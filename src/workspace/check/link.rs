@@ -3,7 +3,7 @@
 use super::super::diagnose::Finding;
 use super::super::document::{Document, step};
 use super::super::load::Files;
-use super::super::{Agreement, Contract, Link, Pipeline};
+use super::super::{Agreement, Contract, Link, Pipeline, Probabilistic};
 use super::{repeated, unknown};
 
 pub(super) fn check(
@@ -58,8 +58,12 @@ fn one(
     if link.left == link.right {
         findings.push(document.finding(&format!("{pointer}/right"), "a link is between two sources"));
     }
-    if link.rules.is_empty() {
+    if link.rules.is_empty() && link.probabilistic.is_none() {
         findings.push(document.finding(&format!("{pointer}/rules"), "a link has at least one rule"));
+    }
+    if let Some(probabilistic) = &link.probabilistic {
+        let pointer = format!("{pointer}/probabilistic");
+        findings.extend(by_probability(document, pipeline, &pointer, probabilistic, link, agreement, files));
     }
     let rule_names: Vec<String> = link.rules.iter().map(|rule| rule.name.clone()).collect();
     for (at, rule) in link.rules.iter().enumerate() {
@@ -74,6 +78,41 @@ fn one(
         for (index, field) in rule.fields.iter().enumerate() {
             let pointer = format!("{pointer}/fields/{index}");
             findings.extend(rule_field(document, pipeline, &pointer, field, link, agreement, files));
+        }
+    }
+    findings
+}
+
+/// Linkage by probability: its fields are link fields of both contracts, the one it reports by is analysed.
+fn by_probability(
+    document: &Document,
+    pipeline: &Pipeline,
+    pointer: &str,
+    spec: &Probabilistic,
+    link: &Link,
+    agreement: Option<&Agreement>,
+    files: &Files,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for field in spec.compare.keys() {
+        let pointer = format!("{pointer}/compare/{}", step(field));
+        findings.extend(rule_field(document, pipeline, &pointer, field, link, agreement, files));
+    }
+    let swapped =
+        spec.swapped.iter().flatten().enumerate().map(|(at, field)| (format!("swapped/{at}"), field.as_str()));
+    let blocking = spec.blocking.iter().enumerate().flat_map(|(rule, parts)| {
+        let field = |part: &'_ String| part.len().min(part.find('.').unwrap_or(part.len()));
+        parts.iter().enumerate().map(move |(at, part)| (format!("blocking/{rule}/{at}"), &part[..field(part)]))
+    });
+    for (at, field) in swapped.chain(blocking) {
+        let pointer = format!("{pointer}/{at}");
+        findings.extend(unknown(document, &pointer, "compared field", field, spec.compare.keys()));
+    }
+    if let (Some(field), Some(contract)) = (&spec.report_by, contract_of(pipeline, &link.left, files)) {
+        let clause = agreement.and_then(|agreement| agreement.clause(&contract.id, &pipeline.purpose));
+        if clause.is_some_and(|clause| !clause.analyse.contains(field)) {
+            let message = format!("the agreement does not list `{field}` of `{}` for analysis", contract.id);
+            findings.push(document.finding(&format!("{pointer}/report_by"), message).forbidden());
         }
     }
     findings

@@ -154,6 +154,12 @@ pub(super) fn model_path(document: &Document, name: &str, path: &Path) -> Option
     })
 }
 
+/// A file of a link that can't be read, or does not stand beside the pipeline.
+pub(super) fn no_link_file(document: &Document, pointer: &str, path: &Path) -> Finding {
+    let message = format!("there is no file `{}` beside this one", path.to_string_lossy());
+    document.finding(pointer, message).help("write the name of a file in the pipeline's folder, or leave it out")
+}
+
 /// A model's file that is not there.
 pub(super) fn no_model_file(document: &Document, name: &str, path: &Path, beside: &[PathBuf]) -> Finding {
     let shown = path.to_string_lossy();

@@ -1,0 +1,539 @@
+//! The link of two encoded sides, from blocking to probabilities.
+
+use std::collections::BTreeMap;
+
+use super::super::pseudonym::Pseudonym;
+use super::calibrate::Calibration;
+use super::compare::{self, Comparer, Pattern};
+use super::counts::{Counts, Sparse, total};
+use super::encode::{EncodedPeople, MISSING};
+use super::join::{BlockingReport, Join};
+use super::matching::{self, Edge, MOST};
+use super::model::{Expected, LinkModel, Weights};
+use super::sides::{Rows, Sides};
+use super::spec::LinkageSpec;
+use super::train::{self, Observed};
+use crate::error::{Error, Result};
+use crate::workspace::Assignment;
+
+/// Pairs compared for training, about.
+const TRAINING_PAIRS: u64 = 3_000_000;
+
+/// Pairs less probable than this by themselves are not looked at again.
+const UNLIKELY: f64 = 1e-3;
+
+/// From which probability on two of a source's people are taken for one person twice.
+const TWICE: f64 = 0.5;
+
+/// Rounds in which single pairs, the number of links and the levels' shares come to agree.
+const ROUNDS: usize = 6;
+
+/// A pair that may be the same person.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    /// Places of the people among their side's distinct people.
+    pub(super) left: u32,
+    pub(super) right: u32,
+    pub(super) pattern: Pattern,
+    /// What the frequency of the equal values makes of random agreement.
+    adjust: f32,
+    /// How many blocking rules give it.
+    pub(super) rules: u8,
+    pub(super) known: Option<Known>,
+    pub(super) probability: f64,
+    /// A source holds one of the two people twice, and another pair stands for this one.
+    pub(super) duplicate: bool,
+}
+
+/// Decided already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// A rule linked the pair.
+    ByRule,
+    /// Clerical review found that the two are the same.
+    Same,
+    /// Clerical review found that the two are not the same.
+    Different,
+}
+
+impl Edge for Candidate {
+    fn left(&self) -> u32 {
+        self.left
+    }
+    fn right(&self) -> u32 {
+        self.right
+    }
+}
+
+/// A pair of people that is known to be the same or not.
+pub type KnownPair = (Pseudonym, Pseudonym, Known);
+
+/// What the comparison of two sides gave.
+pub struct Scored {
+    pub(super) left: Vec<Pseudonym>,
+    pub(super) right: Vec<Pseudonym>,
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) columns: Vec<compare::Compared>,
+    /// The model that was used.
+    pub model: LinkModel,
+    /// What blocking gave and left out.
+    pub blocking: Vec<BlockingReport>,
+    /// Pairs compared to score them, each once.
+    pub compared: u64,
+    /// About how many matches no blocking rule gave.
+    pub(super) unseen: f64,
+}
+
+impl Scored {
+    /// All pairs that may be the same person, with their probability; sorted by people.
+    pub fn pairs(&self) -> impl Iterator<Item = (Pseudonym, Pseudonym, f64)> {
+        let pair = |one: &Candidate| (self.left[one.left as usize], self.right[one.right as usize], one.probability);
+        self.candidates.iter().map(pair)
+    }
+}
+
+/// What a link may use of the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Resources {
+    /// Pairs are compared on so many threads; the result does not depend on it.
+    pub threads: usize,
+    /// Bytes for encodings.
+    pub memory: usize,
+}
+
+/// Compares and scores. `known` are pairs decided beforehand.
+///
+/// # Errors
+/// `identity.memory` where the encodings do not fit into `memory`; `identity.model` where `model` is of other
+/// comparisons; `identity.linkage` where there are too many comparisons for one link.
+pub fn score(
+    spec: &LinkageSpec,
+    left: EncodedPeople,
+    right: EncodedPeople,
+    assignment: Assignment,
+    known: &[KnownPair],
+    model: Option<&LinkModel>,
+    Resources { threads, memory }: Resources,
+) -> Result<Scored> {
+    let columns = compare::columns(spec);
+    let patterns = compare::patterns(&columns).ok_or_else(|| {
+        Error::config("identity.linkage", format!("link {} compares too many fields", spec.link))
+            .with_hint("compare fewer fields")
+    })?;
+    // The joined sides and one rule's sorted tokens, while the encodings are taken in.
+    let needed = 2 * (left.bytes() + right.bytes()) + 32 * (left.people.len() + right.people.len());
+    if needed > memory {
+        return Err(Error::failed(
+            "identity.memory",
+            format!("the encodings of link {} need {} MB", spec.link, needed >> 20),
+        )
+        .with_hint("raise `engine.memory_limit` in config/accord.yaml"));
+    }
+    let sides = Sides::new(spec, left, right);
+    let comparer = Comparer::new(spec, &sides);
+    let join = Join::between(&sides.left, &sides.right, spec.block_size);
+    let (left, right) = (People::of(&sides.left), People::of(&sides.right));
+    let mut weights = match model {
+        Some(model) => Weights::of_model(spec, model)?,
+        None => trained(spec, &sides, &comparer, &join, assignment, patterns, threads),
+    };
+    let prior = weights.same.clone();
+    let (mut candidates, compared) = candidates(&sides, &comparer, &join, &weights, (&left, &right), patterns, threads);
+    decide(&mut candidates, known, &left, &right);
+    if assignment != Assignment::ManyToMany {
+        set_aside(&mut candidates, &sides.right, &right, &comparer, &weights, false);
+        if assignment == Assignment::OneToOne {
+            candidates.sort_by_key(|one| (one.right, one.left));
+            set_aside(&mut candidates, &sides.left, &left, &comparer, &weights, true);
+            candidates.sort_by_key(|one| (one.left, one.right));
+        }
+    }
+    let sizes = (left.distinct.len() as f64, right.distinct.len() as f64);
+    let mut links = (weights.overlap * sizes.0.min(sizes.1)).max(1.0);
+    for round in 0..ROUNDS {
+        links = probabilities(&mut candidates, &weights, links, sizes, assignment);
+        if model.is_none() && round + 1 < ROUNDS {
+            train::learn_again(&mut weights, candidates.iter().map(|one| (one.pattern, one.probability)), &prior);
+        }
+    }
+    let decisions: Vec<(f64, bool)> = reviewed(&mut candidates, &weights, links, sizes, assignment);
+    if !decisions.is_empty() {
+        let line = Calibration::fitted(&decisions);
+        probabilities(&mut candidates, &weights, links, sizes, assignment);
+        let open = candidates.iter_mut().filter(|one| one.known.is_none());
+        open.for_each(|one| one.probability = line.of(one.probability));
+    }
+    weights.overlap = (links / sizes.0.min(sizes.1).max(1.0)).min(1.0);
+    let missed = missed_by_blocking(spec, &sides, &candidates, &left, &right);
+    let unseen = links * missed / (1.0 - missed).max(0.1);
+    Ok(Scored {
+        left: left.distinct,
+        right: right.distinct,
+        candidates,
+        columns: comparer.columns.clone(),
+        model: weights.to_model(spec),
+        blocking: join.report(&spec.blocking_names),
+        compared,
+        unseen,
+    })
+}
+
+/// The distinct people of a side and whose each row is.
+struct People {
+    distinct: Vec<Pseudonym>,
+    of_row: Vec<u32>,
+}
+
+impl People {
+    fn of(rows: &Rows) -> Self {
+        let mut distinct: Vec<Pseudonym> = Vec::new();
+        let of_row = rows.people.iter().map(|person| {
+            if distinct.last() != Some(person) {
+                distinct.push(*person);
+            }
+            distinct.len() as u32 - 1
+        });
+        let of_row = of_row.collect();
+        Self { distinct, of_row }
+    }
+
+    fn first_row(&self, person: u32) -> u32 {
+        self.of_row.partition_point(|&one| one < person) as u32
+    }
+}
+
+fn trained(
+    spec: &LinkageSpec,
+    sides: &Sides,
+    comparer: &Comparer<'_>,
+    join: &Join<'_>,
+    assignment: Assignment,
+    patterns: Pattern,
+    threads: usize,
+) -> Weights {
+    let random = train::random_shares(comparer, sides, patterns, spec.seed, threads);
+    let likely = train::expected_shares(comparer, sides, &random, 0.9);
+    let careless = train::expected_shares(comparer, sides, &random, 0.5);
+    let mut weights = Weights {
+        columns: comparer.columns.clone(),
+        swapped: spec.swapped,
+        same: [(0.95, likely.clone()), (0.05, careless)],
+        random,
+        near: Vec::new(),
+        twice: (0.0, likely),
+        overlap: 0.5,
+    };
+    let (left, right) = (sides.left.len() as f64, sides.right.len() as f64);
+    let mut observed = Observed {
+        between: total(
+            tally(join, &sides.left, &sides.right, comparer, patterns, threads).into_iter().flatten().collect(),
+        ),
+        within: vec![Vec::new(); spec.blocking.len()],
+        all_between: left * right,
+        all_within: 0.0,
+        common_at_most: if assignment == Assignment::OneToOne { left.min(right) } else { right },
+    };
+    scale(&mut observed.between, one_in(join));
+    // A side that may hold several records of a person says nothing about two people.
+    let sources: &[&Rows] =
+        if assignment == Assignment::OneToOne { &[&sides.left, &sides.right] } else { &[&sides.left] };
+    for rows in sources {
+        let join = Join::within(rows, spec.block_size);
+        let states = tally(&join, rows, rows, comparer, patterns, threads);
+        for (rule, counts) in by_rule(states, spec.blocking.len()).into_iter().enumerate() {
+            let mut counts = total(counts);
+            scale(&mut counts, one_in(&join));
+            observed.within[rule].extend(counts);
+        }
+        observed.all_within += rows.len() as f64 * (rows.len() as f64 - 1.0) / 2.0;
+    }
+    let duplicates = train::expected_shares(comparer, sides, &weights.random, 0.97);
+    train::learn_near_misses(&mut weights, &observed, &duplicates);
+    let prior = weights.same.clone();
+    let same = train::learn_same(&mut weights, &observed, &prior);
+    weights.overlap = same / left.min(right).max(1.0);
+    weights
+}
+
+fn one_in(join: &Join<'_>) -> u64 {
+    (join.pairs() / TRAINING_PAIRS).max(1)
+}
+
+fn scale(counts: &mut [(Pattern, f64)], by: u64) {
+    counts.iter_mut().for_each(|(_, count)| *count *= by as f64);
+}
+
+/// Counts patterns by rule, a state each thread.
+fn tally(
+    join: &Join<'_>,
+    left: &Rows,
+    right: &Rows,
+    comparer: &Comparer<'_>,
+    patterns: Pattern,
+    threads: usize,
+) -> Vec<Vec<Counts>> {
+    let rules = left.rules;
+    let make = || (0..rules).map(|_| Counts::new(patterns)).collect::<Vec<_>>();
+    join.each(threads, one_in(join), make, |counts, rule, l, r| {
+        counts[rule].add(comparer.pattern(left.row(l), right.row(r)));
+    })
+}
+
+fn by_rule(states: Vec<Vec<Counts>>, rules: usize) -> Vec<Vec<Counts>> {
+    let mut all: Vec<Vec<Counts>> = (0..rules).map(|_| Vec::new()).collect();
+    for state in states {
+        state.into_iter().zip(&mut all).for_each(|(counts, all)| all.push(counts));
+    }
+    all
+}
+
+/// All pairs that are not unlikely; sorted by people, each pair of people once.
+fn candidates(
+    sides: &Sides,
+    comparer: &Comparer<'_>,
+    join: &Join<'_>,
+    weights: &Weights,
+    people: (&People, &People),
+    patterns: Pattern,
+    threads: usize,
+) -> (Vec<Candidate>, u64) {
+    let all = (people.0.distinct.len() as f64, people.1.distinct.len() as f64);
+    let links = (weights.overlap * all.0.min(all.1)).max(1.0);
+    // The most that exclusion may add to the odds.
+    let odds_before = prior_odds(links, all, Assignment::OneToOne);
+    let table = Table::new(weights, patterns);
+    let states = join.each(
+        threads,
+        1,
+        || (Vec::new(), 0_u64),
+        |(found, compared), _, l, r| {
+            *compared += 1;
+            let (left, right) = (sides.left.row(l), sides.right.row(r));
+            let pattern = comparer.pattern(left, right);
+            let expected = table.get(weights, pattern);
+            if expected.same * odds_before < UNLIKELY * expected.near {
+                return;
+            }
+            let adjust = comparer.adjust(left, right);
+            if expected.same * odds_before >= UNLIKELY * (expected.random * f64::from(adjust) + expected.near) {
+                let (left, right) = (people.0.of_row[l as usize], people.1.of_row[r as usize]);
+                let rules = join.rules_of(l, r);
+                found.push(Candidate {
+                    left,
+                    right,
+                    pattern,
+                    adjust,
+                    rules,
+                    known: None,
+                    probability: 0.0,
+                    duplicate: false,
+                });
+            }
+        },
+    );
+    let compared = states.iter().map(|state| state.1).sum();
+    let mut candidates: Vec<Candidate> = states.into_iter().flat_map(|state| state.0).collect();
+    for one in &mut candidates {
+        let expected = table.get(weights, one.pattern);
+        let others = expected.random * f64::from(one.adjust) + expected.near;
+        one.probability = expected.same / others.max(f64::MIN_POSITIVE);
+    }
+    // Of several rows of a person the likeliest counts.
+    candidates.sort_unstable_by(|a, b| {
+        let by_people = (a.left, a.right).cmp(&(b.left, b.right));
+        by_people
+            .then_with(|| b.probability.total_cmp(&a.probability))
+            .then_with(|| a.pattern.cmp(&b.pattern))
+            .then_with(|| a.adjust.total_cmp(&b.adjust))
+    });
+    candidates.dedup_by(|next, kept| (next.left, next.right) == (kept.left, kept.right));
+    (candidates, compared)
+}
+
+/// Expectations by pattern, computed beforehand where there are not too many.
+struct Table(Vec<[f32; 3]>);
+
+impl Table {
+    const MOST: Pattern = 1 << 20;
+
+    fn new(weights: &Weights, patterns: Pattern) -> Self {
+        if patterns > Self::MOST {
+            return Self(Vec::new());
+        }
+        let all = (0..patterns).map(|pattern| {
+            let Expected { same, random, near } = weights.expected(&weights.levels(pattern));
+            [same as f32, random as f32, near as f32]
+        });
+        Self(all.collect())
+    }
+
+    fn get(&self, weights: &Weights, pattern: Pattern) -> Expected {
+        match self.0.get(pattern as usize) {
+            Some(&[same, random, near]) => Expected { same: same.into(), random: random.into(), near: near.into() },
+            None => weights.expected(&weights.levels(pattern)),
+        }
+    }
+}
+
+/// The odds of a pair before anything is compared, given how many links there are: each person has one partner at most,
+/// so that whoever has none yet is the likelier to have this one.
+fn prior_odds(links: f64, people: (f64, f64), assignment: Assignment) -> f64 {
+    let free = |people: f64| (people - links).max(1.0 + 0.001 * people);
+    match assignment {
+        Assignment::OneToOne => links / (free(people.0) * free(people.1)),
+        Assignment::OneToMany => links / (people.0 * free(people.1)),
+        Assignment::ManyToMany => links / (people.0 * people.1),
+    }
+}
+
+/// Sets the candidates' probabilities; gives how many links they add up to.
+fn probabilities(
+    candidates: &mut [Candidate],
+    weights: &Weights,
+    links: f64,
+    people: (f64, f64),
+    assignment: Assignment,
+) -> f64 {
+    let before = prior_odds(links, people, assignment);
+    let mut known: Sparse<Expected> = Sparse::default();
+    let mut odds = Vec::with_capacity(candidates.len());
+    for one in candidates.iter() {
+        let expected = known.entry(one.pattern).or_insert_with(|| weights.expected(&weights.levels(one.pattern)));
+        let others = expected.random * f64::from(one.adjust) + expected.near;
+        odds.push(match one.known {
+            Some(Known::ByRule | Known::Same) => MOST,
+            Some(Known::Different) => 0.0,
+            None if one.duplicate => 0.0,
+            None => (before * expected.same / others.max(f64::MIN_POSITIVE)).min(MOST),
+        });
+    }
+    let marginals = matching::marginals(candidates, &odds, (people.0 as usize, people.1 as usize), assignment);
+    candidates.iter_mut().zip(marginals).for_each(|(one, probability)| one.probability = probability);
+    candidates.iter().map(|one| one.probability).sum::<f64>().max(1.0)
+}
+
+/// The share of matches that satisfy no blocking rule, were errors in one field independent of errors in another: how
+/// often a match differs in which parts of a field is known from the matches that were found.
+fn missed_by_blocking(
+    spec: &LinkageSpec,
+    sides: &Sides,
+    candidates: &[Candidate],
+    left: &People,
+    right: &People,
+) -> f64 {
+    // A digest of a match's equal parts, field by field; weights in whole millionths, so that their order is nothing.
+    let mut masks: Vec<BTreeMap<u32, u64>> = vec![BTreeMap::new(); spec.fields.len()];
+    for one in candidates.iter().filter(|one| one.probability > 0.01) {
+        let l = sides.left.row(left.first_row(one.left));
+        let r = sides.right.row(right.first_row(one.right));
+        for (at, masks) in masks.iter_mut().enumerate() {
+            *masks.entry(sides.equal_parts(at, l[at], r[at])).or_default() += (one.probability * 1e6) as u64;
+        }
+    }
+    // Rules not yet satisfied after each field: a set of rules by bit, and the probability of being there.
+    let rules = spec.blocking.len();
+    let mut states = BTreeMap::from([((1_u64 << rules) - 1, 1.0_f64)]);
+    for (at, masks) in masks.iter().enumerate() {
+        let all: u64 = masks.values().sum();
+        let mut next: BTreeMap<u64, f64> = BTreeMap::new();
+        for (state, share) in &states {
+            for (mask, weight) in masks {
+                let broken = (0..rules).filter(|rule| {
+                    spec.blocking[*rule].iter().any(|(field, part)| *field == at && mask >> *part as u32 & 1 == 0)
+                });
+                let kept = broken.fold(*state, |state, rule| state & !(1 << rule));
+                *next.entry(kept).or_default() += share * *weight as f64 / all.max(1) as f64;
+            }
+        }
+        next.retain(|_, share| *share > 1e-9);
+        states = next;
+    }
+    states.get(&0).copied().unwrap_or(0.0)
+}
+
+/// What the model says of the pairs that somebody reviewed, before it is told, and what was found.
+fn reviewed(
+    candidates: &mut [Candidate],
+    weights: &Weights,
+    links: f64,
+    people: (f64, f64),
+    assignment: Assignment,
+) -> Vec<(f64, bool)> {
+    let by_review = |one: &Candidate| matches!(one.known, Some(Known::Same | Known::Different)) && one.rules > 0;
+    let found: Vec<(usize, Option<Known>)> =
+        candidates.iter().enumerate().filter(|(_, one)| by_review(one)).map(|(at, one)| (at, one.known)).collect();
+    if found.is_empty() {
+        return Vec::new();
+    }
+    found.iter().for_each(|(at, _)| candidates[*at].known = None);
+    probabilities(candidates, weights, links, people, assignment);
+    let decisions = found.iter().map(|(at, known)| (candidates[*at].probability, *known == Some(Known::Same)));
+    let decisions = decisions.collect();
+    found.iter().for_each(|(at, known)| candidates[*at].known = *known);
+    decisions
+}
+
+/// Pairs of a person with somebody whom the other source holds twice do not exclude each other: both are right. The
+/// likelier one (of equals the first by pseudonym) stands for both, and the other is set aside. `candidates` are sorted
+/// by the ends that are not of `rows`; their probabilities still are odds by themselves.
+fn set_aside(
+    candidates: &mut [Candidate],
+    rows: &Rows,
+    people: &People,
+    comparer: &Comparer<'_>,
+    weights: &Weights,
+    left: bool,
+) {
+    let end = |one: &Candidate| if left { one.left } else { one.right };
+    let fixed = |one: &Candidate| if left { one.right } else { one.left };
+    for pairs in candidates.chunk_by_mut(|a, b| fixed(a) == fixed(b)) {
+        if pairs.len() == 1 {
+            continue;
+        }
+        let mut order: Vec<(f64, usize)> = pairs.iter().map(|one| one.probability).zip(0..).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        for (at, &(_, one)) in order.iter().enumerate().skip(1) {
+            let row = rows.row(people.first_row(end(&pairs[one])));
+            let twin = order[..at].iter().any(|&(_, other)| {
+                let other = &pairs[other];
+                let pattern = comparer.pattern(rows.row(people.first_row(end(other))), row);
+                !other.duplicate && weights.twice(pattern) > TWICE
+            });
+            pairs[one].duplicate |= twin && pairs[one].known.is_none();
+        }
+    }
+}
+
+/// Marks the candidates that are decided already, and adds those that no blocking rule gave.
+fn decide(candidates: &mut Vec<Candidate>, known: &[KnownPair], left: &People, right: &People) {
+    let place = |people: &People, person: &Pseudonym| people.distinct.binary_search(person).ok().map(|at| at as u32);
+    let mut added = Vec::new();
+    for (l, r, known) in known {
+        let (Some(l), Some(r)) = (place(left, l), place(right, r)) else { continue };
+        match candidates.binary_search_by_key(&(l, r), |one| (one.left, one.right)) {
+            Ok(at) => candidates[at].known = Some(*known),
+            Err(_) if *known != Known::Different => added.push(Candidate {
+                left: l,
+                right: r,
+                pattern: 0,
+                adjust: 1.0,
+                rules: 0,
+                known: Some(*known),
+                probability: 1.0,
+                duplicate: false,
+            }),
+            Err(_) => {}
+        }
+    }
+    candidates.extend(added);
+    candidates.sort_by_key(|one| (one.left, one.right));
+    candidates.dedup_by_key(|one| (one.left, one.right));
+}
+
+impl Comparer<'_> {
+    /// How much likelier random agreement is on these values than on the average of their level.
+    fn adjust(&self, left: &[u32], right: &[u32]) -> f32 {
+        let equal = left.iter().zip(right).enumerate().filter(|(_, (l, r))| l == r && **l != MISSING);
+        equal.map(|(at, (&value, _))| self.relative[at][value as usize]).product()
+    }
+}

@@ -1,0 +1,129 @@
+//! The second pass of a link: whom no rule links, linked by probability. The encodings of both sides end here.
+
+use super::super::link::Links;
+use super::super::people::SourcePeople;
+use super::super::pseudonym::Pseudonym;
+use super::engine::{Known, KnownPair, Resources, score};
+use super::model::LinkModel;
+use super::outcome::{self, Outcome, ProbabilityReport, ReviewPair};
+use super::spec::LinkageSpec;
+use crate::error::{Error, Result};
+use crate::workspace::Assignment;
+
+/// A decision of clerical review.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// The person on the left.
+    pub left: Pseudonym,
+    /// The person on the right.
+    pub right: Pseudonym,
+    /// Whether the two are the same.
+    pub same: bool,
+}
+
+/// What a link by probability is given besides its people.
+pub struct Given<'a> {
+    /// Decisions of clerical review.
+    pub decisions: &'a [Decision],
+    /// A reviewed model; one is trained where there is none.
+    pub model: Option<&'a LinkModel>,
+    /// What it may use of the machine.
+    pub resources: Resources,
+    /// Groups of fewer people are not reported.
+    pub minimum: u64,
+}
+
+/// What linkage by probability leaves beside its links.
+pub struct ProbableLinks {
+    /// Pairs for clerical review.
+    pub review: Vec<ReviewPair>,
+    /// What was done.
+    pub report: ProbabilityReport,
+    /// The model that was used.
+    pub model: LinkModel,
+}
+
+/// Adds to `links` the pairs of `left` and `right` that are probable enough. Takes the encodings out of both sides:
+/// they are wiped when this returns.
+///
+/// # Errors
+/// `identity.normalisers_differ` where the two contracts normalise a field in two ways; what [`score`] refuses.
+pub fn link_by_probability(
+    spec: &LinkageSpec,
+    assignment: Assignment,
+    sides: (&mut SourcePeople, &mut SourcePeople),
+    links: &mut Links,
+    given: &Given<'_>,
+) -> Result<ProbableLinks> {
+    let take = |side: &mut SourcePeople| {
+        let at = side.encoded.iter().position(|one| one.link == spec.link);
+        let missing = || Error::internal("identity.seam", format!("link {} has no encodings", spec.link));
+        at.map(|at| side.encoded.swap_remove(at)).ok_or_else(missing)
+    };
+    let (left, right) = (take(sides.0)?, take(sides.1)?);
+    if left.normalisers != right.normalisers {
+        return Err(Error::config(
+            "identity.normalisers_differ",
+            format!("the compared fields of link {} are normalised in two ways", spec.link),
+        )
+        .with_hint("give the fields the same `normalise` in both contracts"));
+    }
+    let by_rule = links.pairs.iter().map(|pair| (pair.0, pair.1, Known::ByRule));
+    let of = |decision: &Decision| if decision.same { Known::Same } else { Known::Different };
+    let reviewed = given.decisions.iter().map(|one| (one.left, one.right, of(one)));
+    // Where a rule and review disagree, the people who looked are right.
+    let mut known: Vec<KnownPair> = reviewed.chain(by_rule).collect();
+    known.sort_by_key(|pair| {
+        (pair.0, pair.1, [Known::Different, Known::ByRule, Known::Same].iter().position(|k| *k == pair.2))
+    });
+    known.dedup_by_key(|pair| (pair.0, pair.1));
+    let groups = left.groups;
+    let scored = score(spec, left.people, right.people, assignment, &known, given.model, given.resources)?;
+    let group_of =
+        |person: &Pseudonym| groups.binary_search_by_key(person, |group| group.0).ok().map(|at| groups[at].1.clone());
+    let Outcome { links: probable, review, report } =
+        outcome::decide(spec, &scored, assignment, &group_of, given.minimum);
+    links.take_probable(probable, &found_apart(&known));
+    Ok(ProbableLinks { review, report, model: scored.model })
+}
+
+/// Pairs that somebody found not to be the same.
+fn found_apart(known: &[KnownPair]) -> Vec<(Pseudonym, Pseudonym)> {
+    known.iter().filter(|pair| pair.2 == Known::Different).map(|pair| (pair.0, pair.1)).collect()
+}
+
+/// Reads a file of decisions: lines of `left,right,same` or `left,right,different`, with pseudonyms as in the work
+/// list. The work list with its `decision` column filled in is such a file: more columns, a first line of names, lines
+/// that are empty, undecided or begin with `#` are passed over.
+///
+/// # Errors
+/// `identity.decisions` with the number of the line that can't be read.
+pub fn read_decisions(text: &str) -> Result<Vec<Decision>> {
+    let mut decisions = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') || at == 0 && line.starts_with("left,") {
+            continue;
+        }
+        let wrong = || {
+            Error::config("identity.decisions", format!("line {} of the decisions can't be read", at + 1))
+                .with_hint("write `left,right,same` or `left,right,different`, with pseudonyms as in the work list")
+        };
+        let parts: Vec<&str> = line.split(',').map(str::trim).collect();
+        let (left, right, word) = match parts[..] {
+            [left, right, word, ..] => (left, right, word),
+            _ => return Err(wrong()),
+        };
+        let person = |text: &str| Some(Pseudonym(hex::decode(text).ok()?.try_into().ok()?));
+        let same = match word {
+            "same" => true,
+            "different" => false,
+            // Not decided yet.
+            "" => continue,
+            _ => return Err(wrong()),
+        };
+        let (left, right) = (person(left).ok_or_else(wrong)?, person(right).ok_or_else(wrong)?);
+        decisions.push(Decision { left, right, same });
+    }
+    Ok(decisions)
+}

@@ -1,0 +1,539 @@
+//! What linkage by probability guarantees, and attacks on its encodings.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use proptest::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::super::keyed_hash::KeyedHash;
+use super::super::pseudonym::Pseudonym;
+use super::encode::{EncodedPeople, LinkEncoder, MISSING};
+use super::engine::{Known, KnownPair, Resources, Scored, score};
+use super::model::LinkModel;
+use super::outcome::{Outcome, decide};
+use super::spec::LinkageSpec;
+use crate::error::Kind;
+use crate::workspace::{Assignment, Probabilistic};
+
+const SPEC: &str = "
+compare: { first_name: given_name, last_name: family_name, birth_date: date, sex: exact }
+swapped: [first_name, last_name]
+blocking:
+  - [first_name, last_name]
+  - [birth_date]
+  - [last_name, birth_date.year]
+  - [first_name.nickname, birth_date.year]
+";
+
+fn written(more: &str) -> Probabilistic {
+    serde_saphyr::from_str(&format!("{SPEC}{more}")).unwrap()
+}
+
+fn spec(more: &str) -> LinkageSpec {
+    LinkageSpec::resolve("test", &written(more)).unwrap()
+}
+
+/// First name, last name, birth date, sex: empty where missing.
+type Row = [String; 4];
+
+/// A made-up person number and what is written down about them.
+type Side = Vec<(usize, Row)>;
+
+fn person(number: usize) -> Pseudonym {
+    let mut bytes = [0; 16];
+    // In another order than the numbers.
+    bytes[..8].copy_from_slice(&(number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    bytes[8..].copy_from_slice(&(number as u64).to_be_bytes());
+    Pseudonym(bytes)
+}
+
+fn number(person: &Pseudonym) -> usize {
+    usize::from_str_radix(&hex::encode(&person.0[8..]), 16).unwrap()
+}
+
+fn encoded_with(key: [u8; 32], spec: &LinkageSpec, side: &Side) -> EncodedPeople {
+    let mut encoder = LinkEncoder::new(spec, |domain| KeyedHash::new(&key, domain));
+    for (who, row) in side {
+        encoder.push(person(*who), row.iter().map(|value| (!value.is_empty()).then_some(value.as_str())));
+    }
+    encoder.finish()
+}
+
+fn encoded(spec: &LinkageSpec, side: &Side) -> EncodedPeople {
+    encoded_with([7; 32], spec, side)
+}
+
+const SMALL: Resources = Resources { threads: 2, memory: 1 << 30 };
+
+fn scored(spec: &LinkageSpec, (left, right): (&Side, &Side)) -> Scored {
+    score(spec, encoded(spec, left), encoded(spec, right), Assignment::OneToOne, &[], None, SMALL).unwrap()
+}
+
+fn outcome(spec: &LinkageSpec, scored: &Scored) -> Outcome {
+    decide(spec, scored, Assignment::OneToOne, &|_| None, 11)
+}
+
+/// A source of made-up people with families, and their records of two partners: numbers are equal for the same person.
+struct World {
+    random: ChaCha8Rng,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        Self { random: ChaCha8Rng::seed_from_u64(seed) }
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.random.next_u64() % n
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// A name among `names`, the first ones more often.
+    fn name(&mut self, names: u64, syllables: u64) -> String {
+        const PARTS: [&str; 20] = [
+            "MA", "RI", "LO", "KEN", "TA", "SO", "BRA", "LI", "NO", "VE", "DUR", "GAN", "PE", "TRO", "ZI", "HAL", "CO",
+            "FEN", "WY", "JU",
+        ];
+        let mut number = (self.below(names) * self.below(names)) / names + 1;
+        let mut name = String::new();
+        for _ in 0..syllables {
+            name += PARTS[(number % 20) as usize];
+            number = number / 20 + number * 7;
+        }
+        name
+    }
+
+    fn date(&mut self, year: u64) -> String {
+        format!("{year}-{:02}-{:02}", 1 + self.below(12), 1 + self.below(28))
+    }
+
+    /// Families of one to four with one last name; some children are twins.
+    fn people(&mut self, count: usize) -> Vec<Row> {
+        let mut people: Vec<Row> = Vec::new();
+        while people.len() < count {
+            let last = self.name(600, 3);
+            let mut birth = String::new();
+            for _ in 0..=self.below(4) {
+                if birth.is_empty() || !self.chance(15) {
+                    let year = 1990 + self.below(20);
+                    birth = self.date(year);
+                }
+                let sex = if self.chance(50) { "F" } else { "M" };
+                people.push([self.name(200, 2) + sex, last.clone(), birth.clone(), sex.to_owned()]);
+            }
+        }
+        people.truncate(count);
+        people
+    }
+
+    fn typo(&mut self, text: &str) -> String {
+        let mut letters: Vec<char> = text.chars().collect();
+        let at = self.below(letters.len() as u64) as usize;
+        letters[at] = char::from(b'A' + self.below(26) as u8);
+        letters.into_iter().collect()
+    }
+
+    fn record(&mut self, truth: &Row) -> Row {
+        let mut row = truth.clone();
+        if self.chance(6) {
+            row[0] = self.typo(&truth[0]);
+        }
+        if self.chance(6) {
+            row[1] = self.typo(&truth[1]);
+        }
+        match self.below(50) {
+            0 => row[2].clear(),
+            1 => row[2] = format!("{}-{}-{}", &truth[2][..4], &truth[2][8..], &truth[2][5..7]),
+            2 => row[2] = self.date(1990),
+            3 => row[0].clear(),
+            4 => row[3].clear(),
+            5 => row.swap(0, 1),
+            _ => {}
+        }
+        row
+    }
+
+    /// The records of two partners: `left` of the people stand in one, and `right` in the other, in percent.
+    fn partners(&mut self, people: &[Row], left: u64, right: u64) -> (Side, Side) {
+        let mut sides = (Vec::new(), Vec::new());
+        for (number, truth) in people.iter().enumerate() {
+            if self.chance(left) {
+                let record = self.record(truth);
+                sides.0.push((number, record));
+            }
+            if self.chance(right) {
+                let record = self.record(truth);
+                sides.1.push((number, record));
+            }
+        }
+        sides
+    }
+}
+
+fn pairs(scored: &Scored) -> Vec<(Pseudonym, Pseudonym, u64)> {
+    scored.pairs().map(|(left, right, probability)| (left, right, probability.to_bits())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn links_are_the_same_for_any_order_of_rows_and_any_number_of_threads(seed: u64, threads in 1_usize..5) {
+        let mut world = World::new(seed);
+        let people = world.people(400);
+        let (left, right) = world.partners(&people, 80, 80);
+        let spec = spec("");
+        let first = scored(&spec, (&left, &right));
+        let shuffled = |side: &Side, world: &mut World| {
+            let mut side = side.clone();
+            for at in (1..side.len()).rev() {
+                side.swap(at, world.below(at as u64 + 1) as usize);
+            }
+            // A record that comes twice is one.
+            side.push(side[0].clone());
+            side
+        };
+        let (left, right) = (shuffled(&left, &mut world), shuffled(&right, &mut world));
+        let resources = Resources { threads, ..SMALL };
+        let second =
+            score(&spec, encoded(&spec, &left), encoded(&spec, &right), Assignment::OneToOne, &[], None, resources);
+        let second = second.unwrap();
+        prop_assert!(pairs(&first) == pairs(&second));
+        prop_assert!(first.model == second.model);
+    }
+
+    #[test]
+    fn one_to_one_links_nobody_twice(seed: u64, threshold in 0.05_f64..0.95) {
+        let mut world = World::new(seed);
+        let people = world.people(300);
+        let (left, right) = world.partners(&people, 90, 90);
+        let spec = spec(&format!("thresholds: {{ link: {threshold}, review: 0.05 }}"));
+        let links = outcome(&spec, &scored(&spec, (&left, &right))).links;
+        prop_assert_eq!(links.iter().map(|link| link.0).collect::<HashSet<_>>().len(), links.len());
+        prop_assert_eq!(links.iter().map(|link| link.1).collect::<HashSet<_>>().len(), links.len());
+    }
+}
+
+/// Real precision, stated precision and recall of the pairs from `threshold` on.
+fn quality(scored: &Scored, sides: (&Side, &Side), threshold: f64) -> (f64, f64, f64) {
+    let left: HashSet<usize> = sides.0.iter().map(|one| one.0).collect();
+    let matches = sides.1.iter().filter(|one| left.contains(&one.0)).count() as f64;
+    let links: Vec<_> = scored.pairs().filter(|pair| pair.2 >= threshold).collect();
+    let right = links.iter().filter(|pair| number(&pair.0) == number(&pair.1)).count() as f64;
+    let stated: f64 = links.iter().map(|pair| pair.2).sum();
+    (right / links.len() as f64, stated / links.len() as f64, right / matches)
+}
+
+#[test]
+fn stated_precision_is_real_precision() {
+    for (seed, left, right) in [(1, 95, 95), (2, 60, 70), (3, 90, 30)] {
+        let mut world = World::new(seed);
+        let people = world.people(5000);
+        let (left, right) = world.partners(&people, left, right);
+        let scored = scored(&spec(""), (&left, &right));
+        for threshold in [0.5, 0.8, 0.95] {
+            let (real, stated, recall) = quality(&scored, (&left, &right), threshold);
+            assert!((real - stated).abs() < 0.02, "seed {seed} at {threshold}: real {real:.4}, stated {stated:.4}");
+            assert!(recall > 0.9, "seed {seed} at {threshold}: recall {recall:.4}");
+        }
+    }
+}
+
+/// Nobody on the left is on the right: all that is there are their brothers, sisters and twins.
+#[test]
+fn members_of_a_household_are_not_linked() {
+    let mut world = World::new(4);
+    let people = world.people(4000);
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for (number, truth) in people.iter().enumerate() {
+        // Every tenth is on both sides, so that there is something to learn from.
+        let (on_left, both) = (world.chance(50), world.chance(10));
+        if on_left || both {
+            left.push((number, world.record(truth)));
+        }
+        if !on_left || both {
+            right.push((number, world.record(truth)));
+        }
+    }
+    let scored = scored(&spec(""), (&left, &right));
+    let (real, stated, _) = quality(&scored, (&left, &right), 0.95);
+    assert!(real > 0.95 && (real - stated).abs() < 0.02, "real {real:.4}, stated {stated:.4}");
+}
+
+/// One partner holds each family's elder, the other its younger members: within a source there are few to learn from.
+#[test]
+fn members_of_a_household_are_not_linked_where_each_is_with_another_partner() {
+    let mut world = World::new(4);
+    let people = world.people(4000);
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for (number, truth) in people.iter().enumerate() {
+        if number % 2 == 0 || number % 10 == 1 {
+            left.push((number, world.record(truth)));
+        }
+        if number % 2 == 1 {
+            right.push((number, world.record(truth)));
+        }
+    }
+    let scored = scored(&spec(""), (&left, &right));
+    let (real, stated, _) = quality(&scored, (&left, &right), 0.95);
+    assert!(real > 0.9 && (real - stated).abs() < 0.05, "real {real:.4}, stated {stated:.4}");
+}
+
+#[test]
+fn nothing_is_linked_automatically_where_nothing_tells_siblings_or_twins_apart() {
+    for compare in
+        ["{ last_name: family_name, birth_date: date }", "{ first_name: given_name, last_name: family_name }"]
+    {
+        let yaml = format!("compare: {compare}\nblocking: [[last_name]]\n");
+        let mut written: Probabilistic = serde_saphyr::from_str(&yaml).unwrap();
+        let refused = LinkageSpec::resolve("test", &written).unwrap_err();
+        assert_eq!((refused.kind(), refused.code()), (Kind::Config, "identity.cannot_tell_apart"));
+        written.thresholds.link = None;
+        LinkageSpec::resolve("test", &written).unwrap();
+    }
+}
+
+#[test]
+fn a_pair_without_first_names_goes_to_review_and_is_not_linked() {
+    let mut world = World::new(5);
+    let people = world.people(1500);
+    let (left, mut right) = world.partners(&people, 100, 100);
+    right.iter_mut().step_by(3).for_each(|(_, row)| row[0].clear());
+    let spec = spec("");
+    let outcome = outcome(&spec, &scored(&spec, (&left, &right)));
+    let without: HashSet<usize> = right.iter().filter(|(_, row)| row[0].is_empty()).map(|one| one.0).collect();
+    assert!(outcome.links.iter().all(|link| !without.contains(&number(&link.1))));
+    assert!(outcome.report.not_told_apart > 100);
+    assert!(outcome.report.not_told_apart <= outcome.report.review);
+}
+
+#[test]
+fn what_is_decided_is_decided() {
+    let mut world = World::new(6);
+    let people = world.people(800);
+    let (left, right) = world.partners(&people, 100, 100);
+    let spec = spec("");
+    let first = outcome(&spec, &scored(&spec, (&left, &right)));
+    let wrong = first.links[3];
+    let other = (first.links[10].0, first.links[11].1);
+    let known: Vec<KnownPair> = vec![(wrong.0, wrong.1, Known::Different), (other.0, other.1, Known::Same)];
+    let again = score(&spec, encoded(&spec, &left), encoded(&spec, &right), Assignment::OneToOne, &known, None, SMALL);
+    let again = outcome(&spec, &again.unwrap());
+    assert!(again.links.iter().all(|link| (link.0, link.1) != (wrong.0, wrong.1)));
+    assert!(again.links.iter().any(|link| (link.0, link.1) == other));
+    assert!(again.review.iter().all(|pair| (pair.left, pair.right) != (wrong.0, wrong.1)));
+}
+
+#[test]
+fn a_reviewed_model_gives_what_training_gave() {
+    let mut world = World::new(7);
+    let people = world.people(1500);
+    let (left, right) = world.partners(&people, 90, 90);
+    let spec = spec("");
+    let trained = scored(&spec, (&left, &right));
+    let text = serde_json::to_string_pretty(&trained.model).unwrap();
+    let model: LinkModel = serde_json::from_str(&text).unwrap();
+    assert!(model == trained.model, "the file says all there is to say");
+    let (l, r) = (encoded(&spec, &left), encoded(&spec, &right));
+    let used = score(&spec, l, r, Assignment::OneToOne, &[], Some(&model), SMALL).unwrap();
+    let linked =
+        |scored: &Scored| outcome(&spec, scored).links.iter().map(|link| (link.0, link.1)).collect::<HashSet<_>>();
+    let (a, b) = (linked(&trained), linked(&used));
+    assert!(a.symmetric_difference(&b).count() * 200 < a.len());
+}
+
+#[test]
+fn a_model_of_other_comparisons_is_refused() {
+    let mut world = World::new(8);
+    let people = world.people(300);
+    let (left, right) = world.partners(&people, 90, 90);
+    let model = scored(&spec(""), (&left, &right)).model;
+    let other: Probabilistic = serde_saphyr::from_str(
+        "compare: { first_name: given_name, last_name: family_name, birth_date: date, sex: text }\nblocking: [[last_name]]\n",
+    )
+    .unwrap();
+    let other = LinkageSpec::resolve("test", &other).unwrap();
+    let (l, r) = (encoded(&other, &left), encoded(&other, &right));
+    let refused = score(&other, l, r, Assignment::OneToOne, &[], Some(&model), SMALL).err().unwrap();
+    assert_eq!(refused.code(), "identity.model");
+}
+
+#[test]
+fn blocks_that_are_too_large_are_left_out_and_reported() {
+    let mut world = World::new(9);
+    let people = world.people(500);
+    let (left, right) = world.partners(&people, 100, 100);
+    let scored = scored(&spec("block_size: 1"), (&left, &right));
+    assert!(scored.blocking.iter().any(|rule| rule.blocks_left_out > 0 && rule.pairs_left_out > 0));
+    assert!(scored.pairs().count() > 0);
+}
+
+#[test]
+fn encodings_that_do_not_fit_into_memory_are_an_error() {
+    let mut world = World::new(10);
+    let people = world.people(500);
+    let (left, right) = world.partners(&people, 100, 100);
+    let spec = spec("");
+    let small = Resources { threads: 1, memory: 10_000 };
+    let refused = score(&spec, encoded(&spec, &left), encoded(&spec, &right), Assignment::OneToOne, &[], None, small);
+    assert_eq!(refused.err().unwrap().code(), "identity.memory");
+}
+
+#[test]
+fn a_person_held_twice_is_linked_once_and_surely() {
+    let mut world = World::new(11);
+    let people = world.people(2000);
+    let (left, mut right) = world.partners(&people, 100, 100);
+    // Some people stand on the right a second time, under another number.
+    let twice: Side = right.iter().step_by(20).map(|(number, row)| (100_000 + number, row.clone())).collect();
+    right.extend(twice.iter().cloned());
+    let spec = spec("");
+    let links = outcome(&spec, &scored(&spec, (&left, &right))).links;
+    let linked: HashSet<usize> = links.iter().map(|link| number(&link.0)).collect();
+    let found = twice.iter().filter(|(number, _)| linked.contains(&(number - 100_000))).count();
+    assert!(found * 10 > twice.len() * 8, "{found} of {}", twice.len());
+}
+
+#[test]
+fn groups_under_the_minimum_cell_are_not_reported() {
+    let mut world = World::new(12);
+    let people = world.people(600);
+    let (left, right) = world.partners(&people, 100, 100);
+    let spec = spec("");
+    let scored = scored(&spec, (&left, &right));
+    let group = |person: &Pseudonym| Some(if number(person) < 8 { "few".to_owned() } else { "many".to_owned() });
+    let report = decide(&spec, &scored, Assignment::OneToOne, &group, 11).report;
+    assert_eq!(report.groups.iter().map(|one| one.group.as_str()).collect::<Vec<_>>(), ["many"]);
+}
+
+#[test]
+fn encodings_and_keys_do_not_show_in_debug() {
+    let spec = spec("");
+    let side: Side = vec![(1, ["MARIA", "LOPEZ", "2008-02-29", "F"].map(str::to_owned))];
+    let mut encoder = LinkEncoder::new(&spec, |domain| KeyedHash::new(&[7; 32], domain));
+    encoder.push(person(1), side[0].1.iter().map(|value| Some(value.as_str())));
+    assert_eq!(format!("{encoder:?}"), "LinkEncoder(..)");
+    assert_eq!(format!("{:?}", encoder.finish()), "EncodedPeople(..)");
+}
+
+#[test]
+fn encodings_of_two_agreements_do_not_join() {
+    let mut world = World::new(13);
+    let people = world.people(500);
+    let (left, _) = world.partners(&people, 100, 0);
+    let spec = spec("");
+    let (one, other) = (encoded_with([1; 32], &spec, &left), encoded_with([2; 32], &spec, &left));
+    for (one, other) in one.domains.iter().zip(&other.domains) {
+        let tokens: HashSet<u64> =
+            one.values.iter().flat_map(|value| value.tokens).filter(|token| *token != 0).collect();
+        assert!(other.values.iter().flat_map(|value| value.tokens).all(|token| !tokens.contains(&token)));
+        // Filters of the same value are no more alike than those of different ones: about as many bits in common as
+        // chance gives.
+        if one.words > 0 {
+            let (mut shared, mut expected) = (0.0, 0.0);
+            for at in 0..one.values.len() as u32 {
+                let both = one.filter(at).iter().zip(other.filter(at)).map(|(a, b)| (a & b).count_ones()).sum::<u32>();
+                let ones = (one.values[at as usize].ones, other.values[at as usize].ones);
+                shared += f64::from(both);
+                expected += f64::from(ones.0) * f64::from(ones.1) / (64.0 * one.words as f64);
+            }
+            assert!(shared < 1.5 * expected, "{shared} bits in common, {expected} by chance");
+        }
+    }
+}
+
+const HARDENED: &str = "encoding: { bits: 512, hashes: 6, folds: 1, flips: 0.1, record: true }";
+
+/// The attack of Niedermeyer et al. (2014) and Christen et al. (2018) in its first step: how often encodings occur is
+/// held against how often names do, which anybody knows.
+fn aligned(spec: &LinkageSpec, side: &Side) -> usize {
+    let people = encoded(spec, side);
+    let column = if spec.encoding.record { people.fields - 1 } else { 1 };
+    let domain = if spec.encoding.record { people.domains.len() - 1 } else { 0 };
+    let mut filters: HashMap<Vec<u64>, Vec<usize>> = HashMap::new();
+    for (row, person) in people.people.iter().enumerate() {
+        let value = people.rows[row * people.fields + column];
+        if value != MISSING {
+            filters.entry(people.domains[domain].filter(value).to_vec()).or_default().push(number(person));
+        }
+    }
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    side.iter().for_each(|(_, row)| *names.entry(&row[1]).or_default() += 1);
+    let mut names: Vec<_> = names.into_iter().filter(|(name, _)| !name.is_empty()).collect();
+    names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut filters: Vec<_> = filters.into_values().collect();
+    filters.sort_by_key(|people| std::cmp::Reverse(people.len()));
+    let truth: HashMap<usize, &str> = side.iter().map(|(number, row)| (*number, row[1].as_str())).collect();
+    // The attacker says: the commonest filters are the commonest names. How many of the first five are right?
+    let right = filters.iter().zip(&names).take(5).filter(|(people, (name, count))| {
+        people.len() > 1 && *count > 1 && people.iter().all(|person| truth[person] == *name)
+    });
+    right.count()
+}
+
+#[test]
+fn frequency_alignment_finds_no_name_in_hardened_record_filters() {
+    let mut world = World::new(14);
+    let mut people = world.people(3000);
+    // Five names so frequent that their ranks are plain.
+    for (at, row) in people.iter_mut().enumerate() {
+        for (rank, name) in ["GARCIA", "NGUYEN", "SMITH", "LOPEZ", "KIM"].iter().enumerate() {
+            if at % (11 + 3 * rank) == 0 {
+                row[1] = (*name).to_owned();
+            }
+        }
+    }
+    let side: Side = people.into_iter().enumerate().collect();
+    assert!(aligned(&spec(""), &side) >= 3, "the attack works where each field has its own plain filter");
+    assert_eq!(aligned(&spec(HARDENED), &side), 0);
+}
+
+/// The attack of Christen et al. (2018): bits that always come together are one letter pair's. Gives how many bits have
+/// such a partner.
+fn mined(spec: &LinkageSpec, side: &Side) -> usize {
+    let people = encoded(spec, side);
+    let domain = &people.domains[if spec.encoding.record { people.domains.len() - 1 } else { 0 }];
+    let filters: Vec<&[u64]> = (0..domain.values.len() as u32).map(|at| domain.filter(at)).collect();
+    let bits = domain.words * 64;
+    let columns: Vec<Vec<bool>> =
+        (0..bits).map(|bit| filters.iter().map(|filter| filter[bit / 64] >> (bit % 64) & 1 == 1).collect()).collect();
+    let ones: Vec<usize> = columns.iter().map(|column| column.iter().filter(|bit| **bit).count()).collect();
+    let together = |a: usize, b: usize| columns[a].iter().zip(&columns[b]).filter(|(a, b)| **a && **b).count();
+    let enough = filters.len() / 50;
+    (0..bits)
+        .filter(|&a| {
+            ones[a] >= enough
+                && (0..bits).any(|b| {
+                    let least = ones[a].min(ones[b]);
+                    // Far from what two independent bits do.
+                    a != b && ones[b] >= enough && {
+                        let both = together(a, b);
+                        both * 10 >= least * 9 && both * filters.len() >= 2 * ones[a] * ones[b]
+                    }
+                })
+        })
+        .count()
+}
+
+#[test]
+fn pattern_mining_finds_no_letter_pair_in_hardened_record_filters() {
+    let mut world = World::new(15);
+    let side: Side = world.people(1200).into_iter().enumerate().collect();
+    let plain = mined(&spec("encoding: { bits: 512, hashes: 6 }"), &side);
+    assert!(plain > 50, "the attack works where each field has its own plain filter: {plain}");
+    assert_eq!(mined(&spec(HARDENED), &side), 0);
+}
+
+#[test]
+fn hardened_record_filters_still_link() {
+    let mut world = World::new(16);
+    let people = world.people(3000);
+    let (left, right) = world.partners(&people, 90, 90);
+    let scored = scored(&spec(HARDENED), (&left, &right));
+    let (real, stated, recall) = quality(&scored, (&left, &right), 0.8);
+    assert!(real > 0.95 && recall > 0.85 && (real - stated).abs() < 0.03, "{real:.4} {stated:.4} {recall:.4}");
+}

@@ -1,0 +1,53 @@
+//! A link of two sets of records outside a pipeline, under a key made up for it.
+
+use super::super::keyed_hash::KeyedHash;
+use super::super::pseudonym::Pseudonym;
+use super::encode::LinkEncoder;
+use super::engine::{Resources, score};
+use super::outcome::{self, Outcome};
+use super::spec::LinkageSpec;
+use super::step::ProbableLinks;
+use crate::error::Result;
+use crate::workspace::Assignment;
+
+/// The records of one side.
+pub struct LinkTrial {
+    people: KeyedHash,
+    encoder: LinkEncoder,
+}
+
+/// Pairs with their probability.
+pub type ProbablePairs = Vec<(Pseudonym, Pseudonym, f64)>;
+
+impl LinkTrial {
+    /// No records yet; keys come from `root`, which must be the same for both sides and used for nothing else.
+    #[must_use]
+    pub fn new(spec: &LinkageSpec, root: &[u8; 32]) -> Self {
+        let key = |domain: &str| KeyedHash::new(root, &format!("trial {domain}"));
+        Self { people: key("people"), encoder: LinkEncoder::new(spec, key) }
+    }
+
+    /// Takes in a record: its name and normalised values, one per compared field. Gives the pseudonym that stands for
+    /// the name.
+    pub fn push<'a>(&mut self, name: &str, values: impl IntoIterator<Item = Option<&'a str>>) -> Pseudonym {
+        let person = Pseudonym(self.people.of([name]));
+        self.encoder.push(person, values);
+        person
+    }
+
+    /// Links this side, on the left, with another.
+    ///
+    /// # Errors
+    /// What [`score`] refuses.
+    pub fn link(
+        self,
+        right: Self,
+        spec: &LinkageSpec,
+        assignment: Assignment,
+        resources: Resources,
+    ) -> Result<(ProbablePairs, ProbableLinks)> {
+        let scored = score(spec, self.encoder.finish(), right.encoder.finish(), assignment, &[], None, resources)?;
+        let Outcome { links, review, report } = outcome::decide(spec, &scored, assignment, &|_| None, 1);
+        Ok((links, ProbableLinks { review, report, model: scored.model }))
+    }
+}
