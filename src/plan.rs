@@ -10,7 +10,9 @@ use crate::error::{Context, Error, Result};
 use crate::identity::LinkageSpec;
 use crate::model::{CheckedModel, plan_models};
 use crate::tabulate::{self, MeasureSource, TableSpec};
-use crate::workspace::{AgreementStatus, Homogeneous, LegalBasis, NotBy, Probabilistic, ResolvedPipeline, Roles, Zeros};
+use crate::workspace::{
+    AgreementStatus, Homogeneous, LegalBasis, NotBy, Probabilistic, ResolvedPipeline, Roles, Zeros,
+};
 
 /// A pipeline whose SQL and tables are checked against its agreement and contracts.
 pub struct CheckedPipeline<'a> {

@@ -30,8 +30,8 @@ pub use keyring::{KeyInfo, Keyring};
 pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
 pub use link::{BY_PROBABILITY, LinkReport, Links, RuleReport, link};
 pub use linkage::{
-    Decision, Estimate, Given, GroupQuality, LinkModel, LinkTrial, LinkageSpec, ProbabilityReport, ProbableLinks, Resources, ReviewPair,
-    cannot_tell_apart, link_by_probability, read_decisions,
+    Decision, Estimate, Given, GroupQuality, LinkModel, LinkTrial, LinkageSpec, ProbabilityReport, ProbableLinks,
+    ProbablePairs, Resources, ReviewPair, cannot_tell_apart, link_by_probability, read_decisions,
 };
 pub use normalise::{NORMALISER_VERSION, normalise};
 pub use people::SourcePeople;

@@ -98,7 +98,8 @@ fn by_probability(
         let pointer = format!("{pointer}/compare/{}", step(field));
         findings.extend(rule_field(document, pipeline, &pointer, field, link, agreement, files));
     }
-    let swapped = spec.swapped.iter().flatten().enumerate().map(|(at, field)| (format!("swapped/{at}"), field.as_str()));
+    let swapped =
+        spec.swapped.iter().flatten().enumerate().map(|(at, field)| (format!("swapped/{at}"), field.as_str()));
     let blocking = spec.blocking.iter().enumerate().flat_map(|(rule, parts)| {
         let field = |part: &'_ String| part.len().min(part.find('.').unwrap_or(part.len()));
         parts.iter().enumerate().map(move |(at, part)| (format!("blocking/{rule}/{at}"), &part[..field(part)]))
