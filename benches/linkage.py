@@ -21,12 +21,12 @@ import pyarrow.parquet as pq
 
 HERE = Path(__file__).parent
 BLOCKING = """
-    - [first_name, last_name]
+    - [first_name.nickname, last_name]
     - [birth_date]
     - [last_name, birth_date.year]
     - [first_name.nickname, birth_date.year]
-    - [last_name, first_name.initial, birth_date.month]
-    - [first_name, birth_date.month, birth_date.day]
+    - [last_name, first_name.initial, middle_name.initial]
+    - [first_name.nickname, birth_date.month, birth_date.day]
 """
 SPEC = """id: id
 assignment: one_to_one

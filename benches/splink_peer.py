@@ -21,7 +21,7 @@ blocking = [
     block_on("birth_date"),
     block_on("last_name", "substr(birth_date, 1, 4)"),
     block_on("first_name", "substr(birth_date, 1, 4)"),
-    block_on("last_name", "substr(first_name, 1, 1)", "substr(birth_date, 6, 2)"),
+    block_on("last_name", "substr(first_name, 1, 1)", "middle_name"),
     block_on("first_name", "substr(birth_date, 6, 5)"),
 ]
 comparisons = [

@@ -34,7 +34,7 @@ pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey, RowKey};
 pub use link::{BY_PROBABILITY, LinkReport, Links, RuleReport, link};
 pub use linkage::{
     Decision, Estimate, Given, GroupQuality, LinkModel, LinkTrial, LinkageSpec, ProbabilityReport, ProbableLinks,
-    Resources, ReviewPair, cannot_tell_apart, link_by_probability, read_decisions,
+    ProbablePairs, Resources, ReviewPair, cannot_tell_apart, link_by_probability, read_decisions,
 };
 pub use normalise::{NORMALISER_VERSION, normalise};
 pub use people::SourcePeople;

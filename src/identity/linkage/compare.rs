@@ -197,6 +197,11 @@ fn relative(frequencies: &[f32], bins: &[u8]) -> Vec<f32> {
     frequencies.iter().zip(bins).map(one).collect()
 }
 
+/// Whether a level says that two first names are not alike.
+pub(super) fn unlike_given_names(column: Compared, level: u32) -> bool {
+    column == Compared::Field(CompareAs::GivenName) && level >= OTHER + 7
+}
+
 /// The columns of a link's rows.
 pub(super) fn columns(spec: &LinkageSpec) -> Vec<Compared> {
     let fields = spec.fields.iter().map(|field| Compared::Field(field.kind));

@@ -63,7 +63,7 @@ impl Drop for Values {
 }
 
 /// One side of a link, encoded.
-pub struct EncodedPeople {
+pub(crate) struct EncodedPeople {
     pub(super) domains: Vec<Values>,
     /// The people, a row each; a person whose rows differ has several. Sorted.
     pub(super) people: Vec<Pseudonym>,
@@ -75,7 +75,7 @@ pub struct EncodedPeople {
 impl EncodedPeople {
     /// Bytes held.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let values = |one: &Values| one.values.len() * size_of::<Value>() + one.filters.len() * 8;
         self.domains.iter().map(values).sum::<usize>() + self.people.len() * 16 + self.rows.len() * 4
     }
@@ -126,7 +126,7 @@ impl Drop for Domain {
 }
 
 /// Encodes the rows of one side of a link.
-pub struct LinkEncoder {
+pub(crate) struct LinkEncoder {
     fields: Vec<(CompareAs, usize)>,
     domains: Vec<Domain>,
     /// The filter of all fields together, where the link asks for it.
@@ -212,7 +212,7 @@ impl LinkEncoder {
     }
 
     /// Takes in a row: its person and normalised values, one per compared field.
-    pub fn push<'a>(&mut self, person: Pseudonym, values: impl IntoIterator<Item = Option<&'a str>>) {
+    pub(crate) fn push<'a>(&mut self, person: Pseudonym, values: impl IntoIterator<Item = Option<&'a str>>) {
         let start = self.rows.len();
         let mut whole = String::new();
         let fields = std::mem::take(&mut self.fields);
@@ -285,7 +285,7 @@ impl LinkEncoder {
 
     /// All that came in, in an order that does not depend on the order in which it came: each row once.
     #[must_use]
-    pub fn finish(mut self) -> EncodedPeople {
+    pub(crate) fn finish(mut self) -> EncodedPeople {
         let fields = self.fields.len() + usize::from(self.record);
         let last = self.domains.len() - 1;
         let of_field = |at: usize| self.fields.get(at).map_or(last, |field| field.1);

@@ -25,6 +25,10 @@ const UNLIKELY: f64 = 1e-3;
 /// From which probability on two of a source's people are taken for one person twice.
 const TWICE: f64 = 0.5;
 
+/// The most matches that may have unlike first names. Where the model says that more do, it has taken brothers and sisters for
+/// the same, and pairs with unlike first names are not linked without a look.
+const UNLIKE: f64 = 0.1;
+
 /// Rounds in which single pairs, the number of links and the levels' shares come to agree.
 const ROUNDS: usize = 6;
 
@@ -47,7 +51,7 @@ pub(super) struct Candidate {
 
 /// Decided already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub(crate) enum Known {
     /// A rule linked the pair.
     ByRule,
     /// Clerical review found that the two are the same.
@@ -66,27 +70,30 @@ impl Edge for Candidate {
 }
 
 /// A pair of people that is known to be the same or not.
-pub type KnownPair = (Pseudonym, Pseudonym, Known);
+pub(crate) type KnownPair = (Pseudonym, Pseudonym, Known);
 
 /// What the comparison of two sides gave.
-pub struct Scored {
+pub(crate) struct Scored {
     pub(super) left: Vec<Pseudonym>,
     pub(super) right: Vec<Pseudonym>,
     pub(super) candidates: Vec<Candidate>,
     pub(super) columns: Vec<compare::Compared>,
     /// The model that was used.
-    pub model: LinkModel,
+    pub(crate) model: LinkModel,
     /// What blocking gave and left out.
-    pub blocking: Vec<BlockingReport>,
+    pub(crate) blocking: Vec<BlockingReport>,
     /// Pairs compared to score them, each once.
-    pub compared: u64,
+    pub(crate) compared: u64,
+    /// Whether pairs with unlike first names may be brothers and sisters, for all that the model says.
+    pub(super) siblings: bool,
     /// About how many matches no blocking rule gave.
     pub(super) unseen: f64,
 }
 
 impl Scored {
     /// All pairs that may be the same person, with their probability; sorted by people.
-    pub fn pairs(&self) -> impl Iterator<Item = (Pseudonym, Pseudonym, f64)> {
+    #[cfg(test)]
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (Pseudonym, Pseudonym, f64)> {
         let pair = |one: &Candidate| (self.left[one.left as usize], self.right[one.right as usize], one.probability);
         self.candidates.iter().map(pair)
     }
@@ -106,7 +113,7 @@ pub struct Resources {
 /// # Errors
 /// `identity.memory` where the encodings do not fit into `memory`; `identity.model` where `model` is of other
 /// comparisons; `identity.linkage` where there are too many comparisons for one link.
-pub fn score(
+pub(crate) fn score(
     spec: &LinkageSpec,
     left: EncodedPeople,
     right: EncodedPeople,
@@ -164,6 +171,10 @@ pub fn score(
         open.for_each(|one| one.probability = line.of(one.probability));
     }
     weights.overlap = (links / sizes.0.min(sizes.1).max(1.0)).min(1.0);
+    let siblings = weights.columns.iter().zip(&weights.same).any(|(column, shares)| {
+        let unlike = (0..).zip(shares).filter(|(level, _)| compare::unlike_given_names(*column, *level));
+        unlike.map(|(_, share)| share).sum::<f64>() > UNLIKE
+    });
     let missed = missed_by_blocking(spec, &sides, &candidates, &left, &right);
     let unseen = links * missed / (1.0 - missed).max(0.1);
     Ok(Scored {
@@ -174,6 +185,7 @@ pub fn score(
         model: weights.to_model(spec),
         blocking: join.report(&spec.blocking_names),
         compared,
+        siblings,
         unseen,
     })
 }
@@ -213,11 +225,10 @@ fn trained(
 ) -> Weights {
     let random = train::random_shares(comparer, sides, patterns, spec.seed, threads);
     let likely = train::expected_shares(comparer, sides, &random, 0.9);
-    let careless = train::expected_shares(comparer, sides, &random, 0.5);
     let mut weights = Weights {
         columns: comparer.columns.clone(),
         swapped: spec.swapped,
-        same: [(0.95, likely.clone()), (0.05, careless)],
+        same: likely.clone(),
         random,
         near: Vec::new(),
         twice: (0.0, likely),

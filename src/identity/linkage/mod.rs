@@ -39,7 +39,7 @@ mod tests;
 mod train;
 mod trial;
 
-pub use encode::{EncodedPeople, LinkEncoder};
+pub(super) use encode::{EncodedPeople, LinkEncoder};
 pub use engine::Resources;
 pub use model::LinkModel;
 pub use outcome::{Estimate, GroupQuality, ProbabilityReport, ReviewPair};

@@ -22,8 +22,6 @@ pub struct LinkModel {
     pub version: u32,
     /// How many of the people on the side that has fewer are expected on the other, as a share.
     pub overlap: f64,
-    /// The share of pairs of the same person in which a record was made without care.
-    pub careless: f64,
     /// The compared fields.
     pub fields: Vec<FieldModel>,
     /// Kinds of people that resemble each other.
@@ -48,10 +46,8 @@ pub struct FieldModel {
 pub struct LevelModel {
     /// What it means.
     pub level: String,
-    /// Its share among pairs of the same person, where both records were made with care.
+    /// Its share among pairs of the same person.
     pub same: f64,
-    /// The same where one was not: errors come together.
-    pub careless: f64,
     /// Its share among random pairs.
     pub random: f64,
 }
@@ -74,8 +70,7 @@ pub(super) type Shares = Vec<Vec<f64>>;
 pub(super) struct Weights {
     pub(super) columns: Vec<Compared>,
     pub(super) swapped: Option<(usize, usize)>,
-    /// Pairs of the same person made with care, and those made without: their share, and levels.
-    pub(super) same: [(f64, Shares); 2],
+    pub(super) same: Shares,
     pub(super) random: Shares,
     /// Share of all pairs, and levels.
     pub(super) near: Vec<(f64, Shares)>,
@@ -105,7 +100,7 @@ impl Weights {
 
     pub(super) fn expected(&self, levels: &[u32]) -> Expected {
         Expected {
-            same: self.same.iter().map(|(share, shares)| share * self.product(shares, levels)).sum(),
+            same: self.product(&self.same, levels),
             random: self.product(&self.random, levels),
             near: self.near.iter().map(|(share, shares)| share * self.product(shares, levels)).sum(),
         }
@@ -133,8 +128,7 @@ impl Weights {
             levels: (0..column.levels())
                 .map(|level| LevelModel {
                     level: compare::level_name(column, level).to_owned(),
-                    same: rounded(self.same[0].1[at][level as usize]),
-                    careless: rounded(self.same[1].1[at][level as usize]),
+                    same: rounded(self.same[at][level as usize]),
                     random: rounded(self.random[at][level as usize]),
                 })
                 .collect(),
@@ -146,7 +140,6 @@ impl Weights {
         LinkModel {
             version: VERSION,
             overlap: rounded(self.overlap),
-            careless: rounded(self.same[1].0),
             fields: fields.collect(),
             near_misses: self.near.iter().map(kind).collect(),
             duplicates: kind(&self.twice),
@@ -180,10 +173,7 @@ impl Weights {
         Ok(Self {
             columns,
             swapped: spec.swapped,
-            same: [
-                (1.0 - model.careless, shares(|level| level.same)),
-                (model.careless, shares(|level| level.careless)),
-            ],
+            same: shares(|level| level.same),
             random: shares(|level| level.random),
             near: model.near_misses.iter().map(|near| (near.per_million / 1e6, near.levels.clone())).collect(),
             twice: (model.duplicates.per_million / 1e6, model.duplicates.levels.clone()),

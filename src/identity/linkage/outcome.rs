@@ -60,7 +60,7 @@ pub struct ProbabilityReport {
     pub linked: u64,
     /// Pairs for clerical review.
     pub review: u64,
-    /// Of them, pairs probable enough that were not linked because nothing in them tells twins apart.
+    /// Of them, pairs probable enough that were not linked because nothing in them tells siblings or twins apart.
     pub not_told_apart: u64,
     /// Pairs left aside because a source holds a person twice.
     pub duplicates: u64,
@@ -73,19 +73,19 @@ pub struct ProbabilityReport {
 }
 
 /// Links and what is left to do.
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Pairs linked by probability, rules' own pairs not among them; sorted.
-    pub links: Vec<(Pseudonym, Pseudonym, f64)>,
+    pub(crate) links: Vec<(Pseudonym, Pseudonym, f64)>,
     /// Pairs for clerical review; sorted.
-    pub review: Vec<ReviewPair>,
+    pub(crate) review: Vec<ReviewPair>,
     /// What was done.
-    pub report: ProbabilityReport,
+    pub(crate) report: ProbabilityReport,
 }
 
 /// Draws the links from what was scored. `group_of` names the group of a person on the left, `minimum` is the smallest
 /// number of people that may be shown.
 #[must_use]
-pub fn decide(
+pub(crate) fn decide(
     spec: &LinkageSpec,
     scored: &Scored,
     assignment: Assignment,
@@ -179,10 +179,15 @@ fn choose(spec: &LinkageSpec, scored: &Scored, assignment: Assignment) -> Chosen
     chosen
 }
 
-/// Whether something in the pair tells twins apart: a first or middle name or an identifier is there on both sides.
+/// Whether something in the pair tells twins apart: a first or middle name or an identifier is there on both sides, and
+/// first names that are not alike are not what the model took for a likeness.
 fn told_apart(scored: &Scored, one: &Candidate) -> bool {
     let mut levels = vec![0; scored.columns.len()];
     compare::levels_of(one.pattern, &scored.columns, &mut levels);
+    let unlike = |(column, level): (&Compared, &u32)| compare::unlike_given_names(*column, *level);
+    if scored.siblings && scored.columns.iter().zip(&levels).any(unlike) {
+        return false;
+    }
     scored.columns.iter().zip(levels).any(|(column, level)| {
         let kinds = [CompareAs::GivenName, CompareAs::Initial, CompareAs::Identifier];
         level != NOTHING && kinds.iter().any(|kind| *column == Compared::Field(*kind))

@@ -127,3 +127,28 @@ pub fn read_decisions(text: &str) -> Result<Vec<Decision>> {
     }
     Ok(decisions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filled_in_work_list_is_a_file_of_decisions() {
+        let (a, b) = ("0a".repeat(16), "0b".repeat(16));
+        let text = format!(
+            "left,right,decision,probability,first_name\n{a},{b},same,0.400,\"alike\"\n# a note\n\n{b},{a},,0.3,\"-\"\n{b},{b},different\n"
+        );
+        let decisions = read_decisions(&text).unwrap();
+        assert_eq!(decisions.iter().map(|one| one.same).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(decisions[0].left, Pseudonym([10; 16]));
+    }
+
+    #[test]
+    fn a_decision_that_can_not_be_read_is_named_by_its_line_and_not_quoted() {
+        for line in ["x,y,same", "0a,0b,same", "left", &format!("{0},{0},perhaps", "0a".repeat(16))] {
+            let refused = read_decisions(&format!("left,right,decision\n{line}\n")).err().unwrap();
+            assert_eq!(refused.code(), "identity.decisions");
+            assert_eq!(refused.to_string(), "line 2 of the decisions can't be read");
+        }
+    }
+}

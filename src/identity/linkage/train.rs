@@ -25,9 +25,6 @@ const CHUNK: u64 = 1 << 14;
 /// The share of people that a source is taken to hold twice before anything is known.
 const DUPLICATES: f64 = 0.01;
 
-/// How many pairs what is expected beforehand counts for, with care and without.
-const PRIOR_PAIRS: [f64; 2] = [1.0, 10.0];
-
 /// How many near misses of a kind what is seen within the sources counts for: so many, and this share of what is
 /// expected.
 const NEAR_PAIRS: f64 = 5.0;
@@ -233,7 +230,7 @@ pub(super) fn learn_near_misses(weights: &mut Weights, observed: &Observed, dupl
 }
 
 /// Learns how the levels of pairs of the same person are distributed; gives how many such pairs there are.
-pub(super) fn learn_same(weights: &mut Weights, observed: &Observed, prior: &Same) -> f64 {
+pub(super) fn learn_same(weights: &mut Weights, observed: &Observed, prior: &Shares) -> f64 {
     let patterns: Vec<Seen> = observed
         .between
         .iter()
@@ -263,24 +260,16 @@ pub(super) fn learn_same(weights: &mut Weights, observed: &Observed, prior: &Sam
 }
 
 /// Learns the same again from the probabilities of single pairs.
-pub(super) fn learn_again(weights: &mut Weights, pairs: impl Iterator<Item = (Pattern, f64)>, prior: &Same) {
+pub(super) fn learn_again(weights: &mut Weights, pairs: impl Iterator<Item = (Pattern, f64)>, prior: &Shares) {
     let mut by_pattern: Vec<(Pattern, f64)> = pairs.collect();
     // A stable order of summands: by pattern, then by weight.
     by_pattern.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let seen = by_pattern.chunk_by(|a, b| a.0 == b.0).map(|pairs| Seen {
-        levels: weights.levels(pairs[0].0),
-        count: pairs.iter().map(|pair| pair.1).sum(),
-        chance: 0.0,
-        near: Vec::new(),
-    });
-    let seen: Vec<Seen> = seen.collect();
-    for _ in 0..ROUNDS / 4 {
-        round(weights, &seen, 1.0, &[], prior);
+    let mut sums = empty(prior);
+    for pairs in by_pattern.chunk_by(|a, b| a.0 == b.0) {
+        add(&mut sums, &weights.levels(pairs[0].0), pairs.iter().map(|pair| pair.1).sum());
     }
+    weights.same = estimated(sums, prior, 1.0);
 }
-
-/// Records made with care and without, of the same people.
-pub(super) type Same = [(f64, Shares); 2];
 
 /// A pattern that occurred.
 struct Seen {
@@ -293,30 +282,19 @@ struct Seen {
 }
 
 /// A round of expectation and maximisation; gives how many pairs of the same person there are, and near misses by kind.
-fn round(weights: &mut Weights, patterns: &[Seen], size: f64, more: &[f64], prior: &Same) -> (f64, Vec<f64>) {
-    let mut sums = [0.0; 2];
+fn round(weights: &mut Weights, patterns: &[Seen], size: f64, more: &[f64], prior: &Shares) -> (f64, Vec<f64>) {
+    let (mut found, mut sums) = (0.0, empty(prior));
     let mut near_sums = vec![0.0; more.len()];
-    let mut shares = [empty(&prior[0].1), empty(&prior[1].1)];
     for seen in patterns {
-        let kinds = [0, 1].map(|kind: usize| {
-            let (share, shares) = &weights.same[kind];
-            size * share * weights.product(shares, &seen.levels)
-        });
+        let same = size * weights.product(&weights.same, &seen.levels);
         let near: f64 = seen.near.iter().zip(more).map(|(near, more)| near * more).sum();
-        let all = (kinds[0] + kinds[1] + seen.chance + near).max(f64::MIN_POSITIVE);
+        let all = (same + seen.chance + near).max(f64::MIN_POSITIVE);
         for ((sum, near), more) in near_sums.iter_mut().zip(&seen.near).zip(more) {
             *sum += seen.count * near * more / all;
         }
-        for kind in 0..2 {
-            let weight = seen.count * kinds[kind] / all;
-            sums[kind] += weight;
-            add(&mut shares[kind], &seen.levels, weight);
-        }
+        found += seen.count * same / all;
+        add(&mut sums, &seen.levels, seen.count * same / all);
     }
-    let found = sums[0] + sums[1];
-    for (kind, shares) in shares.into_iter().enumerate() {
-        let share = (sums[kind] + prior[kind].0) / (found + 1.0);
-        weights.same[kind] = (share, estimated(shares, &prior[kind].1, PRIOR_PAIRS[kind]));
-    }
+    weights.same = estimated(sums, prior, 1.0);
     (found, near_sums)
 }
