@@ -8,7 +8,7 @@ VENV := $(TARGET)/venv
 PEERS := $(TARGET)/peers
 DEMO := var/demo
 
-.PHONY: help build demo check test fuzz mutants bench bench-intake bench-suppression schema docs clean
+.PHONY: help build demo check test fuzz mutants bench bench-intake bench-suppression bench-linkage schema docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,8 @@ bench-suppression: build $(PEERS)/.ready ## Measure disclosure control alone; AR
 	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" tests/python/attack_check.py
 	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/suppression.py --accord "$(ACCORD)" \
 		--out "$(TARGET)/bench" $(ARGS)
+
+bench-linkage: build $(PEERS)/.ready ## Measure linkage alone; LINKAGE_DATA=DIR, a folder with census_ssa/
 	@if [ -n "$(LINKAGE_DATA)" ]; then PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/linkage.py \
 		--accord "$(ACCORD)" --data "$(LINKAGE_DATA)" --out "$(TARGET)/bench/linkage"; \
 	else echo "linkage was not measured: give LINKAGE_DATA=DIR, a folder with census_ssa/"; fi
