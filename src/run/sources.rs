@@ -44,13 +44,9 @@ pub(super) async fn admit(
         subject: source.name.clone(),
     });
     let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
-    let mut pseudonymizer = Pseudonymizer::new(
-        &source.contract,
-        &source.clause,
-        keys,
-        &encodings(pipeline, &source.name),
-        &linkages(pipeline, &source.name)?,
-    )?;
+    let (contract, clause) = (&source.contract, &source.clause);
+    let mut pseudonymizer = Pseudonymizer::new(contract, clause, keys, &encodings(pipeline, &source.name))?
+        .with_linkages(contract, clause, keys, &linkages(pipeline, &source.name)?)?;
     let mut quarantine =
         Quarantine::create(job.state, &quarantine_path(name, &source.name, deliveries), keys.quarantine_recipient())
             .await?;

@@ -66,9 +66,12 @@ fn a_reviewed_model_and_decisions_are_read_and_are_part_of_the_plan() {
 fn nothing_is_compared_that_the_agreement_does_not_list_and_nothing_linked_that_is_not_told_apart() {
     let workspace = with_probability("");
     let text = workspace.read(PIPELINE);
-    workspace.write(PIPELINE, text.replace("birth_date: date }", "birth_date: date, ethnicity: exact }"));
+    let (agreement, listed) =
+        ("config/agreements/college-going-2026.yaml", "link: [laccd_student_id, ssid, first_name, ");
+    workspace.replace(agreement, listed, "link: [laccd_student_id, ssid, ");
     let said = workspace.run("check").expect(5).said();
-    assert!(said.contains("ethnicity"), "{said}");
+    assert!(said.contains("compare: { first_name: given_name") && said.contains("for linkage"), "{said}");
+    workspace.replace(agreement, "link: [laccd_student_id, ssid, ", listed);
     workspace.write(
         PIPELINE,
         text.replace("compare: { first_name: given_name, ", "compare: { ")
