@@ -31,7 +31,8 @@ fn the_plan_shows_what_is_compared_and_the_run_links_and_keeps_work_and_model() 
     let plan = workspace.run("plan college_going").expect(0).stdout;
     assert!(plan.contains("by probability on keyed encodings of: first_name, last_name, birth_date"), "{plan}");
     assert!(plan.contains("linked from 0.9 on, for review from 0.1 on"), "{plan}");
-    workspace.run("run college_going").expect(0);
+    let said = workspace.run("run college_going").expect(0).said();
+    assert!(said.contains("link college: about") && said.contains("of the matches are linked"), "{said}");
     let model = workspace.files("var/state/linkage/college_going/college");
     let named = |end: &str| model.iter().filter(|path| path.0.ends_with(end)).count();
     assert_eq!((named("model.json"), named("review.csv.age")), (1, 1), "left");
