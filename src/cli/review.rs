@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::app::App;
 use super::output;
 use crate::error::{Error, Result};
+use crate::release::{self, Ledger};
 use crate::run;
 
 /// Print the pairs of a link that wait for somebody's look
@@ -32,7 +33,8 @@ pub(super) async fn run(app: &App, args: &Args) -> Result<ExitCode> {
             false => format!("its links by probability are {}", names.join(", ")),
         }));
     }
-    let keys = app.keyring(&workspace)?.load(&pipeline.agreement.id)?;
-    output::text(&run::work_list(&app.state(&workspace)?, &args.pipeline, &args.link, &keys).await?);
+    let state = app.state(&workspace)?;
+    let keys = release::living_key(&Ledger::open(&state), &app.keyring(&workspace)?, &pipeline.agreement.id).await?;
+    output::text(&run::work_list(&state, &args.pipeline, &args.link, &keys).await?);
     Ok(ExitCode::SUCCESS)
 }

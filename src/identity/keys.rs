@@ -127,8 +127,8 @@ impl AgreementKeys {
     }
 
     /// The keyed hash of the encodings of `domain`, fields of a link by probability.
-    pub(super) fn linkage_key(&self, domain: &str) -> Locked<KeyedHash> {
-        Locked::new(KeyedHash::new(&derive(&self.root, "linkage", domain), domain))
+    pub(super) fn linkage_key(&self, domain: &str) -> KeyedHash {
+        KeyedHash::new(&derive(&self.root, "linkage", domain), domain)
     }
 
     /// To whom quarantined rows are encrypted.

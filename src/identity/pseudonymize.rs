@@ -140,8 +140,7 @@ struct RulePart {
 
 impl Pseudonymizer {
     /// Prepares the keys for rows under `contract`, as far as `clause` allows their use. `link_rules` are the rules in
-    /// which the source takes part, `linkages` the links by probability, with the field by which one reports where this
-    /// source is on its left.
+    /// which the source takes part.
     ///
     /// # Errors
     /// A governance error where a field would be used otherwise than the clause says; a config error where a field does
@@ -151,12 +150,10 @@ impl Pseudonymizer {
         clause: &DataClause,
         keys: &AgreementKeys,
         link_rules: &[LinkEncoding],
-        linkages: &[(LinkageSpec, Option<String>)],
     ) -> Result<Self> {
         check_clause(contract, clause)?;
-        if contract.person.is_empty() && !(link_rules.is_empty() && linkages.is_empty()) {
-            return Err(Error::config("identity.no_person_fields", format!("rows of {} name no person", contract.id))
-                .with_hint("add `person: [FIELD]` to the contract, or take the source out of `identity.links`"));
+        if contract.person.is_empty() && !link_rules.is_empty() {
+            return Err(no_person_fields(contract));
         }
         let mut identifying = Vec::new();
         let person = (!contract.person.is_empty())
@@ -174,27 +171,39 @@ impl Pseudonymizer {
                 Ok(RulePart { encoding: encoding.clone(), key, fields, pairs: Distinct::new() })
             })
             .collect::<Result<_>>()?;
-        let linkages = linkages
+        let schema = schema(contract, clause, keys)?;
+        let (vault, linkages) = (None, Vec::new());
+        Ok(Self { key: keys.id().clone(), schema, identifying, person, rules, vault, linkages })
+    }
+
+    /// Encodes the people for links by probability too, each with the field by which it reports where this source is on its
+    /// left. To be called with what [`Self::new`] was called with, before any row.
+    ///
+    /// # Errors
+    /// As those of [`Self::new`].
+    pub fn with_linkages(
+        mut self,
+        contract: &Contract,
+        clause: &DataClause,
+        keys: &AgreementKeys,
+        linkages: &[(LinkageSpec, Option<String>)],
+    ) -> Result<Self> {
+        if contract.person.is_empty() && !linkages.is_empty() {
+            return Err(no_person_fields(contract));
+        }
+        self.linkages = linkages
             .iter()
             .map(|(spec, group)| {
                 let names: Vec<String> = spec.field_names().map(str::to_owned).collect();
                 Ok(LinkagePart {
                     link: spec.link_name().to_owned(),
                     encoder: LinkEncoder::new(spec, |domain| keys.linkage_key(domain)),
-                    fields: places(&names, contract, clause, &mut identifying)?,
+                    fields: places(&names, contract, clause, &mut self.identifying)?,
                     groups: group.clone().map(|field| Groups { field, of: HashMap::new() }),
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self {
-            key: keys.id().clone(),
-            schema: schema(contract, clause, keys)?,
-            identifying,
-            person,
-            rules,
-            vault: None,
-            linkages,
-        })
+        Ok(self)
     }
 
     /// Seals, beside all else, whom each pseudonym stands for: only where the agreement's `vault` clause names the contract.
@@ -487,6 +496,11 @@ fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     batch
         .column_by_name(name)
         .ok_or_else(|| Error::internal("identity.seam", format!("typed rows come without column {name}")))
+}
+
+fn no_person_fields(contract: &Contract) -> Error {
+    Error::config("identity.no_person_fields", format!("rows of {} name no person", contract.id))
+        .with_hint("add `person: [FIELD]` to the contract, or take the source out of `identity.links`")
 }
 
 fn no_field(name: &str, contract: &Contract) -> Error {

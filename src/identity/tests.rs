@@ -87,7 +87,7 @@ fn spec(assignment: Assignment) -> Link {
     let rule = |name: &str, encoding: &LinkEncoding| LinkRule { name: name.into(), fields: encoding.fields.clone() };
     let rules = rules();
     let rules = vec![rule("ssid", &rules[0]), rule("name_and_birth_date", &rules[1])];
-    Link { left: "graduates".into(), right: "enrollment".into(), assignment, rules }
+    Link { left: "graduates".into(), right: "enrollment".into(), assignment, rules, probabilistic: None }
 }
 
 /// Applies the rows in batches of at most `size`.
@@ -709,7 +709,10 @@ fn links_become_the_columns_that_sql_reads() {
     let types: Vec<_> =
         schema.fields().iter().map(|field| (field.name().as_str(), field.data_type().clone())).collect();
     let binary = DataType::FixedSizeBinary(16);
-    assert_eq!(types, [("left_person", binary.clone()), ("right_person", binary), ("rule", DataType::Utf8)]);
+    let text = DataType::Utf8;
+    let two = [("left_person", binary.clone()), ("right_person", binary)];
+    assert_eq!(types[..2], two);
+    assert_eq!(types[2..], [("rule", text), ("probability", DataType::Float64)]);
     let rules: Vec<_> = batch.column(2).as_string::<i32>().iter().flatten().collect();
     let mut sorted = rules.clone();
     sorted.sort_unstable();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::batch::Batch;
 use super::check::{FieldUses, Reject, RowChecker, text_of};
+use super::extract::{MOST_WAITING, too_many_waiting};
 use super::field::Use;
 use super::keys::KeyOfRow;
 use super::layout::Layout;
@@ -42,6 +43,8 @@ pub(super) struct Examined {
     /// Of each row that fits, where there are keys.
     pub(super) origins: Vec<Origin>,
     row_uses: Vec<(usize, Use)>,
+    /// Bytes that the rows which do not fit take, about.
+    waiting: usize,
     pub(super) signs: Signs,
     bytes: Vec<u8>,
 }
@@ -125,8 +128,10 @@ impl<'c> Examiner<'c> {
         examined.rows_in += 1;
         if let Err(reject) = self.rows.check(record, layout, &part.columns) {
             let (before, line, kept) = (examined.fitting, record.line, record.kept().into_owned());
+            examined.waiting += size_of::<Misfitting>() + kept.len() + reject.misfit.reason.len();
             examined.rejects.push(Misfitting { before, line, kept, reject });
-            return Ok(());
+            // A block is small, but it may follow any number of empty lines.
+            return if examined.waiting > MOST_WAITING { Err(too_many_waiting(&part.path)) } else { Ok(()) };
         }
         examined.fitting += 1;
         for &(field, one) in &self.rows.uses {

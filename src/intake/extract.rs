@@ -38,7 +38,7 @@ const STRIDE: u64 = 1 << 20;
 const STEP: usize = 256 << 10;
 const PACKED_STEP: usize = 8 << 10;
 /// The most that the rejected rows of a step may take.
-const MOST_WAITING: usize = 128 << 20;
+pub(super) const MOST_WAITING: usize = 128 << 20;
 
 /// Starts the threads that examine blocks.
 pub(super) type StartWorkers<'s> = dyn Fn() -> Result<Workers<Work, Result<Examined>, Result<()>>> + Sync + 's;
@@ -585,7 +585,7 @@ fn columns_of(layout: &Layout<'_>, columns: &Columns, contract: &Contract) -> Co
     }
 }
 
-fn too_many_waiting(path: &str) -> Error {
+pub(super) fn too_many_waiting(path: &str) -> Error {
     let said = format!("read extract {path}: its rejected rows take more than {} MiB at once", MOST_WAITING >> 20);
     Error::data("intake.too_many_rejects", said).with_hint(
         "it unpacks to rows that are none, or hardly any row fits; try it with `accord contract check`, and correct the \

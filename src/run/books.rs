@@ -140,6 +140,20 @@ impl ProbableBook {
             left_out: report.blocking.iter().map(|one| (one.rule.clone(), shown(one.pairs_left_out))).collect(),
         }
     }
+
+    /// What an operator is told: estimates, and the work that waits.
+    pub(super) fn said(&self, pipeline: &str, link: &str) -> String {
+        let percent = |[value, low, high]: [f64; 3]| {
+            format!("{:.1} % ({:.1} to {:.1})", 100.0 * value, 100.0 * low, 100.0 * high)
+        };
+        let waits = match self.review {
+            Some(0) => "no pair waits for review".to_owned(),
+            Some(pairs) => format!("{pairs} pairs wait for review: `accord review {pipeline} {link}`"),
+            None => format!("a few pairs wait for review: `accord review {pipeline} {link}`"),
+        };
+        let (right, linked) = (percent(self.precision), percent(self.recall));
+        format!("link {link}: about {right} of its links are right, {linked} of the matches are linked; {waits}")
+    }
 }
 
 /// One side of a link.

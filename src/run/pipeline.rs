@@ -228,7 +228,9 @@ async fn compute(
             match_rate::check(&book, &links.report, before, sides, pipeline.minimum_cell)?;
         }
         if let Some(probable) = &probable {
-            book.probable = Some(ProbableBook::new(probable, pipeline.minimum_cell));
+            let own = ProbableBook::new(probable, pipeline.minimum_cell);
+            job.reporter.event(&Event::Note { pipeline: name.clone(), message: own.said(name, link) });
+            book.probable = Some(own);
             linkage::keep(job.state, name, link, probable, keys).await?;
         }
         books.links.push(book);

@@ -134,8 +134,9 @@ pub(super) async fn admit(
         subject: source.name.clone(),
     });
     let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
-    let (rules, linkages) = (encodings(pipeline, &source.name), linkages(pipeline, &source.name)?);
-    let mut pseudonymizer = Pseudonymizer::new(&source.contract, &source.clause, keys, &rules, &linkages)?;
+    let (contract, clause) = (&source.contract, &source.clause);
+    let mut pseudonymizer = Pseudonymizer::new(contract, clause, keys, &encodings(pipeline, &source.name))?
+        .with_linkages(contract, clause, keys, &linkages(pipeline, &source.name)?)?;
     if pipeline.agreement.in_vault(&source.contract.id) {
         pseudonymizer = pseudonymizer.with_vault(keys.vault_key(&source.contract.person.join(",")));
     }

@@ -38,7 +38,10 @@ impl World {
             let data = "data:\n  - contract: grades\n    link: [student_id]\n    analyse: [course, grade, since]\n";
             let agreement = format!("{}{data}{}", &agreement[..before], &agreement[after..])
                 .replace("oulad-2026", "grades-2026")
-                .replace("minimum_cell: 11", "minimum_cell: 2")
+                .replace(
+                    "minimum_cell: 11",
+                    "minimum_cell: 2\n  protection: { level: exact, homogeneous: print, contributor: false }",
+                )
                 .replace("dimensions: [", "dimensions: [grade, ");
             workspace.write("config/agreements/grades-2026.yaml", agreement);
             World::write_contract(&workspace, REPLACEMENT);

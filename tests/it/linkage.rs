@@ -31,7 +31,8 @@ fn the_plan_shows_what_is_compared_and_the_run_links_and_keeps_work_and_model() 
     let plan = workspace.run("plan college_going").expect(0).stdout;
     assert!(plan.contains("by probability on keyed encodings of: first_name, last_name, birth_date"), "{plan}");
     assert!(plan.contains("linked from 0.9 on, for review from 0.1 on"), "{plan}");
-    workspace.run("run college_going").expect(0);
+    let said = workspace.run("run college_going").expect(0).said();
+    assert!(said.contains("link college: about") && said.contains("of the matches are linked"), "{said}");
     let model = workspace.files("var/state/linkage/college_going/college");
     let named = |end: &str| model.iter().filter(|path| path.0.ends_with(end)).count();
     assert_eq!((named("model.json"), named("review.csv.age")), (1, 1), "left");
@@ -66,9 +67,12 @@ fn a_reviewed_model_and_decisions_are_read_and_are_part_of_the_plan() {
 fn nothing_is_compared_that_the_agreement_does_not_list_and_nothing_linked_that_is_not_told_apart() {
     let workspace = with_probability("");
     let text = workspace.read(PIPELINE);
-    workspace.write(PIPELINE, text.replace("birth_date: date }", "birth_date: date, ethnicity: exact }"));
+    let (agreement, listed) =
+        ("config/agreements/college-going-2026.yaml", "link: [laccd_student_id, ssid, first_name, ");
+    workspace.replace(agreement, listed, "link: [laccd_student_id, ssid, ");
     let said = workspace.run("check").expect(5).said();
-    assert!(said.contains("ethnicity"), "{said}");
+    assert!(said.contains("compare: { first_name: given_name") && said.contains("for linkage"), "{said}");
+    workspace.replace(agreement, "link: [laccd_student_id, ssid, ", listed);
     workspace.write(
         PIPELINE,
         text.replace("compare: { first_name: given_name, ", "compare: { ")

@@ -139,7 +139,8 @@ pub(crate) struct LinkEncoder {
 
 impl LinkEncoder {
     /// `key` gives the keyed hash of a domain; no two domains may share one.
-    pub(in crate::identity) fn new(spec: &LinkageSpec, key: impl Fn(&str) -> Locked<KeyedHash>) -> Self {
+    pub(in crate::identity) fn new(spec: &LinkageSpec, key: impl Fn(&str) -> KeyedHash) -> Self {
+        let key = |domain: &str| Arc::new(Locked::new(key(domain)));
         let filtered = |kind: CompareAs| !matches!(kind, CompareAs::Exact | CompareAs::Initial | CompareAs::Identifier);
         let record = spec.encoding.record;
         let mut domains: Vec<Domain> = (0..spec.domains)
@@ -152,7 +153,7 @@ impl LinkEncoder {
                 let kind = of().map(|field| field.kind).next().unwrap_or(CompareAs::Exact);
                 Domain {
                     kind: if given { CompareAs::GivenName } else { kind },
-                    key: Arc::new(key(&format!("{}:{}", spec.link, names.join(",")))),
+                    key: key(&format!("{}:{}", spec.link, names.join(","))),
                     known: HashMap::new(),
                     values: Values::with_words(words),
                     maker,
@@ -162,7 +163,7 @@ impl LinkEncoder {
         if record {
             let maker = FilterMaker::new(spec.encoding);
             let values = Values::with_words(maker.words());
-            let (key, kind) = (Arc::new(key(&format!("{}#record", spec.link))), CompareAs::Exact);
+            let (key, kind) = (key(&format!("{}#record", spec.link)), CompareAs::Exact);
             domains.push(Domain { key, kind, known: HashMap::new(), values, maker });
         }
         Self {

@@ -25,8 +25,8 @@ const UNLIKELY: f64 = 1e-3;
 /// From which probability on two of a source's people are taken for one person twice.
 const TWICE: f64 = 0.5;
 
-/// The most matches that may have unlike first names. Where the model says that more do, it has taken brothers and sisters for
-/// the same, and pairs with unlike first names are not linked without a look.
+/// The most matches that may have unlike first names. Where the model says that more do, it has taken brothers and sisters
+/// for the same, and pairs with unlike first names are not linked without a look.
 const UNLIKE: f64 = 0.1;
 
 /// Rounds in which single pairs, the number of links and the levels' shares come to agree.

@@ -126,7 +126,7 @@ impl<'a> Join<'a> {
 
     fn taken(&self, rule: usize, block: &Block, one_in: u64) -> bool {
         let token = self.rules[rule].left[block.left.0 as usize].0;
-        one_in <= 1 || (token.rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % one_in == 0
+        one_in <= 1 || (token.rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33).is_multiple_of(one_in)
     }
 
     fn block<S>(&self, rule: usize, block: &Block, state: &mut S, each: &impl Fn(&mut S, usize, u32, u32)) {
@@ -140,7 +140,8 @@ impl<'a> Join<'a> {
                 &rules.right[block.right.0 as usize..block.right.1 as usize]
             };
             for &(_, r) in right {
-                if !self.earlier(rule, blocks, self.right.blocks_of(r)) && !(self.within && self.same_person(l, r)) {
+                let one_person = self.within && self.same_person(l, r);
+                if !one_person && !self.earlier(rule, blocks, self.right.blocks_of(r)) {
                     each(state, rule, l, r);
                 }
             }

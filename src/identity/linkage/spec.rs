@@ -145,15 +145,18 @@ impl LinkageSpec {
             return Err(wrong("thresholds are probabilities, `review` at most `link`".into()));
         }
         if let (Some(why), Some(_)) = (cannot_tell_apart(spec), automatic) {
-            return Err(Error::config("identity.cannot_tell_apart", format!("link {link} may link nobody by itself: {why}"))
-                .with_hint("compare a first name and a date of birth, or an identifier; or write `link: null`, so that every pair becomes clerical work"));
+            let message = format!("link {link} can't link anybody without somebody's look: {why}");
+            let hint = "compare a first name and a date of birth, or an identifier; or write `thresholds: { link: null, \
+                review: 0.5 }`, so that every pair becomes clerical work";
+            return Err(Error::config("identity.cannot_tell_apart", message).with_hint(hint));
         }
         let encoding = spec.encoding;
-        if !(encoding.bits.is_power_of_two() && (64..=16384).contains(&encoding.bits))
-            || !(1..=12).contains(&encoding.hashes)
-            || encoding.folds > 2
-            || !(0.0..=0.5).contains(&encoding.flips)
-        {
+        let fits = encoding.bits.is_power_of_two()
+            && (64..=16384).contains(&encoding.bits)
+            && (1..=12).contains(&encoding.hashes)
+            && encoding.folds <= 2
+            && (0.0..=0.5).contains(&encoding.flips);
+        if !fits {
             return Err(wrong(
                 "`encoding` has 64 to 16384 bits (a power of two), 1 to 12 hashes, 0 to 2 folds, flips 0 to 0.5".into(),
             ));
