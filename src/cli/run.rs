@@ -120,6 +120,10 @@ pub(super) fn print_books(books: &Books) {
         rows.push(std::iter::once(book.source.clone()).chain(numbers).chain([people]).collect());
     }
     output::columns(&rows).iter().for_each(|row| output::line(format!("  {row}")));
+    for link in &books.links {
+        let said = link.probable.iter().flat_map(|probable| probable.said(&link.link));
+        said.for_each(|line| output::line(format!("  {line}")));
+    }
     for (model, count) in &books.models {
         output::line(format!("  {model}: {} rows", output::number(*count)));
     }

@@ -175,9 +175,7 @@ async fn compute(
         register_staged(&context, job.state, &staged).await?;
         let mut book = LinkBook::new(link, &links.report, pipeline.minimum_cell);
         if let Some(probable) = &probable {
-            let own = ProbableBook::new(probable, pipeline.minimum_cell);
-            job.reporter.event(&Event::Note { pipeline: name.clone(), message: own.said(name, link) });
-            book.probable = Some(own);
+            book.probable = Some(ProbableBook::new(probable, pipeline.minimum_cell));
             linkage::keep(job.state, name, link, probable, keys).await?;
         }
         books.links.push(book);
