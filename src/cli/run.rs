@@ -148,6 +148,10 @@ pub(super) fn print_books(books: &Books) {
             output::line(format!("  {}: {} takes the place of {}", book.source, one.by, one.path));
         }
     }
+    for link in &books.links {
+        let said = link.probable.iter().flat_map(|probable| probable.said(&link.link));
+        said.for_each(|line| output::line(format!("  {line}")));
+    }
     for (model, count) in &books.models {
         output::line(format!("  {model}: {} rows", output::number(*count)));
     }

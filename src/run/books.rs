@@ -141,18 +141,30 @@ impl ProbableBook {
         }
     }
 
-    /// What an operator is told: estimates, and the work that waits.
-    pub(super) fn said(&self, pipeline: &str, link: &str) -> String {
+    /// What operators and stewards are told: estimates, overall and by group, and the work that waits.
+    #[must_use]
+    pub fn said(&self, link: &str) -> Vec<String> {
         let percent = |[value, low, high]: [f64; 3]| {
             format!("{:.1} % ({:.1} to {:.1})", 100.0 * value, 100.0 * low, 100.0 * high)
         };
         let waits = match self.review {
             Some(0) => "no pair waits for review".to_owned(),
-            Some(pairs) => format!("{pairs} pairs wait for review: `accord review {pipeline} {link}`"),
-            None => format!("a few pairs wait for review: `accord review {pipeline} {link}`"),
+            Some(pairs) => format!("{pairs} pairs wait for review"),
+            None => "a few pairs wait for review".to_owned(),
         };
-        let (right, linked) = (percent(self.precision), percent(self.recall));
-        format!("link {link}: about {right} of its links are right, {linked} of the matches are linked; {waits}")
+        let estimate = |precision, recall| {
+            format!(
+                "about {} of its links are right, {} of the matches are linked",
+                percent(precision),
+                percent(recall)
+            )
+        };
+        let all = format!("link {link}: {}; {waits}", estimate(self.precision, self.recall));
+        let groups = self
+            .groups
+            .iter()
+            .map(|(group, precision, recall)| format!("  {group}: {}", estimate(*precision, *recall)));
+        std::iter::once(all).chain(groups).collect()
     }
 }
 

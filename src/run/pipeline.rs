@@ -228,9 +228,7 @@ async fn compute(
             match_rate::check(&book, &links.report, before, sides, pipeline.minimum_cell)?;
         }
         if let Some(probable) = &probable {
-            let own = ProbableBook::new(probable, pipeline.minimum_cell);
-            job.reporter.event(&Event::Note { pipeline: name.clone(), message: own.said(name, link) });
-            book.probable = Some(own);
+            book.probable = Some(ProbableBook::new(probable, pipeline.minimum_cell));
             linkage::keep(job.state, name, link, probable, keys).await?;
         }
         books.links.push(book);
