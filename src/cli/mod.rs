@@ -80,38 +80,24 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check config, agreements, contracts, pipelines and their SQL without reading a row
+    // The text of each is that of its `Args`: one here would take the place of it.
     Check(check::Args),
     /// Draft a contract from a sample, and try one on an extract
     Contract(contract::Args),
-    /// Write the JSON Schemas of the workspace's files, for editors
     Schema(schema::Args),
-    /// Say in a page what a pipeline would read, publish and need
     Plan(plan::Args),
-    // Its text is that of its `Args`: one here would take the place of it.
     Extracts(extracts::Args),
-    /// Run pipelines: extracts in, a protected and audited candidate out
     Run(run::Args),
-    /// Look at candidates and releases, decide on them, publish and verify them
     Release(release::Args),
-    /// Look at the ledger and check its chain
     Ledger(ledger::Args),
     Quarantine(quarantine::Args),
-    /// Print the pairs of a link that wait for somebody's look
     Review(review::Args),
-    /// Make, list, rotate and destroy keys
     Keys(keys::Args),
-    /// Open the re-identification vault, where the agreement has one
     Vault(vault::Args),
-    /// Link the people of two files by probability, to try comparisons and thresholds
     Link(link::Args),
-    /// Hide what must be hidden in tables of counts, and prove that it is enough
     Protect(protect::Args),
-    /// Say what of the hidden figures of published tables a reader can compute
     Audit(audit::Args),
-    /// Check a certificate: that what is hidden in published tables stays hidden, by additions alone
     Verify(verify::Args),
-    /// Make up a county and its partners' extracts, for demos, tests and benches
     Synth(synth::Args),
 }
 
