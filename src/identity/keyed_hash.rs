@@ -35,13 +35,22 @@ impl KeyedHash {
     pub(super) fn of<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> [u8; WIDTH] {
         let mut running = self.inner;
         values.into_iter().for_each(|value| running.part(value.as_bytes()));
-        let mut outer = Running { state: self.outer, block: [0; BLOCK], length: BLOCK };
-        outer.update(&bytes(&running.finish()));
+        let (mut state, mut block) = (self.outer, OUTER);
+        block.as_chunks_mut().0.iter_mut().zip(running.finish()).for_each(|(to, word)| *to = word.to_be_bytes());
+        compress256(&mut state, &[block]);
         let mut cut = [0; WIDTH];
-        cut.copy_from_slice(&bytes(&outer.finish())[..WIDTH]);
+        cut.as_chunks_mut().0.iter_mut().zip(state).for_each(|(to, word)| *to = word.to_be_bytes());
         cut
     }
 }
+
+/// The one block of the outer hash after the key's: the inner hash, still to be put in, and the padding of 96 bytes.
+const OUTER: [u8; BLOCK] = {
+    let mut block = [0; BLOCK];
+    block[32] = 0x80;
+    [block[BLOCK - 2], block[BLOCK - 1]] = (8 * (BLOCK as u16 + 32)).to_be_bytes();
+    block
+};
 
 /// The length in front of each part, so that no two lists of parts give the same bytes.
 pub(super) fn length_prefix(part: &[u8]) -> [u8; 8] {
@@ -58,17 +67,11 @@ fn keyed_state(key: &[u8; 32], pad: u8) -> [u32; 8] {
     state
 }
 
-fn bytes(state: &[u32; 8]) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.chunks_exact_mut(4).zip(state).for_each(|(bytes, word)| bytes.copy_from_slice(&word.to_be_bytes()));
-    bytes
-}
-
 /// A SHA-256 under way.
 #[derive(Clone, Copy, Zeroize)]
 struct Running {
     state: [u32; 8],
-    /// The last `length % 64` bytes, which wait for their block to be full.
+    /// The last `length % 64` bytes, which wait for their block to be full; zeros behind them.
     block: [u8; BLOCK],
     /// Bytes taken in, the key's block included.
     length: usize,
@@ -76,8 +79,16 @@ struct Running {
 
 impl Running {
     fn part(&mut self, part: &[u8]) {
-        self.update(&length_prefix(part));
-        self.update(part);
+        let at = self.length % BLOCK;
+        if part.len() < BLOCK - 8 && at + 8 + part.len() < BLOCK {
+            // Most values fit into the block at hand.
+            self.block[at..at + 8].copy_from_slice(&length_prefix(part));
+            self.block[at + 8..at + 8 + part.len()].copy_from_slice(part);
+            self.length += 8 + part.len();
+        } else {
+            self.update(&length_prefix(part));
+            self.update(part);
+        }
     }
 
     fn update(&mut self, mut bytes: &[u8]) {
@@ -90,6 +101,7 @@ impl Running {
                 return;
             }
             compress256(&mut self.state, &[self.block]);
+            self.block = [0; BLOCK];
             bytes = &bytes[taken..];
         }
     }
@@ -98,10 +110,9 @@ impl Running {
     fn finish(mut self) -> [u32; 8] {
         let filled = self.length % BLOCK;
         self.block[filled] = 0x80;
-        self.block[filled + 1..].fill(0);
         if filled + 1 > BLOCK - 8 {
             compress256(&mut self.state, &[self.block]);
-            self.block.fill(0);
+            self.block = [0; BLOCK];
         }
         self.block[BLOCK - 8..].copy_from_slice(&(8 * self.length as u64).to_be_bytes());
         compress256(&mut self.state, &[self.block]);
