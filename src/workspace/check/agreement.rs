@@ -11,8 +11,8 @@ pub(super) fn check(document: &Document, agreement: &Agreement, files: &Files) -
     if agreement.effective.until < agreement.effective.from {
         findings.push(document.finding("/effective/until", "the agreement ends before it begins"));
     }
-    if agreement.outputs.minimum_cell < 1 {
-        findings.push(document.finding("/outputs/minimum_cell", "the smallest count that may be shown is 1 or more"));
+    if agreement.outputs.minimum_cell < 2 {
+        findings.push(document.finding("/outputs/minimum_cell", "the smallest count that may be shown is 2 or more"));
     }
     findings.extend(repeated(document, "/outputs/dimensions", &agreement.outputs.dimensions));
     for (at, clause) in agreement.data.iter().enumerate() {
