@@ -29,8 +29,8 @@ MINIMUM = 11
 @dataclass(frozen=True)
 class Case:
     """What is asked of Accord, and what it should reach: loss, seconds, MiB. `search` is the time to find less to hide;
-    0 takes the first pattern that is protected. Without `sums` totals may show that hidden cells add up to a small group,
-    as they may with τ-Argus."""
+    0 takes the first pattern that is protected. Without `sums` totals may show that hidden cells add up to a small
+    group, as they may with τ-Argus."""
 
     table: str
     level: str
@@ -96,8 +96,9 @@ class Row:
     wrong: int = 0
 
     def harm(self) -> int | None:
-        """Small cells that a reader computes or bounds too narrowly, and small sums if they are to be protected. The reader of a table with hidden
-        zeros knows that counts are not negative, that of one with printed zeros that hidden ones are at least 1."""
+        """Small cells that a reader computes or bounds too narrowly, and small sums if they are to be protected. The
+        reader of a table with hidden zeros knows that counts are not negative, that of one with printed zeros that
+        hidden ones are at least 1."""
         if self.score is None:
             return None
         sums = self.score.sums if self.case is None or self.case.sums else 0

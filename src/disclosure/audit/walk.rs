@@ -21,12 +21,8 @@ use super::witness::{Wants, goals, is_unmet};
 
 /// Entries of a solved component at most: memory.
 const LARGEST: usize = 6_000_000;
-/// Entries looked at on the way to one figure's goal, in one round over the figures that are left after the other.
-const ROUNDS: [usize; 24] = [
-    4_000_000, 4_000_000, 10_000_000, 10_000_000, 10_000_000, 10_000_000, 10_000_000, 10_000_000, 20_000_000,
-    20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000, 20_000_000,
-    50_000_000, 50_000_000, 50_000_000, 50_000_000, 50_000_000, 50_000_000,
-];
+/// How many rounds over the figures that are left, and entries looked at on the way to one figure's goal.
+const ROUNDS: [(usize, usize); 4] = [(2, 4_000_000), (6, 10_000_000), (10, 20_000_000), (6, 50_000_000)];
 /// From this round on each figure's way begins at a table that is taken at random, with the rows as they were first.
 const ANEW: usize = 4;
 /// The same, in times the entries that the component holds: a small one is soon known.
@@ -219,7 +215,8 @@ impl Walk {
         let mut anchor = 0;
         let mut hopeless = Vec::new();
         let mut whole = self.value.clone();
-        for (round, most) in ROUNDS.into_iter().enumerate() {
+        let rounds = ROUNDS.into_iter().flat_map(|(times, most)| std::iter::repeat_n(most, times));
+        for (round, most) in rounds.enumerate() {
             let mut left: Vec<usize> =
                 (0..self.variables.len()).filter(|&at| is_unmet(room, wants, self.variables[at])).collect();
             left.retain(|&at| !hopeless.contains(&self.variables[at]));
@@ -594,12 +591,6 @@ fn solved(matrix: &mut Vec<Vec<(u32, f32)>>, width: usize) -> Option<(Vec<usize>
         matrix[at] = row;
         given.push((at, pivot as usize));
     }
-    let mut kept = Vec::with_capacity(given.len());
-    let mut variables = Vec::with_capacity(given.len());
-    for (at, pivot) in given {
-        kept.push(std::mem::take(&mut matrix[at]));
-        variables.push(pivot);
-    }
-    *matrix = kept;
-    Some((variables, work))
+    *matrix = given.iter().map(|&(at, _)| std::mem::take(&mut matrix[at])).collect();
+    Some((given.into_iter().map(|(_, pivot)| pivot).collect(), work))
 }
