@@ -73,6 +73,7 @@ edition = "2024"
 
 [dependencies]
 microlp = "{microlp}"
+serde_json = "{serde_json}"
 thiserror = "{thiserror}"
 
 [dev-dependencies]
@@ -96,7 +97,7 @@ def version(name):
 def crate(folder):
     """A crate of src/disclosure alone."""
     (folder / "src").mkdir(parents=True, exist_ok=True)
-    versions = {name: version(name) for name in ("microlp", "thiserror", "proptest")}
+    versions = {name: version(name) for name in ("microlp", "serde_json", "thiserror", "proptest")}
     (folder / "Cargo.toml").write_text(CARGO.format(**versions))
     (folder / "src/lib.rs").write_text("pub mod disclosure;\n")
     shutil.rmtree(folder / "src/disclosure", ignore_errors=True)

@@ -53,8 +53,8 @@ pub fn certify(
         return Err(DisclosureError::Unassigned { cell: Box::new(system.name(unknown as usize)) });
     }
     let wants: Wants = (0..open.len()).map(|v| Some(policy.requirement(room.base()[v], open.lower[v]))).collect();
-    // What more effort would add is little, and each night waits for it.
-    search(&mut room, &wants, estimate, EFFORT / 4, &mut step);
+    // Twice as much proves some more of the figures that may as well be empty, and each night waits for it.
+    search(&mut room, &wants, estimate, EFFORT / 2, &mut step);
     let maker = Maker { system: &system, bounds: &bounds, open: &open, room: &room, wants: &wants };
     Ok(maker.certificate(policy, about))
 }
