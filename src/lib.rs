@@ -13,7 +13,8 @@
 //!
 //! [`run`] puts the steps in order, [`plan`] says beforehand what they would do, [`report`] carries what they say while
 //! they work, [`staging`] holds rows between them. [`cli`] alone prints, exits, and reads environment and clock.
-//! [`tablefile`] is disclosure control alone, for tables in files; [`linkfile`] is linkage alone, for people in files; [`synth`] makes up a county to try it all on.
+//! [`tablefile`] is disclosure control alone, for tables in files; [`linkfile`] is linkage alone, for people in files;
+//! [`synth`] makes up a county to try it all on.
 
 pub mod cli;
 pub mod disclosure;
@@ -27,6 +28,7 @@ pub mod plan;
 pub mod release;
 pub mod report;
 pub mod run;
+mod sealed;
 pub mod staging;
 pub mod storage;
 pub mod synth;

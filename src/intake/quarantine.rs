@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resolution::{Resolutions, RowKey};
 use crate::error::{Error, Result};
+use crate::sealed;
 use crate::storage::{Store, Writer};
 
 /// A file of rejected rows: a line of JSON each, encrypted for one recipient. It appears whole when the source has been
@@ -246,17 +247,6 @@ fn write_line(line: &impl Serialize, into: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Encrypts lines at once.
-pub(super) fn seal(lines: &[u8], recipient: &age::x25519::Recipient) -> Result<Vec<u8>> {
-    let mut sealed = Vec::new();
-    let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient as &dyn age::Recipient))
-        .map_err(|error| Error::internal("intake.quarantine", "encrypt rows").with_source(error))?;
-    let mut writer = encryptor.wrap_output(&mut sealed).map_err(failed)?;
-    writer.write_all(lines).map_err(failed)?;
-    writer.finish().map_err(failed)?;
-    Ok(sealed)
-}
-
 /// Opens a quarantine file.
 ///
 /// # Errors
@@ -297,10 +287,7 @@ pub(super) fn unseal(
         Error::failed("intake.quarantine", "open the quarantine: the key is not its own, or the file is damaged")
             .with_hint("check that the keyring holds the key of the agreement that the run was made under")
     };
-    let decryptor = age::Decryptor::new_buffered(bytes).map_err(|error| damaged().with_source(error))?;
-    let reader = decryptor
-        .decrypt(std::iter::once(identity as &dyn age::Identity))
-        .map_err(|error| damaged().with_source(error))?;
+    let reader = sealed::unseal(bytes, identity).map_err(|error| damaged().with_source(error))?;
     for line in BufReader::new(reader).lines() {
         let line = line.map_err(|error| damaged().with_source(error))?;
         take(&line).ok_or_else(damaged)?;
@@ -308,7 +295,7 @@ pub(super) fn unseal(
     Ok(())
 }
 
-fn failed(error: io::Error) -> Error {
+pub(super) fn failed(error: io::Error) -> Error {
     Error::internal("intake.quarantine", "encrypt the quarantine").with_source(error)
 }
 

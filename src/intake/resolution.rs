@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
-use super::quarantine::{Origin, seal, unseal};
+use super::quarantine::{Origin, failed, unseal};
 use super::reader::{Columns, Kind, Raw, Record, Span};
 use crate::error::{Error, Result};
+use crate::sealed;
 use crate::workspace::Contract;
 
 /// By what a row is known.
@@ -127,7 +128,7 @@ pub fn seal_resolutions(made: &[Resolution], recipient: &age::x25519::Recipient)
             .map_err(|error| Error::internal("intake.resolution", "write a decision").with_source(error))?;
         lines.push(b'\n');
     }
-    seal(&lines, recipient)
+    sealed::seal(&lines, recipient).map_err(failed)
 }
 
 /// Opens what [`seal_resolutions`] made.

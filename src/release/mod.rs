@@ -60,6 +60,7 @@ pub use destruction::{
     verify_destruction,
 };
 pub use diff::{Difference, TableDifference, diff, diff_tables};
+pub(crate) use digest::sha256_hex;
 pub use event::{
     DestructionOrder, DestructionStage, DoomedKey, Entry, Event, Signed, StewardSignature, Target, VaultOrder,
 };

@@ -1,6 +1,6 @@
 //! The links of a pipeline: rules first, then probability, and what that leaves for people to look at.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 
 use super::Job;
 use super::sources::Admitted;
@@ -8,6 +8,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::identity::{
     self, AgreementKeys, Given, LinkModel, LinkageSpec, Links, ProbableLinks, Resources, ReviewPair, SourcePeople,
 };
+use crate::sealed;
 use crate::storage::Store;
 use crate::workspace::{Link, ResolvedPipeline};
 
@@ -74,7 +75,7 @@ pub(super) async fn keep(
     let model = serde_json::to_vec_pretty(&probable.model).map_err(failed)?;
     state.put(&format!("linkage/{pipeline}/{link}/model.json"), model).await?;
     let recipient = keys.quarantine_recipient();
-    let sealed = sealed(&to_csv(&probable.review), &recipient)
+    let sealed = sealed::seal(to_csv(&probable.review).as_bytes(), &recipient)
         .map_err(|error| Error::failed("run.work_list", "the work list can't be encrypted").with_source(error))?;
     state.put(&format!("linkage/{pipeline}/{link}/review.csv.age"), sealed).await
 }
@@ -92,10 +93,9 @@ pub async fn work_list(state: &Store, pipeline: &str, link: &str, keys: &Agreeme
     }
     let damaged = || Error::failed("run.work_list", "the work list is of another key, or damaged");
     let sealed = state.read(&path).await?;
-    let opened = age::Decryptor::new_buffered(&sealed[..]).map_err(|error| damaged().with_source(error))?;
-    let identity: &dyn age::Identity = keys.quarantine_identity();
     let mut text = String::new();
-    let mut reader = opened.decrypt(std::iter::once(identity)).map_err(|error| damaged().with_source(error))?;
+    let mut reader =
+        sealed::unseal(&sealed, keys.quarantine_identity()).map_err(|error| damaged().with_source(error))?;
     reader.read_to_string(&mut text).map_err(|error| damaged().with_source(error))?;
     Ok(text)
 }
@@ -111,14 +111,4 @@ fn to_csv(review: &[ReviewPair]) -> String {
         text += &format!("{left},{right},,{:.3},{}\n", pair.probability, levels.join(","));
     }
     text
-}
-
-fn sealed(text: &str, recipient: &age::x25519::Recipient) -> std::result::Result<Vec<u8>, std::io::Error> {
-    let recipient: &dyn age::Recipient = recipient;
-    let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient)).map_err(std::io::Error::other)?;
-    let mut out = Vec::new();
-    let mut writer = encryptor.wrap_output(&mut out)?;
-    writer.write_all(text.as_bytes())?;
-    writer.finish()?;
-    Ok(out)
 }

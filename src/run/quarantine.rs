@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Context as _, Error, Result};
 use crate::identity::{AgreementKeys, DestroyedKey, Keyring};
 use crate::intake::{self, Decision, Delivery, Extracts, QuarantinedRow, Resolution, Resolutions};
-use crate::release::{self, Entry, Event, Ledger};
+use crate::release::{self, Entry, Event, Ledger, sha256_hex};
 use crate::storage::Store;
 use crate::workspace::{ResolvedPipeline, ResolvedSource};
 
@@ -189,7 +189,7 @@ pub(super) async fn decided(
         if of != pipeline || about != source || !deliveries.iter().any(here) {
             continue;
         }
-        let bytes = state.try_read(file).await?.filter(|bytes| sha256(bytes) == *digest).ok_or_else(|| {
+        let bytes = state.try_read(file).await?.filter(|bytes| sha256_hex(bytes) == *digest).ok_or_else(|| {
             let said = format!("read decisions about quarantined rows: {file} is missing, or not as it was recorded");
             Error::failed("quarantine.resolution_changed", said).with_hint(format!(
                 "restore it from a backup; entry {} of the ledger says who made it and its digest",
@@ -215,7 +215,7 @@ pub async fn decide(
     now: Timestamp,
 ) -> Result<Entry> {
     let sealed = intake::seal_resolutions(made.rows, &keys.quarantine_recipient())?;
-    let digest = sha256(&sealed);
+    let digest = sha256_hex(&sealed);
     let pipeline = &made.pipeline.spec.name;
     let file = format!("resolutions/{pipeline}/{}/{}.jsonl.age", made.source, &digest[..16]);
     // Its name is made of its bytes: what is there already is the same.
@@ -242,10 +242,6 @@ pub(super) fn quarantine_path(pipeline: &str, source: &str, deliveries: &[Delive
     let digests: String = deliveries.iter().map(|one| one.digest.as_str()).collect::<Vec<_>>().join("+");
     let short = hex::encode(&Sha256::digest(digests.as_bytes())[..6]);
     format!("quarantine/{pipeline}/{source}/{short}.jsonl.age")
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 impl std::fmt::Debug for Held {

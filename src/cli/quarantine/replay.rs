@@ -24,7 +24,8 @@ use crate::workspace::Workspace;
 /// quarantine export` wrote, which knows its rows, or whole rows in a layout of the contract, which are matched by the
 /// fields of --match (default: those that identify a person in the contract) or stand --in-order.
 /// Each must stand for exactly one rejected row and fit the contract; what does not is said by line and rule, and then
-/// nothing is recorded. Rows that are as they were delivered correct nothing. A correction holds for every run over the same delivery; the last one counts.
+/// nothing is recorded. Rows that are as they were delivered correct nothing. A correction holds for every run over the
+/// same delivery; the last one counts.
 ///
 ///   accord quarantine replay college_going laccd
 ///   accord quarantine replay college_going laccd --with corrections/laccd.csv

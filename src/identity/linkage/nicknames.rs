@@ -1,4 +1,6 @@
-//! First names that go for one another. A name is in up to four groups; a group goes by its first name.
+//! First names that go for one another. A name is in up to four groups; a group goes by its first name. Not the table of the
+//! normaliser (`nicknames.txt`), in which a nickname stands for one name alone, and which is part of each pseudonym: this one
+//! may grow without a new version.
 
 use std::collections::HashMap;
 

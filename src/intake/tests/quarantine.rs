@@ -93,7 +93,7 @@ fn quarantine_files_of_earlier_versions_open_and_ask_for_another_run() {
     let identity = age::x25519::Identity::generate();
     let line = "{\"source\":\"s\",\"delivery\":\"d\",\"line\":7,\"column\":null,\"rule\":\"type\",\"reason\":\"r\",\
                 \"record\":\"MSxh\"}\n";
-    let sealed = super::super::quarantine::seal(line.as_bytes(), &identity.to_public()).expect("sealed");
+    let sealed = crate::sealed::seal(line.as_bytes(), &identity.to_public()).expect("sealed");
     let rows = open_quarantine(&sealed, &identity).expect("opened");
     assert_eq!((rows[0].line, rows[0].record.as_slice(), rows[0].key()), (7, b"1,a".as_slice(), None));
     let verdicts = replay(&contract(HEADED), &rows).expect("verdicts");
