@@ -15,7 +15,6 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::keys::KeyId;
-use super::normalise::NORMALISER_VERSION;
 use super::people::{RuleTokens, SourcePeople};
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use crate::error::{Error, Result};
@@ -70,13 +69,7 @@ pub struct RuleReport {
 /// `identity.keys_differ` where the pseudonyms of the two sides were made by other keys (another agreement or epoch);
 /// `identity.normalisers_differ` where the two contracts normalise a field of a rule in two ways.
 pub fn link(spec: &Link, left: &SourcePeople, right: &SourcePeople, name: &str) -> Result<Links> {
-    if left.key != right.key {
-        return Err(Error::config(
-            "identity.keys_differ",
-            format!("link {name} would mix pseudonyms of {} and {}", left.key, right.key),
-        )
-        .with_hint("run both sources under one agreement and one epoch of its key"));
-    }
+    one_key(left, right, name)?;
     let mut linker = Linker::new(spec.assignment, left, right);
     for (index, rule) in spec.rules.iter().enumerate() {
         let place = u16::try_from(index)
@@ -92,6 +85,18 @@ pub fn link(spec: &Link, left: &SourcePeople, right: &SourcePeople, name: &str) 
         linker.apply(place, rule, &left.pairs, &right.pairs);
     }
     Ok(linker.finish(left.key.clone()))
+}
+
+/// Refuses to compare people whose pseudonyms and encodings two keys made.
+pub(super) fn one_key(left: &SourcePeople, right: &SourcePeople, link: &str) -> Result<()> {
+    if left.key == right.key {
+        return Ok(());
+    }
+    Err(Error::config(
+        "identity.keys_differ",
+        format!("link {link} would mix pseudonyms of {} and {}", left.key, right.key),
+    )
+    .with_hint("run both sources under one agreement and one epoch of its key"))
 }
 
 fn tokens<'a>(people: &'a SourcePeople, name: &str, index: usize, rule: &LinkRule) -> Result<&'a RuleTokens> {
@@ -289,8 +294,7 @@ impl Links {
             Field::new("rule", DataType::Utf8, false),
             Field::new("probability", DataType::Float64, false),
         ];
-        let version = ("accord.normaliser_version".to_owned(), NORMALISER_VERSION.to_string());
-        let metadata = self.key.metadata().into_iter().chain([version]).collect();
+        let metadata = self.key.metadata().into_iter().collect();
         RecordBatch::try_new(Arc::new(Schema::new_with_metadata(fields, metadata)), columns).map_err(|_| too_many())
     }
 }

@@ -16,7 +16,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::columns::{NormalisedColumn, normaliser};
 use super::keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
 use super::linkage::{LinkEncoder, LinkageSpec};
-use super::normalise::NORMALISER_VERSION;
 use super::people::{Distinct, EncodedLink, RuleTokens, SourcePeople};
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use super::vault::{SealedPeople, VaultKey};
@@ -487,8 +486,7 @@ fn schema(contract: &Contract, clause: &DataClause, keys: &AgreementKeys) -> Res
         let field = contract.field(name).ok_or_else(|| no_field(name, contract))?;
         fields.push(Field::new(name, arrow_type(field), true));
     }
-    let version = ("accord.normaliser_version".to_owned(), NORMALISER_VERSION.to_string());
-    let metadata = keys.id().metadata().into_iter().chain([version]).collect();
+    let metadata = keys.id().metadata().into_iter().collect();
     Ok(Arc::new(Schema::new_with_metadata(fields, metadata)))
 }
 

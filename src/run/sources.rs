@@ -143,7 +143,7 @@ pub(super) async fn admit(
     let settled = if source.contract.delivery.is_settled() { Some(settle(reading, references).await?) } else { None };
     let mut added = Added::new(&source.contract, deliveries, &pseudonymizer.schema(), settled);
     let path = format!("{STAGING}/{name}/sources/{}.parquet", source.name);
-    let file = GroupedFile::create(job.state, &path, added.schema(), &metadata(keys)).await?;
+    let file = GroupedFile::create(job.state, &path, added.schema(), keys.id()).await?;
     let workers = Workers::start((0..job.engine.threads.max(1)).map(|_| {
         let (mut pseudonymizer, encoder, schema) = (pseudonymizer.another(), file.encoder(), added.schema());
         move |queue: Queue<Vec<Rows>, Result<Finished>>| {
@@ -292,14 +292,6 @@ fn linkages(pipeline: &ResolvedPipeline, source: &str) -> Result<Vec<(LinkageSpe
         .collect()
 }
 
-fn metadata(keys: &AgreementKeys) -> Vec<(&'static str, String)> {
-    vec![
-        ("accord.agreement", keys.agreement().to_owned()),
-        ("accord.epoch", keys.epoch().to_string()),
-        ("accord.key", keys.fingerprint()),
-    ]
-}
-
 /// Stages the pairs of a link.
 pub(super) async fn stage_links(
     store: &Store,
@@ -310,7 +302,7 @@ pub(super) async fn stage_links(
 ) -> Result<Staged> {
     let path = format!("{STAGING}/{pipeline}/links/{name}.parquet");
     let schema: Arc<Schema> = batch.schema();
-    let mut file = ParquetFile::create(store, &path, schema, &metadata(keys)).await?;
+    let mut file = ParquetFile::create(store, &path, schema, keys.id()).await?;
     file.write(batch).await?;
     let rows = file.close().await?;
     Ok(Staged { table: format!("links.{name}"), path, rows })

@@ -37,7 +37,7 @@ fn the_plan_shows_what_is_compared_and_the_run_links_and_keeps_work_and_model() 
     let named = |end: &str| model.iter().filter(|path| path.0.ends_with(end)).count();
     assert_eq!((named("model.json"), named("review.csv.age")), (1, 1), "left");
     let list = workspace.run("review college_going college").expect(0).stdout;
-    assert!(list.starts_with("left,right,decision,probability"), "{list}");
+    assert!(list.starts_with("left,right,decision,key,probability"), "{list}");
     // The same again, to the byte: nothing is laid down anew.
     let again = workspace.run("run college_going").expect(0).stdout;
     assert!(again.contains("unchanged") || again.contains("nothing changed"), "{again}");
