@@ -222,7 +222,9 @@ async fn footer(store: &Store, path: &str) -> Result<ParquetMetaData> {
         let mut reader = ParquetMetaDataReader::new();
         match reader.try_parse_sized(&tail, size) {
             Ok(()) => return reader.finish().map_err(|_| damaged()),
-            Err(ParquetError::NeedMoreData(more)) if more as u64 > wanted && more as u64 <= size => wanted = more as u64,
+            Err(ParquetError::NeedMoreData(more)) if more as u64 > wanted && more as u64 <= size => {
+                wanted = more as u64
+            }
             Err(_) => return Err(damaged()),
         }
     }

@@ -129,7 +129,12 @@ fn by_identity() -> (Unlock, Fixed) {
 }
 
 fn config(directory: &Path, unlock: &Unlock) -> KeyringConfig {
-    KeyringConfig { directory: directory.to_owned(), unlock: unlock.clone(), recipients: Vec::new() }
+    KeyringConfig {
+        directory: directory.to_owned(),
+        unlock: unlock.clone(),
+        recipients: Vec::new(),
+        formerly: Vec::new(),
+    }
 }
 
 fn try_keyring(directory: &Path, unlock: &(Unlock, Fixed)) -> Result<Keyring> {

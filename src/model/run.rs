@@ -54,7 +54,8 @@ pub async fn run_models(
     let mut done = Vec::new();
     for model in &pipeline.models {
         let path = format!("{folder}/models/{}.parquet", model.name);
-        let rows = run_model(context, store, &model.sql, &path, key).await.context(|| model.path.display().to_string())?;
+        let rows =
+            run_model(context, store, &model.sql, &path, key).await.context(|| model.path.display().to_string())?;
         let staged = Staged { table: format!("models.{}", model.name), path, rows };
         register_staged(context, store, &staged, key).await?;
         done.push(staged);

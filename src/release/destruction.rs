@@ -114,16 +114,35 @@ pub fn destroyed_keys(entries: &[Entry]) -> DestroyedKeys {
 ///
 /// # Errors
 /// Those of [`Keyring::load`]; `identity.old_key` and `identity.replaced_key`; the storage's.
-pub async fn living_key(
-    ledger: &Ledger<'_>,
-    keyring: &Keyring,
-    agreement: &str,
-) -> Result<AgreementKeys> {
+pub async fn living_key(ledger: &Ledger<'_>, keyring: &Keyring, agreement: &str) -> Result<AgreementKeys> {
     let entries = ledger.entries().await?;
     let dead = destroyed_keys(&entries);
     let keys = keyring.load(agreement, &dead).await?;
     check_recorded(&entries, &dead, &keys)?;
     Ok(keys)
+}
+
+/// Refuses where the ledger knows a living key of `agreement` that the keyring does not have: another key of its number
+/// would be taken for it.
+///
+/// # Errors
+/// `identity.lost_key`; the keyring's.
+pub fn check_none_lost(entries: &[Entry], keyring: &Keyring, agreement: &str) -> Result<()> {
+    let (dead, there) = (destroyed_keys(entries), keyring.list()?);
+    let recorded = recorded_keys(entries, agreement);
+    let lost = |key: &KeyInfo| dead.get(agreement, key.epoch).is_none() && !there.contains(key);
+    let Some((key, fingerprint)) = recorded.iter().find(|(key, _)| lost(key)) else { return Ok(()) };
+    Err(Error::failed(
+        "identity.lost_key",
+        format!(
+            "the ledger knows key {} of {agreement} (fingerprint {fingerprint}), and the keyring does not have it",
+            key.epoch
+        ),
+    )
+    .with_hint(format!(
+        "put it back from a backup of the keyring; where it is lost for good, two stewards declare it dead: `accord keys \
+         destroy {agreement}`"
+    )))
 }
 
 /// Refuses a key that is not the one of the ledger's last entry about a living key: its pseudonyms would join nothing
@@ -143,7 +162,7 @@ fn check_recorded(entries: &[Entry], dead: &DestroyedKeys, keys: &AgreementKeys)
         )
         .with_hint(format!(
             "put key {} back from a backup of the keyring; where it is lost for good, two stewards declare it dead: \
-             accord keys destroy {agreement} --epoch {}",
+             `accord keys destroy {agreement} --epoch {}`, and then `accord keys new {agreement}`",
             newer.epoch, newer.epoch
         )));
     }

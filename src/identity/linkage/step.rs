@@ -135,7 +135,9 @@ pub fn read_decisions(text: &str, key: &KeyId) -> Result<Vec<Decision>> {
                 "identity.keys_differ",
                 format!("line {} of the decisions is about pseudonyms of another key than {key}", at + 1),
             )
-            .with_hint("the key was rotated since: take the line out, and decide about the pair in the new work list"));
+            .with_hint(
+                "the key was rotated since: take the line out, and decide about the pair in the new work list",
+            ));
         }
         decisions.push(Decision { left, right, same });
     }
