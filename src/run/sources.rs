@@ -279,15 +279,15 @@ fn encodings(pipeline: &ResolvedPipeline, source: &str) -> Vec<LinkEncoding> {
     encodings
 }
 
-/// The links by probability that this source takes part in, with the field by which one reports where it is on the
+/// The links by probability that this source takes part in, with the fields by which one reports where it is on the
 /// left.
-fn linkages(pipeline: &ResolvedPipeline, source: &str) -> Result<Vec<(LinkageSpec, Option<String>)>> {
+fn linkages(pipeline: &ResolvedPipeline, source: &str) -> Result<Vec<(LinkageSpec, Vec<String>)>> {
     let links = pipeline.spec.identity.links.iter().filter(|(_, link)| link.left == source || link.right == source);
     let probable = links.filter_map(|(name, link)| Some((name, link, link.probabilistic.as_ref()?)));
     probable
         .map(|(name, link, spec)| {
-            let group = spec.report_by.clone().filter(|_| link.left == source);
-            Ok((LinkageSpec::resolve(name, spec)?, group))
+            let groups = if link.left == source { spec.report_by.clone() } else { Vec::new() };
+            Ok((LinkageSpec::resolve(name, spec)?, groups))
         })
         .collect()
 }

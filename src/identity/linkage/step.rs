@@ -6,7 +6,7 @@ use super::super::people::SourcePeople;
 use super::super::pseudonym::Pseudonym;
 use super::engine::{Known, KnownPair, Resources, score};
 use super::model::LinkModel;
-use super::outcome::{self, Outcome, ProbabilityReport, ReviewPair};
+use super::outcome::{self, GroupBy, Outcome, ProbabilityReport, ReviewPair};
 use super::spec::LinkageSpec;
 use crate::error::{Error, Result};
 use crate::workspace::Assignment;
@@ -23,6 +23,7 @@ pub struct Decision {
 }
 
 /// What a link by probability is given besides its people.
+#[derive(Clone, Copy)]
 pub struct Given<'a> {
     /// Decisions of clerical review.
     pub decisions: &'a [Decision],
@@ -57,6 +58,9 @@ pub fn link_by_probability(
     given: &Given<'_>,
 ) -> Result<ProbableLinks> {
     one_key(sides.0, sides.1, &spec.link)?;
+    if assignment == Assignment::ManyToOne {
+        return many_to_one(spec, sides, links, given);
+    }
     let take = |side: &mut SourcePeople| {
         let at = side.encoded.iter().position(|one| one.link == spec.link);
         let missing = || Error::internal("identity.seam", format!("link {} has no encodings", spec.link));
@@ -79,14 +83,41 @@ pub fn link_by_probability(
         (pair.0, pair.1, [Known::Different, Known::ByRule, Known::Same].iter().position(|k| *k == pair.2))
     });
     known.dedup_by_key(|pair| (pair.0, pair.1));
-    let groups = left.groups;
+    // Of the two, the source on the pipeline's left has them.
+    let right_has_groups = left.groups.is_empty();
+    let groups = if right_has_groups { right.groups } else { left.groups };
     let scored = score(spec, left.people, right.people, assignment, &known, given.model, given.resources)?;
-    let group_of =
-        |person: &Pseudonym| groups.binary_search_by_key(person, |group| group.0).ok().map(|at| groups[at].1.clone());
-    let Outcome { links: probable, review, report } =
-        outcome::decide(spec, &scored, assignment, &group_of, given.minimum);
+    let by: Vec<GroupBy<'_>> = groups
+        .iter()
+        .map(|(field, groups)| GroupBy {
+            field,
+            right: right_has_groups,
+            of: Box::new(|person| {
+                groups.binary_search_by_key(person, |group| group.0).ok().map(|at| groups[at].1.as_str())
+            }),
+        })
+        .collect();
+    let Outcome { links: probable, review, report } = outcome::decide(spec, &scored, assignment, &by, given.minimum);
     links.take_probable(probable, &found_apart(&known));
     Ok(ProbableLinks { review, report, model: scored.model })
+}
+
+/// Many-to-one is one-to-many turned round.
+fn many_to_one(
+    spec: &LinkageSpec,
+    (left, right): (&mut SourcePeople, &mut SourcePeople),
+    links: &mut Links,
+    given: &Given<'_>,
+) -> Result<ProbableLinks> {
+    let turn = |one: &Decision| Decision { left: one.right, right: one.left, same: one.same };
+    let decisions: Vec<Decision> = given.decisions.iter().map(turn).collect();
+    let mut turned = std::mem::replace(links, Links::none_of(links)).turned();
+    let given = Given { decisions: &decisions, ..*given };
+    let mut done = link_by_probability(spec, Assignment::OneToMany, (right, left), &mut turned, &given)?;
+    *links = turned.turned();
+    done.review.iter_mut().for_each(|pair| std::mem::swap(&mut pair.left, &mut pair.right));
+    done.review.sort_by_key(|pair| (pair.left, pair.right));
+    Ok(done)
 }
 
 /// Pairs that somebody found not to be the same.
