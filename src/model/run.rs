@@ -84,3 +84,51 @@ fn plain_schema(schema: &Schema) -> Arc<Schema> {
         schema.fields().iter().map(|field| Field::new(field.name(), field.data_type().clone(), true)).collect();
     Arc::new(Schema::new(fields))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, FixedSizeBinaryArray};
+
+    use super::super::engine::{EngineOptions, session};
+    use super::*;
+
+    fn key(agreement: &str, epoch: u32, fingerprint: &str) -> KeyId {
+        KeyId { agreement: agreement.into(), epoch, fingerprint: fingerprint.into() }
+    }
+
+    async fn staged(store: &Store, name: &str, key: &KeyId) -> Staged {
+        let people: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_iter([[7; 16]].iter()).unwrap());
+        let batch = RecordBatch::try_from_iter([("person", people)]).unwrap();
+        let path = format!("staging/p/sources/{name}.parquet");
+        let mut file = ParquetFile::create(store, &path, batch.schema(), key).await.unwrap();
+        file.write(&batch).await.unwrap();
+        Staged { table: format!("sources.{name}"), path, rows: file.close().await.unwrap() }
+    }
+
+    /// Whichever table it is: sources, links and models all come into a session this way.
+    #[tokio::test]
+    async fn tables_of_two_agreements_or_epochs_never_meet_in_a_session() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_folder(folder.path(), jiff::Timestamp::default).unwrap();
+        let options = EngineOptions { memory_limit: 1 << 28, spill: folder.path().to_owned(), threads: 1 };
+        let context = session(&options).unwrap();
+        let own = key("a", 2, "00aa");
+        register_staged(&context, &store, &staged(&store, "own", &own).await, &own).await.unwrap();
+        for other in [key("b", 2, "00aa"), key("a", 1, "00aa"), key("a", 2, "00bb")] {
+            let table = staged(&store, "other", &other).await;
+            let refused = register_staged(&context, &store, &table, &own).await.unwrap_err();
+            assert_eq!(refused.code(), "identity.keys_differ");
+            assert!(context.table("sources.other").await.is_err(), "it is not there");
+        }
+        // One that says nothing of its key.
+        let mut bare = Vec::new();
+        let batch = RecordBatch::new_empty(Arc::new(Schema::empty()));
+        parquet::arrow::ArrowWriter::try_new(&mut bare, batch.schema(), None).unwrap().close().unwrap();
+        store.put("staging/p/sources/bare.parquet", bare).await.unwrap();
+        let table = Staged { table: "sources.bare".into(), path: "staging/p/sources/bare.parquet".into(), rows: 0 };
+        let refused = register_staged(&context, &store, &table, &own).await.unwrap_err();
+        assert_eq!(refused.code(), "identity.keys_differ");
+    }
+}
