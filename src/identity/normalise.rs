@@ -392,8 +392,11 @@ mod tests {
     /// What each version gives: the digest of the golden table, and that of all tables and of single characters
     /// ([`everything`]). A version that is out is never changed: whoever changes what a normaliser gives adds a version
     /// with its digests.
-    const VERSIONS: [(u32, &str, &str); 1] =
-        [(3, "ed5d066396201845e9c104fdee38c5a393a3ab90758c4455e28e65267982de21", "everything")];
+    const VERSIONS: [(u32, &str, &str); 1] = [(
+        3,
+        "ed5d066396201845e9c104fdee38c5a393a3ab90758c4455e28e65267982de21",
+        "4fb166a9425a7979806829a04692aff232212c1b83cd94c50d42be8250b69ac1",
+    )];
 
     fn sha256(text: &str) -> String {
         use sha2::{Digest, Sha256};

@@ -263,6 +263,13 @@ impl Destroyer<'_> {
                 }
             }
         }
+        // With the agreement's last key goes what a killed command made for one that never came.
+        let of_agreement = |key: &KeyInfo| key.agreement == order.agreement;
+        if !self.keyring.list()?.iter().any(of_agreement) {
+            for key in self.keyring.unfinished()?.iter().filter(|key| of_agreement(key)) {
+                copies.extend(self.keyring.destroy(key).await?);
+            }
+        }
         self.record(DestructionStage::Done, &order, &signatures, &copies).await?;
         Ok(Destruction::Done { order, copies })
     }

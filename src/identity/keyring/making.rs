@@ -56,7 +56,14 @@ impl Keyring {
                 let (agreement, intent) = (key.agreement.clone(), intent.to_owned());
                 let note = Note { agreement, epoch: key.epoch, intent, wrapped_by: None };
                 self.write_note(key, ending, &note)?;
-                self.named(wrapper, key, ending, note, false).await?
+                match self.named(wrapper, key, ending, note, false).await {
+                    // An answer that says no: nothing was made.
+                    Err(error) if error.code() == "identity.service_refused" => {
+                        self.remove(&note_name(key, ending))?;
+                        return Err(error);
+                    }
+                    named => named?,
+                }
             }
         };
         if note.wrapped_by.is_none() {
