@@ -62,6 +62,20 @@ fn a_reviewed_model_and_decisions_are_read_and_are_part_of_the_plan() {
     let pairs = |list: &str| -> Vec<String> { list.lines().skip(1).map(|line| line[..65].to_owned()).collect() };
     let decided = pairs(&list);
     assert!(!decided.is_empty() && pairs(&left).iter().all(|pair| !decided.contains(pair)), "it waits no more");
+    // What a steward reads of it, and what a change of the file changes.
+    let plan = || workspace.ok("plan college_going").stdout;
+    let before = plan();
+    assert!(
+        before.contains("weights of college.json (sha256 ") && before.contains("review of reviewed.csv (sha256 "),
+        "{before}"
+    );
+    let model = workspace.read("pipelines/college_going/college.json");
+    workspace.write("pipelines/college_going/college.json", format!("{model}\n"));
+    assert_ne!(plan(), before);
+    workspace.write("pipelines/college_going/college.json", model);
+    // After a rotation nobody has the pseudonyms that were decided about.
+    workspace.ok("keys rotate college-going-2026");
+    workspace.run("run college_going").expect(3).says("identity.keys_differ");
     workspace.write("pipelines/college_going/reviewed.csv", "left,right,decision\nnobody,nobody,maybe\n");
     let refused = workspace.run("run college_going").expect(3).said();
     assert!(refused.contains("line 2 of the decisions can't be read"), "{refused}");
