@@ -2,6 +2,7 @@
 //! approve. The same lines are kept with each candidate, so that the next plan can say what changed.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use datafusion::prelude::SessionContext;
 use jiff::civil::Date;
@@ -9,9 +10,10 @@ use jiff::civil::Date;
 use crate::error::{Context, Error, Result};
 use crate::identity::LinkageSpec;
 use crate::model::{CheckedModel, plan_models};
+use crate::release;
 use crate::tabulate::{self, MeasureSource, TableSpec};
 use crate::workspace::{
-    AgreementStatus, DeliveryMode, EFFECTIVE_UNTIL, Homogeneous, LegalBasis, NotBy, Pick, Probabilistic,
+    AgreementStatus, DeliveryMode, EFFECTIVE_UNTIL, Homogeneous, LegalBasis, LinkFiles, NotBy, Pick, Probabilistic,
     ResolvedPipeline, ResolvedSource, Roles, SNAPSHOT_DATE, Window, Zeros,
 };
 
@@ -160,7 +162,7 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
         let rules = if rules.is_empty() { "probability" } else { &rules };
         writeln!(page, "  links.{name}: {} with {} by {rules}", link.left, link.right)?;
         if let Some(probabilistic) = &link.probabilistic {
-            write_probabilistic(page, probabilistic)?;
+            write_probabilistic(page, probabilistic, checked.pipeline.link_files.get(name))?;
         }
     }
     writeln!(page)?;
@@ -233,7 +235,7 @@ fn delivered(page: &mut String, source: &ResolvedSource) -> std::fmt::Result {
     if limits.is_empty() { Ok(()) } else { writeln!(page, "    {}", limits.join(", ")) }
 }
 
-fn write_probabilistic(page: &mut String, spec: &Probabilistic) -> std::fmt::Result {
+fn write_probabilistic(page: &mut String, spec: &Probabilistic, files: Option<&LinkFiles>) -> std::fmt::Result {
     writeln!(page, "    by probability on keyed encodings of: {}", list(spec.compare.keys()))?;
     writeln!(page, "    compared where one agrees: {}", list(spec.blocking.iter().map(|rule| rule.join(" + "))))?;
     match spec.thresholds.link {
@@ -241,8 +243,21 @@ fn write_probabilistic(page: &mut String, spec: &Probabilistic) -> std::fmt::Res
         None => write!(page, "    none linked without somebody's look")?,
     }
     writeln!(page, ", for review from {} on", spec.thresholds.review)?;
-    let model = spec.model.as_ref().map(|path| format!("of {}", path.display()));
-    writeln!(page, "    weights {}", model.unwrap_or_else(|| "trained on each run's people, without labels".to_owned()))
+    // Whoever approves sees that a file changed, and not its lines.
+    let named = |path: &Option<PathBuf>, text: Option<&String>| {
+        let digest = release::sha256_hex(text?.as_bytes());
+        Some(format!("of {} (sha256 {})", path.as_ref()?.display(), &digest[..16]))
+    };
+    let model = named(&spec.model, files.and_then(|files| files.model.as_ref()));
+    writeln!(
+        page,
+        "    weights {}",
+        model.unwrap_or_else(|| "trained on each run's people, without labels".to_owned())
+    )?;
+    match named(&spec.decisions, files.and_then(|files| files.decisions.as_ref())) {
+        Some(decisions) => writeln!(page, "    decisions of clerical review {decisions}"),
+        None => Ok(()),
+    }
 }
 
 fn write_table(page: &mut String, checked: &CheckedPipeline<'_>, table: &TableSpec) -> std::fmt::Result {

@@ -1,4 +1,7 @@
 //! Pseudonymized rows on their way: Parquet files in the state storage that live as long as a run.
+//!
+//! Each says in its footer which key made its pseudonyms, and [`check_key`] refuses one of another key: whoever reads a
+//! staged file asks it first.
 
 use std::sync::Arc;
 
@@ -12,12 +15,12 @@ use parquet::arrow::async_writer::AsyncFileWriter;
 use parquet::arrow::{ArrowWriter, AsyncArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 
 use crate::error::{Error, Result};
-use crate::identity::PERSON_COLUMN;
+use crate::identity::{KeyId, PERSON_COLUMN};
 use crate::storage::{Store, Writer};
 
 /// A staged table.
@@ -38,12 +41,12 @@ pub struct ParquetFile {
 }
 
 impl ParquetFile {
-    /// Starts a file with `schema` and key-value `metadata` in its footer.
+    /// Starts a file with `schema`; its footer says under which `key` its pseudonyms were made.
     ///
     /// # Errors
     /// When the storage refuses.
-    pub async fn create(store: &Store, path: &str, schema: Arc<Schema>, metadata: &[(&str, String)]) -> Result<Self> {
-        let properties = properties(metadata)?.build();
+    pub async fn create(store: &Store, path: &str, schema: Arc<Schema>, key: &KeyId) -> Result<Self> {
+        let properties = properties(key)?.build();
         let file = StoreFile(Some(store.writer(path).await?));
         Ok(Self { writer: AsyncArrowWriter::try_new(file, schema, Some(properties)).map_err(parquet_error)?, rows: 0 })
     }
@@ -120,12 +123,12 @@ impl GroupEncoder {
 }
 
 impl GroupedFile {
-    /// Starts a file with `schema` and key-value `metadata` in its footer.
+    /// Starts a file with `schema`; its footer says under which `key` its pseudonyms were made.
     ///
     /// # Errors
     /// When the storage refuses.
-    pub async fn create(store: &Store, path: &str, schema: Arc<Schema>, metadata: &[(&str, String)]) -> Result<Self> {
-        let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(source_properties(metadata)?));
+    pub async fn create(store: &Store, path: &str, schema: Arc<Schema>, key: &KeyId) -> Result<Self> {
+        let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(source_properties(key)?));
         let (encoded, columns) = writer.and_then(ArrowWriter::into_serialized_writer).map_err(parquet_error)?;
         let encoder = GroupEncoder { schema, columns: Arc::new(columns) };
         Ok(Self { encoded, encoder, writer: store.writer(path).await?, rows: 0 })
@@ -172,19 +175,59 @@ impl GroupedFile {
 }
 
 /// Pseudonyms are random bits, of which no dictionary can be made; and no query asks for a range of rows.
-fn source_properties(metadata: &[(&str, String)]) -> Result<WriterProperties> {
-    Ok(properties(metadata)?
+fn source_properties(key: &KeyId) -> Result<WriterProperties> {
+    Ok(properties(key)?
         .set_column_dictionary_enabled(PERSON_COLUMN.into(), false)
         .set_statistics_enabled(EnabledStatistics::None)
         .build())
 }
 
-fn properties(metadata: &[(&str, String)]) -> Result<WriterPropertiesBuilder> {
-    let metadata = metadata.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone())).collect();
+fn properties(key: &KeyId) -> Result<WriterPropertiesBuilder> {
+    let metadata = key.metadata().into_iter().map(|(name, value)| KeyValue::new(name, value)).collect();
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(parquet_error)?))
         .set_key_value_metadata(Some(metadata))
         .set_max_row_group_row_count(Some(256 * 1024)))
+}
+
+/// The bytes at a file's end that are read first: more than the footer of most files.
+const FOOTER: u64 = 64 * 1024;
+
+/// Refuses a staged file whose pseudonyms another key than `key` made.
+///
+/// # Errors
+/// `identity.keys_differ`; `staging.read` where it is no such file; the storage's.
+pub async fn check_key(store: &Store, path: &str, key: &KeyId) -> Result<()> {
+    check_footer(footer(store, path).await?.file_metadata(), key, path)
+}
+
+/// The same of a file whose footer is there already.
+///
+/// # Errors
+/// `identity.keys_differ`.
+pub fn check_footer(footer: &FileMetaData, key: &KeyId, path: &str) -> Result<()> {
+    let said = footer.key_value_metadata();
+    let found = |name: &str| said?.iter().find(|one| one.key == name)?.value.clone();
+    key.check_metadata(found, path)
+}
+
+async fn footer(store: &Store, path: &str) -> Result<ParquetMetaData> {
+    let damaged = || Error::storage("staging.read", format!("{path} is no staged file"));
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let listed = store.list(folder).await?.into_iter().find(|entry| entry.path == path);
+    let size = listed.ok_or_else(damaged)?.size;
+    let mut wanted = FOOTER.min(size);
+    loop {
+        let tail = store.read_range(path, size - wanted..size).await?;
+        let mut reader = ParquetMetaDataReader::new();
+        match reader.try_parse_sized(&tail, size) {
+            Ok(()) => return reader.finish().map_err(|_| damaged()),
+            Err(ParquetError::NeedMoreData(more)) if more as u64 > wanted && more as u64 <= size => {
+                wanted = more as u64
+            }
+            Err(_) => return Err(damaged()),
+        }
+    }
 }
 
 /// What a failed write may say: never the library's text, which can quote values. Our own storage error is handed on.

@@ -12,7 +12,7 @@ use crate::identity::Keyring;
 use crate::intake::Extracts;
 use crate::model::EngineOptions;
 use crate::storage::{PartnerStore, Store};
-use crate::workspace::{self, Secrets, StorageConfig, Workspace, WorkspaceSecrets};
+use crate::workspace::{self, SecretRef, Secrets, StorageConfig, Unlock, Workspace, WorkspaceSecrets};
 
 /// The process as commands see it.
 pub(super) struct App {
@@ -88,7 +88,14 @@ impl App {
     }
 
     pub(super) fn keyring(&self, workspace: &Workspace) -> Result<Keyring> {
-        Keyring::open(&workspace.root, &workspace.settings.keyring, &self.secrets(workspace))
+        let config = &workspace.settings.keyring;
+        Keyring::open(&workspace.root, config, &self.secrets(workspace)).map_err(|error| match &config.unlock {
+            Unlock::Identity(SecretRef::File(path)) if error.code() == "config.secret_missing" => error.with_hint(format!(
+                "the first time, `accord keys identity` makes {}; where keys are there already, put it back from its safe",
+                path.display()
+            )),
+            _ => error,
+        })
     }
 
     pub(super) fn engine(&self, workspace: &Workspace) -> EngineOptions {

@@ -44,7 +44,11 @@ enum Command {
         /// The agreement
         agreement: String,
     },
-    /// Wrap the keys that are there for the recipients that accord.yaml names now
+    /// Wrap the keys that are there as accord.yaml says now
+    ///
+    /// For the recipients that it names now; and where `keyring.unlock` has changed, from an identity to a key service or
+    /// the other way, from what `keyring.formerly` names to what `keyring.unlock` names. What wrapped them before is then
+    /// removed, a key service's own key with it. Stopped in the middle, the same command finishes it.
     Rewrap {
         /// The agreement (default: all)
         agreement: Option<String>,
@@ -94,6 +98,7 @@ async fn new(app: &App, workspace: &Workspace, agreement: &str) -> Result<()> {
     let ledger = Ledger::open(&state);
     let entries = ledger.entries().await?;
     let (keyring, dead) = (app.keyring(workspace)?, release::destroyed_keys(&entries));
+    release::check_none_lost(&entries, &keyring, agreement)?;
     let keys = match keyring.create(agreement, &dead, &mut randomness).await {
         Ok(keys) => keys,
         // Killed between the key and its entry: the entry is made up for.
@@ -116,7 +121,7 @@ async fn rotate(app: &App, workspace: &Workspace, agreement: &str) -> Result<()>
     let ledger = Ledger::open(&state);
     let entries = ledger.entries().await?;
     let (keyring, dead) = (app.keyring(workspace)?, release::destroyed_keys(&entries));
-    let newest = keyring.load(agreement, &dead).await?;
+    let newest = release::living_key(&ledger, &keyring, agreement).await?;
     let info = KeyInfo { agreement: agreement.to_owned(), epoch: newest.epoch() };
     // Killed between the key and its entry: that epoch is the one that was asked for.
     if newest.epoch() > 1 && release::recorded_fingerprint(&entries, &info).is_none() {
@@ -147,8 +152,9 @@ async fn rewrap(app: &App, workspace: &Workspace, only: Option<&str>) -> Result<
     for key in keyring.list()? {
         let living = dead.get(&key.agreement, key.epoch).is_none();
         if living && only.is_none_or(|agreement| agreement == key.agreement) {
-            keyring.rewrap(&key, &dead).await?;
+            let removed = keyring.rewrap(&key, &dead).await?;
             output::line(format!("wrapped key {} of {} anew", key.epoch, key.agreement));
+            removed.iter().for_each(|copy| output::line(format!("  removed  {copy}")));
         }
     }
     Ok(())
@@ -169,7 +175,7 @@ async fn list(app: &App, workspace: &Workspace) -> Result<()> {
     let entries = Ledger::open(&state).entries().await?;
     let stewards = Stewards::resolve(&workspace.roles, &workspace.root).ok();
     let keyring = Keyring::closed(&workspace.root, &workspace.settings.keyring);
-    let keys = listed(app, workspace, &entries, stewards.as_ref(), &keyring.list()?);
+    let keys = listed(app, workspace, &entries, stewards.as_ref(), (&keyring.list()?, &keyring.unfinished()?));
     if app.json() {
         return output::json(&keys);
     }
@@ -186,18 +192,22 @@ fn listed(
     workspace: &Workspace,
     entries: &[Entry],
     stewards: Option<&Stewards>,
-    there: &[KeyInfo],
+    (there, unfinished): (&[KeyInfo], &[KeyInfo]),
 ) -> Vec<Listed> {
     let dead = release::destroyed_keys(entries);
-    let mut all: Vec<KeyInfo> = there.to_vec();
+    let mut all: Vec<KeyInfo> = there.iter().chain(unfinished).cloned().collect();
     all.extend(workspace.agreements.keys().flat_map(|id| release::recorded_keys(entries, id)).map(|(key, _)| key));
     all.sort();
     all.dedup();
-    let newest = |key: &KeyInfo| all.iter().all(|other| other.agreement != key.agreement || other.epoch <= key.epoch);
+    let newest = |key: &KeyInfo| there.iter().all(|other| other.agreement != key.agreement || other.epoch <= key.epoch);
     let words = |key: &KeyInfo| {
         if let Some(dead) = dead.get(&key.agreement, key.epoch) {
             let back = if there.contains(key) { "; A COPY IS THERE, remove it with `accord keys destroy`" } else { "" };
             return format!("destroyed on {}{back}", dead.recorded);
+        }
+        if !there.contains(key) && release::recorded_fingerprint(entries, key).is_none() {
+            return "NOT FINISHED: a key service holds a wrapping key for it; run `accord keys new` (or `rotate`) again"
+                .to_owned();
         }
         if !there.contains(key) {
             return "lost: the ledger knows it, the keyring does not have it".to_owned();
@@ -206,13 +216,16 @@ fn listed(
             release::open_order(entries, agreement, stewards, app.now())
                 .filter(|open| open.order.keys.iter().any(|one| one.epoch == key.epoch))
         });
-        let state = if newest(key) { "in use" } else { "an earlier epoch" };
+        let mut state = if newest(key) { "in use" } else { "an earlier epoch" }.to_owned();
+        if unfinished.contains(key) {
+            state += "; A CHANGE OF ITS WRAPPING IS NOT FINISHED: run `accord keys rewrap` again";
+        }
         match order {
             Some(order) => {
                 let by = order.signatures.iter().map(|one| one.steward.as_str()).collect::<Vec<_>>().join(", ");
                 format!("{state}; to be destroyed, signed by {by}, void on {}", order.expires_at.strftime("%Y-%m-%d"))
             }
-            None => state.to_owned(),
+            None => state,
         }
     };
     let listed = |key: &KeyInfo| Listed {

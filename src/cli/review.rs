@@ -10,8 +10,8 @@ use crate::run;
 
 /// Print the pairs of a link that wait for somebody's look
 ///
-/// Prints the work list of the last run as CSV: two pseudonyms, how probable it is that they are the same person, and
-/// how each compared field agrees; no value of anybody. Fill in the decision column with `same` or `different`, put the
+/// Prints the work list of the last run as CSV: two pseudonyms, the key that made them, how probable it is that they
+/// are the same person, and how each compared field agrees; no value of anybody. Fill in the decision column with `same` or `different`, put the
 /// file beside pipeline.yaml and name it under `decisions` in the link: the next run reads it.
 #[derive(clap::Args)]
 pub(super) struct Args {

@@ -11,8 +11,10 @@ use zeroize::Zeroizing;
 
 use super::keyed_hash::{KeyedHash, length_prefix};
 use super::locked::Locked;
+use super::normalise::NORMALISER_VERSION;
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use super::vault::VaultKey;
+use crate::error::{Error, Result};
 
 /// Which key made a pseudonym: what may be said about a key, and what must be equal before pseudonyms are compared.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -26,14 +28,36 @@ pub struct KeyId {
 }
 
 impl KeyId {
-    /// The id as metadata of an Arrow schema or a Parquet file.
+    /// The id, and the version of the normalisers, as metadata of an Arrow schema or a Parquet file.
     #[must_use]
-    pub fn metadata(&self) -> [(String, String); 3] {
+    pub fn metadata(&self) -> [(String, String); 4] {
         [
             ("accord.agreement".into(), self.agreement.clone()),
             ("accord.epoch".into(), self.epoch.to_string()),
             ("accord.key_fingerprint".into(), self.fingerprint.clone()),
+            ("accord.normaliser_version".into(), NORMALISER_VERSION.to_string()),
         ]
+    }
+
+    /// Refuses pseudonyms of another key or of other normalisers than this one's, which could only ever fail to meet.
+    /// `found` looks up what their file's metadata say, and `what` names them.
+    ///
+    /// # Errors
+    /// `identity.keys_differ`.
+    pub fn check_metadata(&self, found: impl Fn(&str) -> Option<String>, what: &str) -> Result<()> {
+        if self.metadata().iter().all(|(name, value)| found(name).as_ref() == Some(value)) {
+            return Ok(());
+        }
+        let [agreement, epoch, fingerprint, version] =
+            self.metadata().map(|(name, _)| found(&name).unwrap_or_else(|| "none".to_owned()));
+        Err(Error::config(
+            "identity.keys_differ",
+            format!(
+                "{what} holds pseudonyms of {agreement} epoch {epoch} (key {fingerprint}, normalisers {version}), and \
+                 not of {self}, normalisers {NORMALISER_VERSION}"
+            ),
+        )
+        .with_hint("pseudonyms of two agreements, epochs or versions never meet: make them anew from the extracts"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which people of two sources are the same person, by rules in order, on keyed tokens alone.
 //!
 //! A rule links people that have a token in common. Tokens that several people of one side share are ambiguous and link
-//! nobody (with one-to-many, several people on the right are fine). Where a rule's tokens point one person to several,
+//! nobody (with one-to-many, several people on the right are fine; many-to-one is the same turned round). Where a rule's tokens point one person to several,
 //! these are ambiguous too. People linked by an earlier rule take no part in later ones (with one-to-many, people on
 //! the left may take more; with many-to-many, so may people on the right). Sorted merges throughout: the result does
 //! not depend on the order of rows.
@@ -15,7 +15,6 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::keys::KeyId;
-use super::normalise::NORMALISER_VERSION;
 use super::people::{RuleTokens, SourcePeople};
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use crate::error::{Error, Result};
@@ -70,12 +69,10 @@ pub struct RuleReport {
 /// `identity.keys_differ` where the pseudonyms of the two sides were made by other keys (another agreement or epoch);
 /// `identity.normalisers_differ` where the two contracts normalise a field of a rule in two ways.
 pub fn link(spec: &Link, left: &SourcePeople, right: &SourcePeople, name: &str) -> Result<Links> {
-    if left.key != right.key {
-        return Err(Error::config(
-            "identity.keys_differ",
-            format!("link {name} would mix pseudonyms of {} and {}", left.key, right.key),
-        )
-        .with_hint("run both sources under one agreement and one epoch of its key"));
+    one_key(left, right, name)?;
+    if spec.assignment == Assignment::ManyToOne {
+        let turned = Link { assignment: Assignment::OneToMany, ..spec.clone() };
+        return Ok(link(&turned, right, left, name)?.turned());
     }
     let mut linker = Linker::new(spec.assignment, left, right);
     for (index, rule) in spec.rules.iter().enumerate() {
@@ -92,6 +89,18 @@ pub fn link(spec: &Link, left: &SourcePeople, right: &SourcePeople, name: &str) 
         linker.apply(place, rule, &left.pairs, &right.pairs);
     }
     Ok(linker.finish(left.key.clone()))
+}
+
+/// Refuses to compare people whose pseudonyms and encodings two keys made.
+pub(super) fn one_key(left: &SourcePeople, right: &SourcePeople, link: &str) -> Result<()> {
+    if left.key == right.key {
+        return Ok(());
+    }
+    Err(Error::config(
+        "identity.keys_differ",
+        format!("link {link} would mix pseudonyms of {} and {}", left.key, right.key),
+    )
+    .with_hint("run both sources under one agreement and one epoch of its key"))
 }
 
 fn tokens<'a>(people: &'a SourcePeople, name: &str, index: usize, rule: &LinkRule) -> Result<&'a RuleTokens> {
@@ -218,7 +227,7 @@ impl<'a> Linker<'a> {
         let right = repeated(pairs.iter().map(|pair| pair.1).collect());
         let left = match self.assignment {
             Assignment::OneToOne => repeated(pairs.iter().map(|pair| pair.0).collect()),
-            Assignment::OneToMany | Assignment::ManyToMany => Vec::new(),
+            Assignment::OneToMany | Assignment::ManyToOne | Assignment::ManyToMany => Vec::new(),
         };
         pairs.retain(|pair| left.binary_search(&pair.0).is_err() && right.binary_search(&pair.1).is_err());
     }
@@ -250,6 +259,25 @@ fn repeated(mut people: Vec<Pseudonym>) -> Vec<Pseudonym> {
 }
 
 impl Links {
+    /// The same links with left and right changed round.
+    pub(super) fn turned(mut self) -> Self {
+        self.pairs = self.pairs.into_iter().map(|(left, right, rule)| (right, left, rule)).collect();
+        self.pairs.sort_unstable();
+        self.probable = self.probable.into_iter().map(|(left, right, p)| (right, left, p)).collect();
+        self.probable.sort_unstable_by_key(|pair| (pair.0, pair.1));
+        let report = &mut self.report;
+        std::mem::swap(&mut report.left_people, &mut report.right_people);
+        std::mem::swap(&mut report.left_linked, &mut report.right_linked);
+        report.rules.iter_mut().for_each(|rule| std::mem::swap(&mut rule.ambiguous_left, &mut rule.ambiguous_right));
+        self
+    }
+
+    /// No link yet, between the same sides.
+    pub(super) fn none_of(of: &Self) -> Self {
+        let report = of.report.clone();
+        Self { pairs: Vec::new(), probable: Vec::new(), report, key: of.key.clone() }
+    }
+
     /// Adds pairs linked by probability, and takes back those of rules that somebody found `apart`; both are sorted.
     pub(super) fn take_probable(
         &mut self,
@@ -289,8 +317,7 @@ impl Links {
             Field::new("rule", DataType::Utf8, false),
             Field::new("probability", DataType::Float64, false),
         ];
-        let version = ("accord.normaliser_version".to_owned(), NORMALISER_VERSION.to_string());
-        let metadata = self.key.metadata().into_iter().chain([version]).collect();
+        let metadata = self.key.metadata().into_iter().collect();
         RecordBatch::try_new(Arc::new(Schema::new_with_metadata(fields, metadata)), columns).map_err(|_| too_many())
     }
 }

@@ -5,7 +5,8 @@
 //! gives, and a test holds the digest of that file beside the version: neither changes without the other.
 //!
 //! Version 2 (over 1): letter-like apostrophes (ʻokina, modifier apostrophes, saltillo) and the Arabic tatweel are
-//! punctuation; more suffixes; family and given names; what stands in for an id is none.
+//! punctuation; more suffixes; family and given names; what stands in for an id is none. Version 3 (over 2): more of what
+//! stands in for an id (`1234567890`, `1111111111`, `N/A`).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -16,7 +17,7 @@ use unicode_normalization::char::canonical_combining_class;
 use crate::workspace::Normaliser;
 
 /// The version of the rules in this file; part of every pseudonym.
-pub const NORMALISER_VERSION: u32 = 2;
+pub const NORMALISER_VERSION: u32 = 3;
 
 /// Suffixes that some systems append to a name and others leave out.
 const SUFFIXES: [&str; 10] = ["JR", "SR", "II", "III", "IV", "JNR", "SNR", "2ND", "3RD", "4TH"];
@@ -32,6 +33,13 @@ const ARTICLES: [&str; 7] = ["DEN", "DER", "HET", "LA", "LAS", "LE", "LOS"];
 
 /// An id of at least so many digits that are all 0 or all 9 stands in for one that nobody knew.
 const STAND_IN_DIGITS: usize = 7;
+
+/// The same of another digit, and of digits in their order (`1234567890`, `987654321`). Shorter ones are real numbers
+/// where somebody counts students up.
+const LONG_STAND_IN_DIGITS: usize = 9;
+
+/// Words that systems write in the place of an id.
+const STAND_IN_WORDS: [&str; 10] = ["NULL", "N/A", "NA", "#N/A", "NONE", "NIL", "NAN", "UNKNOWN", "UNK", "TBD"];
 
 /// `text` in the form that is compared; `None` where nothing is left, such as of a blank.
 #[must_use]
@@ -67,11 +75,30 @@ pub(super) fn normalise_into(normaliser: Normaliser, text: &str, out: &mut Strin
 /// Whether a normalised id is one that systems write where they know none. What a contract lists as placeholders goes
 /// before; this holds where it lists nothing. Names are never taken for it: there are people called Null.
 fn stands_in(normaliser: Normaliser, text: &str) -> bool {
-    let repeated = |digit: u8| text.len() >= STAND_IN_DIGITS && text.bytes().all(|byte| byte == digit);
-    match (normaliser, text.as_bytes().first()) {
-        (Normaliser::Digits | Normaliser::Exact, Some(b'0')) => repeated(b'0'),
-        (Normaliser::Digits | Normaliser::Exact, Some(b'9')) => repeated(b'9'),
-        (Normaliser::Exact, Some(b'N' | b'n')) => text.eq_ignore_ascii_case("null"),
+    match normaliser {
+        Normaliser::Digits => stand_in_digits(text.as_bytes()),
+        Normaliser::Exact if text.len() <= 7 && STAND_IN_WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) => {
+            true
+        }
+        Normaliser::Exact => stand_in_digits(text.as_bytes()),
+        Normaliser::Name | Normaliser::FamilyName | Normaliser::GivenName | Normaliser::Date => false,
+    }
+}
+
+fn stand_in_digits(text: &[u8]) -> bool {
+    let [first, second, ..] = *text else { return false };
+    if text.len() < STAND_IN_DIGITS || !first.is_ascii_digit() || !second.is_ascii_digit() {
+        return false;
+    }
+    // Most ids are through after these two digits.
+    let step = (second + 10 - first) % 10;
+    let steady = || {
+        text.iter().all(u8::is_ascii_digit) && text.windows(2).all(|two| (two[0] - b'0' + step) % 10 == two[1] - b'0')
+    };
+    let long = text.len() >= LONG_STAND_IN_DIGITS;
+    match (step, first) {
+        (0, b'0' | b'9') => steady(),
+        (0, _) | (1, b'0' | b'1') | (9, b'0' | b'9') => long && steady(),
         _ => false,
     }
 }
@@ -332,27 +359,55 @@ mod tests {
 
     #[test]
     fn what_stands_in_for_an_id_is_none() {
-        let stand_ins = ["0000000000", "9999999999", "0000000", "999-999-9999"];
+        let stand_ins = [
+            "0000000000",
+            "9999999999",
+            "0000000",
+            "999-999-9999",
+            "1234567890",
+            "123-45-6789",
+            "0123456789",
+            "987654321",
+            "9876543210",
+            "1111111111",
+            "555555555",
+        ];
         stand_ins.iter().for_each(|id| check(Normaliser::Digits, &[(id, None)]));
         check(
             Normaliser::Exact,
             &[("NULL", None), (" null ", None), ("0000000000", None), ("0", Some("0")), ("99", Some("99"))],
         );
+        let words = ["N/A", "n/a", "NA", "#N/A", "None", "nil", "NaN", "unknown", "1234567890", "1111111111"];
+        words.iter().for_each(|word| check(Normaliser::Exact, &[(word, None)]));
+        // Numbers that somebody may have counted up to, and that only look like it.
+        for id in
+            ["1234567", "12345678", "1111111", "2345678901", "1234567899", "1111111112", "135792468", "N1", "NORA"]
+        {
+            check(Normaliser::Exact, &[(id, Some(id))]);
+        }
         check(Normaliser::Digits, &[("NULL", None), ("0", Some("0")), ("0000000001", Some("0000000001"))]);
         check(Normaliser::Name, &[("Null", Some("NULL"))]);
     }
 
-    /// What the golden table says of each version, by the digest of the table. A version that is out is never changed:
-    /// whoever changes what a normaliser gives adds a version, a table and its digest.
-    const TABLES: [(u32, &str); 1] = [(2, "bd592f057feafecc05fa3af8560bf85c9478e8ab1858f094be35258259e1af3a")];
+    /// What each version gives: the digest of the golden table, and that of all tables and of single characters
+    /// ([`everything`]). A version that is out is never changed: whoever changes what a normaliser gives adds a version
+    /// with its digests.
+    const VERSIONS: [(u32, &str, &str); 1] = [(
+        3,
+        "ed5d066396201845e9c104fdee38c5a393a3ab90758c4455e28e65267982de21",
+        "4fb166a9425a7979806829a04692aff232212c1b83cd94c50d42be8250b69ac1",
+    )];
+
+    fn sha256(text: &str) -> String {
+        use sha2::{Digest, Sha256};
+        hex::encode(Sha256::digest(text))
+    }
 
     #[test]
     fn a_changed_normaliser_is_a_new_version() {
-        use sha2::{Digest, Sha256};
         let table = include_str!("golden/normalised.tsv");
-        let (version, digest) = TABLES[TABLES.len() - 1];
+        let (version, digest, _) = VERSIONS[VERSIONS.len() - 1];
         assert_eq!(version, NORMALISER_VERSION, "a new version needs a table of its own");
-        assert_eq!(hex::encode(Sha256::digest(table)), digest, "the table of version {version} was changed");
         for line in table.lines() {
             let [normaliser, input, expected] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line:?}") };
             let normaliser = serde_json::from_value(normaliser.into()).expect("a normaliser");
@@ -360,6 +415,53 @@ mod tests {
             let given = normalise(normaliser, &input).unwrap_or_else(|| "-".to_owned());
             assert_eq!(given, expected, "{line:?}: make it version {}", version + 1);
         }
+        assert_eq!(sha256(table), digest, "the table of version {version} was changed");
+    }
+
+    /// All words of all tables, each in its place, and what is left of each character of the scripts in use.
+    fn everything() -> String {
+        use std::fmt::Write;
+        let mut all = String::new();
+        let mut give = |normaliser: Normaliser, text: &str| {
+            let given = normalise(normaliser, text).unwrap_or_else(|| "-".to_owned());
+            writeln!(all, "{normaliser:?} {text:?} {given}").expect("a string takes it");
+        };
+        for line in include_str!("nicknames.txt").lines().filter(|line| !line.starts_with('#')) {
+            line.split([':', ' ']).for_each(|name| give(Normaliser::GivenName, name));
+        }
+        for word in SUFFIXES.iter().chain(&PARTICLES).chain(&ARTICLES) {
+            for text in
+                [format!("{word} Ray"), format!("van {word} Ray"), format!("Ray {word}"), format!("Ray, {word} X")]
+            {
+                give(Normaliser::FamilyName, &text);
+                give(Normaliser::Name, &text);
+            }
+        }
+        STAND_IN_WORDS.iter().for_each(|word| give(Normaliser::Exact, word));
+        for digits in 1..=12 {
+            for digit in '0'..='9' {
+                give(Normaliser::Digits, &digit.to_string().repeat(digits));
+                let (up, down) = ("0123456789".repeat(3), "9876543210".repeat(3));
+                for run in [up, down] {
+                    let start = run.find(digit).expect("a digit");
+                    give(Normaliser::Exact, &run[start..start + digits]);
+                }
+            }
+        }
+        for character in '\0'..'\u{20000}' {
+            for normaliser in [Normaliser::Name, Normaliser::FamilyName, Normaliser::Digits] {
+                give(normaliser, &format!("R{character}y1"));
+            }
+        }
+        all
+    }
+
+    /// Also where nobody meant to: another name in a table, another Unicode version of a library or of the compiler.
+    #[test]
+    fn what_any_table_gives_changes_with_the_version_only() {
+        let (version, _, digest) = VERSIONS[VERSIONS.len() - 1];
+        let given = sha256(&everything());
+        assert_eq!(given, digest, "version {version} gives something else now: make it version {}", version + 1);
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub(super) struct EncodedLink {
     pub(super) link: String,
     pub(super) normalisers: Vec<Normaliser>,
     pub(super) people: EncodedPeople,
-    /// The group of each person, where the link reports by one; sorted.
-    pub(super) groups: Vec<(Pseudonym, String)>,
+    /// The fields by which the link reports, each with the groups of the people, sorted.
+    pub(super) groups: Vec<(String, Vec<(Pseudonym, String)>)>,
 }
 
 /// The tokens of one rule of one link: 32 bytes a pair.

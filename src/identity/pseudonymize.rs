@@ -16,7 +16,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::columns::{NormalisedColumn, normaliser};
 use super::keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
 use super::linkage::{LinkEncoder, LinkageSpec};
-use super::normalise::NORMALISER_VERSION;
 use super::people::{Distinct, EncodedLink, RuleTokens, SourcePeople};
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use super::vault::{SealedPeople, VaultKey};
@@ -103,7 +102,7 @@ struct LinkagePart {
     encoder: LinkEncoder,
     /// Places in `identifying`.
     fields: Vec<usize>,
-    groups: Option<Groups>,
+    groups: Vec<Groups>,
 }
 
 /// The groups of people by which a link reports.
@@ -114,6 +113,10 @@ struct Groups {
 }
 
 impl Groups {
+    fn by(field: &String) -> Self {
+        Self { field: field.clone(), of: HashMap::new() }
+    }
+
     fn note(&mut self, person: Pseudonym, value: &str) {
         match self.of.get_mut(&person) {
             Some(known) if value < known.as_str() => value.clone_into(known),
@@ -176,7 +179,7 @@ impl Pseudonymizer {
         Ok(Self { key: keys.id().clone(), schema, identifying, person, rules, vault, linkages })
     }
 
-    /// Encodes the people for links by probability too, each with the field by which it reports where this source is on its
+    /// Encodes the people for links by probability too, each with the fields by which it reports where this source is on its
     /// left. To be called with what [`Self::new`] was called with, before any row.
     ///
     /// # Errors
@@ -186,20 +189,20 @@ impl Pseudonymizer {
         contract: &Contract,
         clause: &DataClause,
         keys: &AgreementKeys,
-        linkages: &[(LinkageSpec, Option<String>)],
+        linkages: &[(LinkageSpec, Vec<String>)],
     ) -> Result<Self> {
         if contract.person.is_empty() && !linkages.is_empty() {
             return Err(no_person_fields(contract));
         }
         self.linkages = linkages
             .iter()
-            .map(|(spec, group)| {
+            .map(|(spec, groups)| {
                 let names: Vec<String> = spec.field_names().map(str::to_owned).collect();
                 Ok(LinkagePart {
                     link: spec.link_name().to_owned(),
                     encoder: LinkEncoder::new(spec, |domain| keys.linkage_key(domain)),
                     fields: places(&names, contract, clause, &mut self.identifying)?,
-                    groups: group.clone().map(|field| Groups { field, of: HashMap::new() }),
+                    groups: groups.iter().map(Groups::by).collect(),
                 })
             })
             .collect::<Result<_>>()?;
@@ -240,7 +243,7 @@ impl Pseudonymizer {
             link: part.link.clone(),
             encoder: part.encoder.another(),
             fields: part.fields.clone(),
-            groups: part.groups.as_ref().map(|groups| Groups { field: groups.field.clone(), of: HashMap::new() }),
+            groups: part.groups.iter().map(|groups| Groups::by(&groups.field)).collect(),
         };
         Self {
             key: self.key.clone(),
@@ -267,7 +270,7 @@ impl Pseudonymizer {
         }
         for (own, other) in self.linkages.iter_mut().zip(other.linkages) {
             own.encoder.join(other.encoder);
-            if let (Some(own), Some(other)) = (&mut own.groups, other.groups) {
+            for (own, other) in own.groups.iter_mut().zip(other.groups) {
                 other.of.into_iter().for_each(|(person, value)| own.note(person, &value));
             }
         }
@@ -285,7 +288,7 @@ impl Pseudonymizer {
     /// An internal error where the columns are not those of the contract.
     pub fn apply(&mut self, rows: TypedRows) -> Result<PseudonymizedRows> {
         let typed = rows.batch();
-        let groups = self.linkages.iter().map(|part| group_column(part, typed)).collect::<Result<Vec<_>>>()?;
+        let groups = self.linkages.iter().map(|part| group_columns(part, typed)).collect::<Result<Vec<_>>>()?;
         for (name, normaliser, values) in &mut self.identifying {
             values.fill(column(typed, name)?, *normaliser)?;
         }
@@ -328,13 +331,16 @@ impl Pseudonymizer {
             pairs: part.pairs.finish(),
         });
         let encoded = self.linkages.into_iter().map(|part| {
-            let mut groups: Vec<_> = part.groups.map(|groups| groups.of.into_iter().collect()).unwrap_or_default();
-            groups.sort_unstable();
+            let sorted = |groups: Groups| {
+                let mut of: Vec<_> = groups.of.into_iter().collect();
+                of.sort_unstable();
+                (groups.field, of)
+            };
             EncodedLink {
                 link: part.link,
                 normalisers: part.fields.iter().map(|&place| identifying[place].1).collect(),
                 people: part.encoder.finish(),
-                groups,
+                groups: part.groups.into_iter().map(sorted).collect(),
             }
         });
         SourcePeople {
@@ -346,7 +352,7 @@ impl Pseudonymizer {
     }
 
     /// Each row's pseudonym (zeros where it has none), and which rows have one. Takes note of the people and tokens.
-    fn people_of(&mut self, rows: usize, groups: &[Option<StringArray>]) -> Result<(ArrayRef, BooleanArray)> {
+    fn people_of(&mut self, rows: usize, groups: &[Vec<StringArray>]) -> Result<(ArrayRef, BooleanArray)> {
         let mut bytes = Vec::with_capacity(rows * WIDTH);
         let mut has_person = Vec::with_capacity(rows);
         for row in 0..rows {
@@ -390,22 +396,24 @@ impl Pseudonymizer {
         Some(person)
     }
 
-    fn note_groups(&mut self, person: Pseudonym, row: usize, groups: &[Option<StringArray>]) {
+    fn note_groups(&mut self, person: Pseudonym, row: usize, groups: &[Vec<StringArray>]) {
         for (part, column) in self.linkages.iter_mut().zip(groups) {
-            if let (Some(groups), Some(column)) = (&mut part.groups, column)
-                && column.is_valid(row)
-            {
-                groups.note(person, column.value(row));
+            for (groups, column) in part.groups.iter_mut().zip(column) {
+                if column.is_valid(row) {
+                    groups.note(person, column.value(row));
+                }
             }
         }
     }
 }
 
-/// The column by which a link reports, as text.
-fn group_column(part: &LinkagePart, typed: &RecordBatch) -> Result<Option<StringArray>> {
-    let Some(groups) = &part.groups else { return Ok(None) };
-    let text = arrow::compute::cast(column(typed, &groups.field)?, &DataType::Utf8).map_err(arrow_failed)?;
-    Ok(Some(text.as_string::<i32>().clone()))
+/// The columns by which a link reports, as text.
+fn group_columns(part: &LinkagePart, typed: &RecordBatch) -> Result<Vec<StringArray>> {
+    let text = |groups: &Groups| {
+        let text = arrow::compute::cast(column(typed, &groups.field)?, &DataType::Utf8).map_err(arrow_failed)?;
+        Ok(text.as_string::<i32>().clone())
+    };
+    part.groups.iter().map(text).collect()
 }
 
 impl fmt::Debug for Pseudonymizer {
@@ -487,8 +495,7 @@ fn schema(contract: &Contract, clause: &DataClause, keys: &AgreementKeys) -> Res
         let field = contract.field(name).ok_or_else(|| no_field(name, contract))?;
         fields.push(Field::new(name, arrow_type(field), true));
     }
-    let version = ("accord.normaliser_version".to_owned(), NORMALISER_VERSION.to_string());
-    let metadata = keys.id().metadata().into_iter().chain([version]).collect();
+    let metadata = keys.id().metadata().into_iter().collect();
     Ok(Arc::new(Schema::new_with_metadata(fields, metadata)))
 }
 

@@ -129,7 +129,12 @@ fn by_identity() -> (Unlock, Fixed) {
 }
 
 fn config(directory: &Path, unlock: &Unlock) -> KeyringConfig {
-    KeyringConfig { directory: directory.to_owned(), unlock: unlock.clone(), recipients: Vec::new() }
+    KeyringConfig {
+        directory: directory.to_owned(),
+        unlock: unlock.clone(),
+        recipients: Vec::new(),
+        formerly: Vec::new(),
+    }
 }
 
 fn try_keyring(directory: &Path, unlock: &(Unlock, Fixed)) -> Result<Keyring> {
@@ -471,4 +476,47 @@ fn debug_shows_no_key_and_no_pseudonym() {
     }
     let counts = format!("{:?} {:?} {:?}", links.report, links.report.rules, batches[0]);
     assert!(!counts.contains(|character: char| character.is_ascii_digit()), "counts are under protection");
+}
+
+/// What a broken assumption about a key says: it goes to standard error, and from there to who knows where.
+#[test]
+fn no_panic_quotes_a_key() {
+    fn said<T: std::fmt::Debug>(holder: T) -> String {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Err::<(), T>(holder).unwrap()));
+        panic.expect_err("it panics").downcast_ref::<String>().expect("with words").to_lowercase()
+    }
+    let of = || keys("a", 1, 0xab);
+    let (_folder, directory) = folder();
+    let unlock = by_identity();
+    let identity = unlock.1.0.lines().last().expect("the key").to_lowercase();
+    let person = ssid(&of(), "0012345678");
+    let shown = [
+        said(keyring(&directory, &unlock)),
+        said(of().pseudonym_key("ssid")),
+        said(of().link_key("ssid")),
+        said(of().row_key("ssid")),
+        said(of().vault_key("ssid")),
+        said(person),
+        said(of()),
+    ];
+    for text in shown {
+        assert!(text.contains(".."), "{text}");
+        for secret in ["abab", "171, 171", &identity, &hex::encode(&person.0[..4])] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}
+
+/// One can't stand in another's place, in the compiler's eyes.
+#[test]
+fn keys_of_different_uses_have_different_types() {
+    use std::any::TypeId;
+    let types = [
+        TypeId::of::<PseudonymKey>(),
+        TypeId::of::<LinkKey>(),
+        TypeId::of::<RowKey>(),
+        TypeId::of::<VaultKey>(),
+        TypeId::of::<AgreementKeys>(),
+    ];
+    assert_eq!(types.iter().collect::<std::collections::HashSet<_>>().len(), types.len());
 }

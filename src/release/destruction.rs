@@ -15,7 +15,7 @@ use super::keys::Stewards;
 use super::ledger::Ledger;
 use super::two_stewards::{Desk, Order, Orderer, Pending, Seen};
 use crate::error::{Error, Result};
-use crate::identity::{DestroyedKey, DestroyedKeys, KeyInfo, Keyring};
+use crate::identity::{AgreementKeys, DestroyedKey, DestroyedKeys, KeyInfo, Keyring};
 use crate::workspace::Agreement;
 
 /// First line of the signed bytes: a signature made for anything else never fits.
@@ -109,16 +109,74 @@ pub fn destroyed_keys(entries: &[Entry]) -> DestroyedKeys {
     DestroyedKeys(dead)
 }
 
-/// The newest key of an agreement, unless the ledger knows it to be dead.
+/// The newest key of an agreement, unless the ledger knows it to be dead, to be an earlier one than the last that was
+/// made, or to be another than was made under its name.
 ///
 /// # Errors
-/// Those of [`Keyring::load`]; the storage's.
-pub async fn living_key(
-    ledger: &Ledger<'_>,
-    keyring: &Keyring,
-    agreement: &str,
-) -> Result<crate::identity::AgreementKeys> {
-    keyring.load(agreement, &destroyed_keys(&ledger.entries().await?)).await
+/// Those of [`Keyring::load`]; `identity.old_key` and `identity.replaced_key`; the storage's.
+pub async fn living_key(ledger: &Ledger<'_>, keyring: &Keyring, agreement: &str) -> Result<AgreementKeys> {
+    let entries = ledger.entries().await?;
+    let dead = destroyed_keys(&entries);
+    let keys = keyring.load(agreement, &dead).await?;
+    check_recorded(&entries, &dead, &keys)?;
+    Ok(keys)
+}
+
+/// Refuses where the ledger knows a living key of `agreement` that the keyring does not have: another key of its number
+/// would be taken for it.
+///
+/// # Errors
+/// `identity.lost_key`; the keyring's.
+pub fn check_none_lost(entries: &[Entry], keyring: &Keyring, agreement: &str) -> Result<()> {
+    let (dead, there) = (destroyed_keys(entries), keyring.list()?);
+    let recorded = recorded_keys(entries, agreement);
+    let lost = |key: &KeyInfo| dead.get(agreement, key.epoch).is_none() && !there.contains(key);
+    let Some((key, fingerprint)) = recorded.iter().find(|(key, _)| lost(key)) else { return Ok(()) };
+    Err(Error::failed(
+        "identity.lost_key",
+        format!(
+            "the ledger knows key {} of {agreement} (fingerprint {fingerprint}), and the keyring does not have it",
+            key.epoch
+        ),
+    )
+    .with_hint(format!(
+        "put it back from a backup of the keyring; where it is lost for good, two stewards declare it dead: `accord keys \
+         destroy {agreement}`"
+    )))
+}
+
+/// Refuses a key that is not the one of the ledger's last entry about a living key: its pseudonyms would join nothing
+/// that was made since, and without a word.
+fn check_recorded(entries: &[Entry], dead: &DestroyedKeys, keys: &AgreementKeys) -> Result<()> {
+    let (agreement, epoch) = (keys.agreement(), keys.epoch());
+    let mut recorded = recorded_keys(entries, agreement);
+    recorded.retain(|(key, _)| dead.get(agreement, key.epoch).is_none());
+    if let Some((newer, fingerprint)) = recorded.iter().find(|(key, _)| key.epoch > epoch) {
+        return Err(Error::failed(
+            "identity.old_key",
+            format!(
+                "the keyring's newest key of {agreement} is key {epoch}, and the ledger knows key {} (fingerprint \
+                 {fingerprint})",
+                newer.epoch
+            ),
+        )
+        .with_hint(format!(
+            "put key {} back from a backup of the keyring; where it is lost for good, two stewards declare it dead: \
+             `accord keys destroy {agreement} --epoch {}`, and then `accord keys new {agreement}`",
+            newer.epoch, newer.epoch
+        )));
+    }
+    match recorded.iter().find(|(key, _)| key.epoch == epoch) {
+        Some((_, fingerprint)) if *fingerprint != keys.fingerprint() => Err(Error::failed(
+            "identity.replaced_key",
+            format!(
+                "key {epoch} of {agreement} has the fingerprint {}, and the ledger says {fingerprint}: it is another key",
+                keys.fingerprint()
+            ),
+        )
+        .with_hint("put the key that was made back from a backup of the keyring")),
+        _ => Ok(()),
+    }
 }
 
 /// An order to destroy keys of the agreement that is neither carried out nor void by `now`.
@@ -203,6 +261,13 @@ impl Destroyer<'_> {
                 if !copies.contains(&one) {
                     copies.push(one);
                 }
+            }
+        }
+        // With the agreement's last key goes what a killed command made for one that never came.
+        let of_agreement = |key: &KeyInfo| key.agreement == order.agreement;
+        if !self.keyring.list()?.iter().any(of_agreement) {
+            for key in self.keyring.unfinished()?.iter().filter(|key| of_agreement(key)) {
+                copies.extend(self.keyring.destroy(key).await?);
             }
         }
         self.record(DestructionStage::Done, &order, &signatures, &copies).await?;

@@ -56,8 +56,8 @@ pub use candidate::{Candidate, Manifest, ManifestFile, ManifestTable, lay_down, 
 pub use chain::{Finding, FindingKind, LedgerReport};
 pub use context::Context;
 pub use destruction::{
-    Destroyer, Destruction, destroyed_keys, living_key, open_order, recorded_fingerprint, recorded_keys,
-    verify_destruction,
+    Destroyer, Destruction, check_none_lost, destroyed_keys, living_key, open_order, recorded_fingerprint,
+    recorded_keys, verify_destruction,
 };
 pub use diff::{Difference, TableDifference, diff, diff_tables};
 pub(crate) use digest::sha256_hex;

@@ -26,7 +26,7 @@ use super::ledger::Ledger;
 use super::two_stewards::{Desk, Order, Orderer, Pending, Seen};
 use crate::error::{Error, Result};
 use crate::identity::{AgreementKeys, Keyring, Pseudonym, SealedPeople};
-use crate::staging::ParquetFile;
+use crate::staging::{self, ParquetFile};
 use crate::storage::Store;
 use crate::workspace::{Agreement, ResolvedPipeline, ResolvedSource};
 
@@ -79,11 +79,9 @@ pub async fn write_vault(
     let failed = |_| Error::internal("vault.batch", "the vault's rows do not fit together");
     let fields =
         vec![Field::new("person", DataType::FixedSizeBinary(16), false), Field::new("sealed", DataType::Binary, false)];
-    let metadata = keys.id().metadata();
-    let metadata: Vec<(&str, String)> = metadata.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
     let schema = Arc::new(Schema::new(fields));
     let path = path(keys.agreement(), keys.epoch(), pipeline, source);
-    let mut file = ParquetFile::create(store, &path, Arc::clone(&schema), &metadata).await?;
+    let mut file = ParquetFile::create(store, &path, Arc::clone(&schema), keys.id()).await?;
     let all: Vec<(&Pseudonym, &[u8])> = people.iter().collect();
     for rows in all.chunks(ROWS) {
         let person =
@@ -217,8 +215,9 @@ impl VaultDesk<'_> {
                 Error::failed("vault.damaged", format!("{path} is damaged"))
                     .with_hint("`accord run --again` writes it anew from the extracts")
             };
-            let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|builder| builder.build());
-            for batch in reader.map_err(|_| damaged())? {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|_| damaged())?;
+            staging::check_footer(builder.metadata().file_metadata(), key.id(), &path)?;
+            for batch in builder.build().map_err(|_| damaged())? {
                 let batch = batch.map_err(|_| damaged())?;
                 let (person, sealed) =
                     (batch.column(0).as_fixed_size_binary_opt(), batch.column(1).as_binary_opt::<i32>());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::{Estimate, LinkReport, ProbableLinks};
+use crate::identity::{Estimate, GroupQuality, LinkReport, ProbableLinks};
 use crate::intake::Replaced;
 use crate::workspace::Delivering;
 
@@ -129,7 +129,9 @@ impl ProbableBook {
         let shown = |n: u64| (n == 0 || n >= minimum).then_some(n);
         let share = |one: Estimate| [one.value, one.low, one.high].map(|share| (share * 1000.0).round() / 1000.0);
         let report = &links.report;
-        let groups = report.groups.iter().map(|one| (one.group.clone(), share(one.precision), share(one.recall)));
+        let several = report.groups.windows(2).any(|two| two[0].by != two[1].by);
+        let name = |one: &GroupQuality| if several { format!("{} {}", one.by, one.group) } else { one.group.clone() };
+        let groups = report.groups.iter().map(|one| (name(one), share(one.precision), share(one.recall)));
         Self {
             linked: shown(report.linked),
             review: shown(report.review),
@@ -164,7 +166,11 @@ impl ProbableBook {
             .groups
             .iter()
             .map(|(group, precision, recall)| format!("  {group}: {}", estimate(*precision, *recall)));
-        std::iter::once(all).chain(groups).collect()
+        let capped = self.left_out.iter().filter(|(_, pairs)| *pairs != Some(0)).map(|(rule, pairs)| {
+            let pairs = pairs.map_or_else(|| "a few".to_owned(), |pairs| pairs.to_string());
+            format!("  blocking by {rule} left out {pairs} pairs: too many people share a value")
+        });
+        std::iter::once(all).chain(groups).chain(capped).collect()
     }
 }
 

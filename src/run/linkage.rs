@@ -32,7 +32,7 @@ pub(super) fn link(
     let read = || format!("link {name} of pipeline `{}`", pipeline.spec.name);
     let model = files.and_then(|files| files.model.as_deref()).map(model).transpose().context(read)?;
     let decisions = files.and_then(|files| files.decisions.as_deref()).unwrap_or_default();
-    let decisions = identity::read_decisions(decisions).context(read)?;
+    let decisions = identity::read_decisions(decisions, admitted[left].people.key()).context(read)?;
     let resources = Resources {
         threads: job.engine.threads,
         memory: usize::try_from(job.engine.memory_limit).unwrap_or(usize::MAX),
@@ -75,7 +75,7 @@ pub(super) async fn keep(
     let model = serde_json::to_vec_pretty(&probable.model).map_err(failed)?;
     state.put(&format!("linkage/{pipeline}/{link}/model.json"), model).await?;
     let recipient = keys.quarantine_recipient();
-    let sealed = sealed::seal(to_csv(&probable.review).as_bytes(), &recipient)
+    let sealed = sealed::seal(to_csv(&probable.review, &keys.fingerprint()).as_bytes(), &recipient)
         .map_err(|error| Error::failed("run.work_list", "the work list can't be encrypted").with_source(error))?;
     state.put(&format!("linkage/{pipeline}/{link}/review.csv.age"), sealed).await
 }
@@ -100,15 +100,16 @@ pub async fn work_list(state: &Store, pipeline: &str, link: &str, keys: &Agreeme
     Ok(text)
 }
 
-/// The work list as CSV: the pair, an empty decision, how probable it is, and how each field agrees.
-fn to_csv(review: &[ReviewPair]) -> String {
+/// The work list as CSV: the pair, an empty decision, the key that made the pseudonyms, how probable it is, and how each
+/// field agrees.
+fn to_csv(review: &[ReviewPair], key: &str) -> String {
     let fields = review.first().map(|pair| pair.levels.iter().map(|level| level.0.as_str()).collect::<Vec<_>>());
-    let mut text = format!("left,right,decision,probability,{}\n", fields.unwrap_or_default().join(","));
+    let mut text = format!("left,right,decision,key,probability,{}\n", fields.unwrap_or_default().join(","));
     for pair in review {
         let person = |person: &identity::Pseudonym| hex::encode(person.as_bytes());
         let levels: Vec<String> = pair.levels.iter().map(|level| format!("\"{}\"", level.1)).collect();
         let (left, right) = (person(&pair.left), person(&pair.right));
-        text += &format!("{left},{right},,{:.3},{}\n", pair.probability, levels.join(","));
+        text += &format!("{left},{right},,{key},{:.3},{}\n", pair.probability, levels.join(","));
     }
     text
 }

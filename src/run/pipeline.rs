@@ -212,7 +212,7 @@ async fn compute(
         let reading = Reading { job, pipeline, source, delivered, keys };
         let book = last.as_ref().and_then(|books| books.source(&source.name));
         let one = admit(&reading, &mut references, book).await.context(|| format!("source `{}`", source.name))?;
-        register_staged(&context, job.state, &one.staged).await?;
+        register_staged(&context, job.state, &one.staged, keys.id()).await?;
         read[at] = Some(one);
     }
     let mut admitted: Vec<Admitted> = read.into_iter().flatten().collect();
@@ -221,7 +221,7 @@ async fn compute(
         job.reporter.event(&step_started(name, Step::Identity, link));
         let (links, probable) = linkage::link(job, pipeline, (link, spec), &mut admitted)?;
         let staged = stage_links(job.state, name, link, &links.to_batch()?, keys).await?;
-        register_staged(&context, job.state, &staged).await?;
+        register_staged(&context, job.state, &staged, keys.id()).await?;
         let mut book = LinkBook::new(link, &links.report, pipeline.minimum_cell);
         let before = last.as_ref().and_then(|books| books.link(link));
         if let Some(sides) = sides(pipeline, link) {
@@ -235,7 +235,7 @@ async fn compute(
     }
     drop(admitted);
     job.reporter.event(&step_started(name, Step::Model, "models"));
-    let models = run_models(&context, job.state, pipeline, &format!("{STAGING}/{name}")).await?;
+    let models = run_models(&context, job.state, pipeline, &format!("{STAGING}/{name}"), keys.id()).await?;
     books.models = models.iter().map(|model| (model.table.clone(), model.rows)).collect();
     let mut tabulations = Vec::new();
     for spec in &checked.tables {

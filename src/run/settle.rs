@@ -33,7 +33,7 @@ pub(super) async fn settle(reading: &Reading<'_>, references: &mut References) -
     let mut wanted: Vec<&str> = terms.key.iter().map(String::as_str).collect();
     wanted.extend(does.field().filter(|field| !terms.key.iter().any(|key| key == field)));
     let path = format!("{STAGING}/{}/settling/{source}.parquet", reading.pipeline.spec.name);
-    let file = ParquetFile::create(reading.job.state, &path, schema(), &[]).await?;
+    let file = ParquetFile::create(reading.job.state, &path, schema(), reading.keys.id()).await?;
     let (sender, receiver) = sync_channel::<RecordBatch>(WAITING);
     let writing = spawn_writer(file, receiver);
     let (mut at, mut without_key) = (0, 0);
@@ -77,7 +77,7 @@ fn hand_on(sender: &SyncSender<RecordBatch>, batch: RecordBatch) -> Result<()> {
 /// Sorts the rows by key and replays them.
 async fn replay(reading: &Reading<'_>, staged: &Staged, mut replay: Replay) -> Result<Settled> {
     let context = session(&reading.job.engine)?;
-    register_staged(&context, reading.job.state, staged).await?;
+    register_staged(&context, reading.job.state, staged, reading.keys.id()).await?;
     let order = match reading.source.contract.delivery.mode {
         DeliveryMode::EffectiveDated => "row_key, what, at",
         _ => "row_key, at",

@@ -143,7 +143,7 @@ pub(super) async fn admit(
     let settled = if source.contract.delivery.is_settled() { Some(settle(reading, references).await?) } else { None };
     let mut added = Added::new(&source.contract, deliveries, &pseudonymizer.schema(), settled);
     let path = format!("{STAGING}/{name}/sources/{}.parquet", source.name);
-    let file = GroupedFile::create(job.state, &path, added.schema(), &metadata(keys)).await?;
+    let file = GroupedFile::create(job.state, &path, added.schema(), keys.id()).await?;
     let workers = Workers::start((0..job.engine.threads.max(1)).map(|_| {
         let (mut pseudonymizer, encoder, schema) = (pseudonymizer.another(), file.encoder(), added.schema());
         move |queue: Queue<Vec<Rows>, Result<Finished>>| {
@@ -279,25 +279,17 @@ fn encodings(pipeline: &ResolvedPipeline, source: &str) -> Vec<LinkEncoding> {
     encodings
 }
 
-/// The links by probability that this source takes part in, with the field by which one reports where it is on the
+/// The links by probability that this source takes part in, with the fields by which one reports where it is on the
 /// left.
-fn linkages(pipeline: &ResolvedPipeline, source: &str) -> Result<Vec<(LinkageSpec, Option<String>)>> {
+fn linkages(pipeline: &ResolvedPipeline, source: &str) -> Result<Vec<(LinkageSpec, Vec<String>)>> {
     let links = pipeline.spec.identity.links.iter().filter(|(_, link)| link.left == source || link.right == source);
     let probable = links.filter_map(|(name, link)| Some((name, link, link.probabilistic.as_ref()?)));
     probable
         .map(|(name, link, spec)| {
-            let group = spec.report_by.clone().filter(|_| link.left == source);
-            Ok((LinkageSpec::resolve(name, spec)?, group))
+            let groups = if link.left == source { spec.report_by.clone() } else { Vec::new() };
+            Ok((LinkageSpec::resolve(name, spec)?, groups))
         })
         .collect()
-}
-
-fn metadata(keys: &AgreementKeys) -> Vec<(&'static str, String)> {
-    vec![
-        ("accord.agreement", keys.agreement().to_owned()),
-        ("accord.epoch", keys.epoch().to_string()),
-        ("accord.key", keys.fingerprint()),
-    ]
 }
 
 /// Stages the pairs of a link.
@@ -310,7 +302,7 @@ pub(super) async fn stage_links(
 ) -> Result<Staged> {
     let path = format!("{STAGING}/{pipeline}/links/{name}.parquet");
     let schema: Arc<Schema> = batch.schema();
-    let mut file = ParquetFile::create(store, &path, schema, &metadata(keys)).await?;
+    let mut file = ParquetFile::create(store, &path, schema, keys.id()).await?;
     file.write(batch).await?;
     let rows = file.close().await?;
     Ok(Staged { table: format!("links.{name}"), path, rows })

@@ -1,9 +1,11 @@
 //! `identity.links.NAME.probabilistic`: how people are linked whom no rule links, by weighing what agrees.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::types::Ordered;
 
@@ -38,9 +40,45 @@ pub struct Probabilistic {
     /// Decisions of clerical review, a file beside this one.
     #[serde(default)]
     pub decisions: Option<PathBuf>,
-    /// A field under `analyse` of the left source: the quality of the link is also reported for each of its values.
-    #[serde(default)]
-    pub report_by: Option<String>,
+    /// Fields under `analyse` of the left source, one or a list, such as race and ethnicity: the quality of the link is
+    /// also reported for each of their values.
+    #[serde(default, deserialize_with = "one_or_several")]
+    #[schemars(with = "OneOrSeveral")]
+    pub report_by: Vec<String>,
+}
+
+/// What an editor is told.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "a shape for the schema alone")]
+enum OneOrSeveral {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// A word, or a list of words.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Words;
+    impl<'de> Visitor<'de> for Words {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a field or a list of fields")
+        }
+
+        fn visit_str<E: de::Error>(self, word: &str) -> Result<Self::Value, E> {
+            Ok(vec![word.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(word) = words.next_element()? {
+                all.push(word);
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_any(Words)
 }
 
 fn block_size() -> u32 {

@@ -128,6 +128,8 @@ pub enum Assignment {
     OneToOne,
     /// Several people on the right may be one on the left (a partner that holds duplicate records of a person).
     OneToMany,
+    /// Several people on the left may be one on the right.
+    ManyToOne,
     /// Several people on either side may be one on the other.
     ManyToMany,
 }

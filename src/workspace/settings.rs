@@ -223,6 +223,10 @@ pub struct KeyringConfig {
     pub directory: PathBuf,
     /// What wraps the keys in it and opens them.
     pub unlock: Unlock,
+    /// What wrapped them before, while keys move: `accord keys rewrap` takes them from here to `unlock`. Nothing else reads
+    /// it but `accord keys destroy`, which destroys copies here as well. Take it out when `rewrap` is done.
+    #[serde(default)]
+    pub formerly: Vec<Unlock>,
     /// Others for whom each key is wrapped besides: age recipients (`age1…`), as `accord keys export-recipient` prints
     /// them. After a change, `accord keys rewrap` wraps the keys that are there anew.
     #[serde(default)]

@@ -218,7 +218,21 @@ impl Workspace {
 
     /// Starts the command and gives it back when it has said on standard error that `event` happened for `subject`.
     pub(crate) fn start_until(&self, args: &[&str], until: &[&str]) -> Child {
-        let mut child = self.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("accord starts");
+        Self::until(self.command(args), until)
+    }
+
+    /// The same of a command that leaves a core when it is aborted, where the system allows cores.
+    pub(crate) fn start_dumping_until(&self, args: &[&str], until: &[&str]) -> Child {
+        let plain = self.command(args);
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.root()).stdin(Stdio::null());
+        Self::until(command, until)
+    }
+
+    fn until(mut command: Command, until: &[&str]) -> Child {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("accord starts");
         let mut lines = BufReader::new(child.stderr.take().expect("standard error"));
         let mut line = String::new();
         while lines.read_line(&mut line).expect("a line") > 0 {

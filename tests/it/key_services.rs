@@ -31,6 +31,10 @@ struct Kept {
     /// Plaintext by (key, ciphertext, context).
     sealed: HashMap<(String, String, String), String>,
     requests: Vec<String>,
+    /// Tags of each KMS key.
+    tags: HashMap<String, Value>,
+    /// Requests of this kind are carried out, and then the connection ends without an answer.
+    unanswered: Option<&'static str>,
     /// Answers with this status and nothing else, for so many requests.
     failing: Option<(u16, u32)>,
 }
@@ -79,6 +83,11 @@ fn serve(stream: &TcpStream, kept: &Mutex<Kept>) -> Option<()> {
     let request = read(&mut BufReader::new(stream))?;
     let (status, body) = {
         let mut kept = kept.lock().ok()?;
+        if kept.unanswered.is_some_and(|what| request.header("x-amz-target").ends_with(what)) {
+            kept.unanswered = None;
+            kept.answer(&request);
+            return None;
+        }
         match kept.failing.filter(|(_, times)| *times > 0) {
             Some((status, times)) => {
                 kept.failing = Some((status, times - 1));
@@ -164,9 +173,24 @@ impl Kept {
             let arn = format!("arn:aws:kms:{REGION}:111122223333:key/{:04}", self.kms.len());
             assert_eq!(body["KeySpec"], "SYMMETRIC_DEFAULT");
             self.kms.insert(arn.clone(), "Enabled");
+            self.tags.insert(arn.clone(), body["Tags"].clone());
             return (200, json!({ "KeyMetadata": { "Arn": arn, "KeyId": arn, "KeyState": "Enabled" } }));
         }
+        if action == "ListKeys" {
+            // Two pages.
+            let mut arns: Vec<&String> = self.kms.keys().collect();
+            arns.sort();
+            let (page, next) = match body["Marker"].as_str() {
+                None => (&arns[..arns.len() / 2], Some("2")),
+                Some(_) => (&arns[arns.len() / 2..], None),
+            };
+            let keys: Vec<Value> = page.iter().map(|arn| json!({ "KeyArn": arn, "KeyId": arn })).collect();
+            return (200, json!({ "Keys": keys, "NextMarker": next, "Truncated": next.is_some() }));
+        }
         let arn = body["KeyId"].as_str().unwrap_or_default().to_owned();
+        if action == "ListResourceTags" {
+            return (200, json!({ "Tags": self.tags[&arn], "Truncated": false }));
+        }
         let Some(state) = self.kms.get(&arn).copied() else { return fault("NotFoundException") };
         let context = body["EncryptionContext"].to_string();
         match (action, state) {
@@ -378,5 +402,96 @@ fn a_service_that_refuses_or_is_down_is_said_without_a_secret() {
         }
     }
     let there = workspace.files("var/keys").into_iter().map(|(name, _)| name);
-    assert!(!there.into_iter().any(|name| name.contains("aws_kms")), "no key was made");
+    assert!(
+        !there.into_iter().any(|name| name.contains(".e1.aws_kms") && !name.starts_with(".making-")),
+        "no key was made"
+    );
+}
+
+/// What an operator does who moves the keys of a workspace to other wrapping: `to` instead of the identity.
+fn moved(workspace: &Workspace, from: &str, to: &str) {
+    let text = workspace.read("config/accord.yaml");
+    let formerly = format!("  formerly:\n    - {}", from.trim_start().replace("\n      ", "\n        "));
+    workspace
+        .write("config/accord.yaml", text.replace(from, to).replace("  unlock:\n", &format!("{formerly}  unlock:\n")));
+}
+
+fn by_kms() -> String {
+    format!(
+        "    aws_kms:\n      region: {REGION}\n      endpoint: {{ env: KMS }}\n      access_key_id: {{ env: KMS_ID }}\n      \
+         secret_access_key: {{ env: KMS_SECRET }}\n"
+    )
+}
+
+const BY_VAULT: &str = "    vault_transit: { address: { env: VAULT }, token: { env: VAULT_TOKEN } }\n";
+
+#[test]
+fn keys_move_from_an_identity_to_a_service_and_back() {
+    let services = Services::start();
+    let mut workspace = Workspace::with_candidates();
+    for (name, value) in [("KMS", services.endpoint.as_str()), ("KMS_ID", ACCESS_KEY), ("KMS_SECRET", SECRET_KEY)] {
+        workspace.set(name, value);
+    }
+    workspace.set("VAULT", &services.endpoint);
+    workspace.set("VAULT_TOKEN", TOKEN);
+    let (before, pristine) = (workspace.ok("keys list").stdout, workspace.read("config/accord.yaml"));
+    let names = |workspace: &Workspace| -> Vec<String> {
+        let mut names: Vec<_> = workspace.files("var/keys").into_iter().map(|(name, _)| name).collect();
+        names.retain(|name| name.contains(".e1.") || name.contains("making"));
+        names
+    };
+    // Without saying where they come from they do not move, and nothing is lost.
+    workspace.replace("config/accord.yaml", BY_IDENTITY, &by_kms());
+    workspace.run("keys rewrap").expect(3).says("keyring.formerly");
+    workspace.write("config/accord.yaml", &pristine);
+    for (from, to, ending) in [
+        (BY_IDENTITY.to_owned(), by_kms(), "aws_kms.json"),
+        (by_kms(), BY_VAULT.to_owned(), "vault_transit.json"),
+        (BY_VAULT.to_owned(), BY_IDENTITY.to_owned(), "age"),
+    ] {
+        let unlock = pristine.replace(BY_IDENTITY, &from);
+        workspace.write("config/accord.yaml", unlock);
+        moved(&workspace, &from, &to);
+        // A service that is down in the middle: the same again finishes it.
+        services.fail(503, 1);
+        workspace.run("keys rewrap").expect(75).says("identity.service_down");
+        workspace.ok("keys rewrap").says("wrapped key 1 of college-going-2026 anew");
+        assert_eq!(names(&workspace), ["college-going-2026", "oulad-2026"].map(|name| format!("{name}.e1.{ending}")));
+        workspace.write("config/accord.yaml", pristine.replace(BY_IDENTITY, &to));
+        assert_eq!(workspace.ok("keys list").stdout, before);
+        workspace.ok("run college_going").says("unchanged");
+    }
+    let kept = services.kept.lock().expect("a lock");
+    assert!(kept.kms.len() == 2 && kept.kms.values().all(|state| *state == "PendingDeletion"), "{:?}", kept.kms);
+    assert!(kept.transit.is_empty(), "what wrapped a key before is destroyed with the move");
+}
+
+/// Killed between the service's making of a key and the note of its name: it is found, and no second one is made.
+#[test]
+fn a_key_that_a_killed_command_made_in_a_service_is_found_again() {
+    let services = Services::start();
+    let workspace = with_kms(&services);
+    services.kept.lock().expect("a lock").unanswered = Some("CreateKey");
+    workspace.run(&format!("keys new {AGREEMENT}")).expect(75).says("identity.service_down");
+    workspace.ok("keys list").says("NOT FINISHED");
+    // Once more, after the name was noted and before the key was wrapped.
+    services.kept.lock().expect("a lock").unanswered = Some("Encrypt");
+    workspace.run(&format!("keys new {AGREEMENT}")).expect(75);
+    workspace.ok("keys list").says("NOT FINISHED");
+    services.forget();
+    workspace.ok(&format!("keys new {AGREEMENT}")).says("made key 1");
+    assert_eq!(services.requests(), ["Encrypt"], "it goes on with the key that was made");
+    assert!(!workspace.ok("keys list").said().contains("NOT FINISHED"));
+    assert_eq!(services.kept.lock().expect("a lock").kms.len(), 1);
+    workspace.ok("run college_going");
+    // What was made for a key that never came is destroyed with the others.
+    services.kept.lock().expect("a lock").unanswered = Some("Encrypt");
+    workspace.run(&format!("keys rotate {AGREEMENT}")).expect(75);
+    for (steward, reason) in [("lausd_steward", &["--reason", "The agreement has ended"][..]), ("laccd_steward", &[])] {
+        let key = format!("var/keys/{steward}.key");
+        let args = ["keys", "destroy", AGREEMENT, "--as", steward, "--key", &key];
+        workspace.run_args(&[&args[..], reason].concat()).expect(0);
+    }
+    let kept = services.kept.lock().expect("a lock");
+    assert!(kept.kms.len() == 2 && kept.kms.values().all(|state| *state == "PendingDeletion"), "{:?}", kept.kms);
 }

@@ -37,7 +37,7 @@ fn the_plan_shows_what_is_compared_and_the_run_links_and_keeps_work_and_model() 
     let named = |end: &str| model.iter().filter(|path| path.0.ends_with(end)).count();
     assert_eq!((named("model.json"), named("review.csv.age")), (1, 1), "left");
     let list = workspace.run("review college_going college").expect(0).stdout;
-    assert!(list.starts_with("left,right,decision,probability"), "{list}");
+    assert!(list.starts_with("left,right,decision,key,probability"), "{list}");
     // The same again, to the byte: nothing is laid down anew.
     let again = workspace.run("run college_going").expect(0).stdout;
     assert!(again.contains("unchanged") || again.contains("nothing changed"), "{again}");
@@ -62,6 +62,20 @@ fn a_reviewed_model_and_decisions_are_read_and_are_part_of_the_plan() {
     let pairs = |list: &str| -> Vec<String> { list.lines().skip(1).map(|line| line[..65].to_owned()).collect() };
     let decided = pairs(&list);
     assert!(!decided.is_empty() && pairs(&left).iter().all(|pair| !decided.contains(pair)), "it waits no more");
+    // What a steward reads of it, and what a change of the file changes.
+    let plan = || workspace.ok("plan college_going").stdout;
+    let before = plan();
+    assert!(
+        before.contains("weights of college.json (sha256 ") && before.contains("review of reviewed.csv (sha256 "),
+        "{before}"
+    );
+    let model = workspace.read("pipelines/college_going/college.json");
+    workspace.write("pipelines/college_going/college.json", format!("{model}\n"));
+    assert_ne!(plan(), before);
+    workspace.write("pipelines/college_going/college.json", model);
+    // After a rotation nobody has the pseudonyms that were decided about.
+    workspace.ok("keys rotate college-going-2026");
+    workspace.run("run college_going").expect(3).says("identity.keys_differ");
     workspace.write("pipelines/college_going/reviewed.csv", "left,right,decision\nnobody,nobody,maybe\n");
     let refused = workspace.run("run college_going").expect(3).said();
     assert!(refused.contains("line 2 of the decisions can't be read"), "{refused}");

@@ -14,6 +14,7 @@ mod contracts;
 mod corpora;
 mod deliveries;
 mod forbidden;
+mod key_memory;
 mod key_services;
 mod keys;
 mod killed;

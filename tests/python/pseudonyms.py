@@ -14,7 +14,7 @@ import json
 import struct
 import sys
 
-VERSION = 2
+VERSION = 3
 ROOT = bytes(range(32))
 
 VECTORS = [

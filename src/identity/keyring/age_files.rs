@@ -75,12 +75,11 @@ impl AgeWrapper {
 }
 
 impl Wrapper for AgeWrapper {
-    fn wrap<'a>(
-        &'a self,
-        _: &'a KeyInfo,
-        plain: &'a [u8],
-        _: &'a [WrappedCopy],
-    ) -> BoxFuture<'a, Result<Vec<WrappedCopy>>> {
+    fn endings(&self) -> &'static [&'static str] {
+        &[PASSPHRASE, AGE]
+    }
+
+    fn wrap<'a>(&'a self, _: &'a KeyInfo, plain: &'a [u8], _: &'a str) -> BoxFuture<'a, Result<Vec<WrappedCopy>>> {
         async move { self.wrapped(plain) }.boxed()
     }
 

@@ -3,7 +3,8 @@
 //! period only (seven days, its shortest); from the first instant the key is disabled.
 //!
 //! The account needs `kms:CreateKey`, `kms:TagResource`, `kms:Encrypt`, `kms:Decrypt`, `kms:DescribeKey`,
-//! `kms:DisableKey` and `kms:ScheduleKeyDeletion`. Requests are the JSON 1.1 protocol, signed with Signature Version 4.
+//! `kms:DisableKey` and `kms:ScheduleKeyDeletion`; to find what a killed command made also `kms:ListKeys` and
+//! `kms:ListResourceTags`. Requests are the JSON 1.1 protocol, signed with Signature Version 4.
 
 use age::secrecy::{ExposeSecret, SecretString};
 use base64::Engine;
@@ -26,6 +27,8 @@ use crate::error::{Error, Result};
 use crate::workspace::{AwsKms, Secrets};
 
 const WHAT: &str = "AWS KMS";
+/// The tag by which a KMS key is found that a killed command made.
+const INTENT: &str = "accord-intent";
 /// The shortest that KMS allows.
 const WAITING_DAYS: u32 = 7;
 
@@ -47,6 +50,33 @@ struct Metadata {
     arn: String,
     #[serde(default)]
     key_state: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedKeys {
+    keys: Vec<ListedKey>,
+    #[serde(default)]
+    next_marker: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedKey {
+    key_arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedTags {
+    tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    tag_key: String,
+    tag_value: String,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +120,7 @@ impl KmsWrapper {
         Answer::read(request.send().await, WHAT).await
     }
 
-    async fn make_key(&self, key: &KeyInfo) -> Result<String> {
+    async fn make_key(&self, key: &KeyInfo, intent: &str) -> Result<String> {
         let body = json!({
             "Description": format!("Accord: wraps key {} of agreement {}, and nothing else", key.epoch, key.agreement),
             "KeySpec": "SYMMETRIC_DEFAULT",
@@ -98,6 +128,7 @@ impl KmsWrapper {
             "Tags": [
                 { "TagKey": "accord-agreement", "TagValue": key.agreement },
                 { "TagKey": "accord-epoch", "TagValue": key.epoch.to_string() },
+                { "TagKey": INTENT, "TagValue": intent },
             ],
         });
         let answer = self.send("CreateKey", &body).await?;
@@ -107,11 +138,43 @@ impl KmsWrapper {
         Ok(answer.json::<Described>(WHAT)?.key_metadata.arn)
     }
 
-    async fn wrapped(&self, key: &KeyInfo, plain: &[u8], before: &[WrappedCopy]) -> Result<Vec<WrappedCopy>> {
-        let arn = match before.iter().find(|copy| copy.ending == AWS_KMS) {
-            Some(copy) => Envelope::read(copy, key, AWS_KMS)?.wrapped_by,
-            None => self.make_key(key).await?,
+    /// The KMS key with that intent among its tags.
+    async fn find_key(&self, intent: &str) -> Result<Option<String>> {
+        let look = |what: &str, answer: &Answer| {
+            refused(WHAT, what, answer.status, &answer.fault()).with_hint(format!(
+                "a command was killed while it made a KMS key: look for one with the tag {INTENT} = {intent}, delete it \
+                 where it is there, and remove the file `.making-…` in the keyring's folder"
+            ))
         };
+        let mut body = json!({ "Limit": 1000 });
+        loop {
+            let answer = self.send("ListKeys", &body).await?;
+            if !answer.status.is_success() {
+                return Err(look("list its keys", &answer));
+            }
+            let listed: ListedKeys = answer.json(WHAT)?;
+            for one in listed.keys {
+                // Keys of AWS's own and of others may hide their tags.
+                let tags = self.send("ListResourceTags", &json!({ "KeyId": one.key_arn })).await?;
+                if tags.status == StatusCode::BAD_REQUEST {
+                    continue;
+                }
+                if !tags.status.is_success() {
+                    return Err(look("list the tags of a key", &tags));
+                }
+                let tags: ListedTags = tags.json(WHAT)?;
+                if tags.tags.iter().any(|tag| tag.tag_key == INTENT && tag.tag_value == intent) {
+                    return Ok(Some(one.key_arn));
+                }
+            }
+            match listed.next_marker {
+                Some(marker) => body = json!({ "Limit": 1000, "Marker": marker }),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn wrapped(&self, key: &KeyInfo, plain: &[u8], arn: &str) -> Result<Vec<WrappedCopy>> {
         let body = json!({
             "KeyId": arn, "Plaintext": BASE64_STANDARD.encode(plain), "EncryptionContext": context(key),
         });
@@ -120,7 +183,7 @@ impl KmsWrapper {
             return Err(refused(WHAT, "wrap the key", answer.status, &answer.fault()));
         }
         let encrypted: Encrypted = answer.json(WHAT)?;
-        let bytes = Envelope::write(key, &arn, &encrypted.ciphertext_blob)?;
+        let bytes = Envelope::write(key, arn, &encrypted.ciphertext_blob)?;
         Ok(vec![WrappedCopy { ending: AWS_KMS, bytes }])
     }
 
@@ -167,13 +230,24 @@ impl KmsWrapper {
 }
 
 impl Wrapper for KmsWrapper {
-    fn wrap<'a>(
-        &'a self,
-        key: &'a KeyInfo,
-        plain: &'a [u8],
-        before: &'a [WrappedCopy],
-    ) -> BoxFuture<'a, Result<Vec<WrappedCopy>>> {
-        self.wrapped(key, plain, before).boxed()
+    fn endings(&self) -> &'static [&'static str] {
+        &[AWS_KMS]
+    }
+
+    fn has_own_keys(&self) -> bool {
+        true
+    }
+
+    fn make<'a>(&'a self, key: &'a KeyInfo, intent: &'a str) -> BoxFuture<'a, Result<String>> {
+        self.make_key(key, intent).boxed()
+    }
+
+    fn made<'a>(&'a self, _: &'a KeyInfo, intent: &'a str) -> BoxFuture<'a, Result<Option<String>>> {
+        self.find_key(intent).boxed()
+    }
+
+    fn wrap<'a>(&'a self, key: &'a KeyInfo, plain: &'a [u8], own: &'a str) -> BoxFuture<'a, Result<Vec<WrappedCopy>>> {
+        self.wrapped(key, plain, own).boxed()
     }
 
     fn unwrap<'a>(

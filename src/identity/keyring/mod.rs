@@ -9,6 +9,7 @@ mod aws_kms;
 mod destroyed;
 mod file;
 mod http;
+mod making;
 #[cfg(test)]
 mod tests;
 mod vault_transit;
@@ -33,6 +34,9 @@ use crate::workspace::{KeyringConfig, Secrets, Unlock};
 
 pub use destroyed::{DestroyedKey, DestroyedKeys};
 
+/// A file that was to be new is there.
+const TAKEN: &str = "identity.key_file_exists";
+
 /// Held by whoever changes the folder.
 const LOCK: &str = ".lock";
 
@@ -50,6 +54,8 @@ pub struct Keyring {
     directory: PathBuf,
     /// None where nothing is to be opened.
     wrapper: Option<Box<dyn Wrapper>>,
+    /// What wrapped keys before, while they move.
+    former: Vec<Box<dyn Wrapper>>,
 }
 
 /// Where a key's 32 random bytes come from.
@@ -61,26 +67,30 @@ impl Keyring {
     /// # Errors
     /// A config error where what opens the keys is missing, empty or of another form.
     pub fn open(root: &Path, config: &KeyringConfig, secrets: &dyn Secrets) -> Result<Keyring> {
-        let wrapper: Box<dyn Wrapper> = match &config.unlock {
-            Unlock::Passphrase(reference) => {
-                let opener = age_files::passphrase(secrets.resolve(reference)?)?;
-                Box::new(AgeWrapper::new(opener, &config.recipients)?)
-            }
-            Unlock::Identity(reference) => {
-                let opener = age_files::identity(&secrets.resolve(reference)?)?;
-                Box::new(AgeWrapper::new(opener, &config.recipients)?)
-            }
-            _ if !config.recipients.is_empty() => return Err(recipients_of_a_service()),
-            Unlock::AwsKms(kms) => Box::new(KmsWrapper::new(kms, secrets)?),
-            Unlock::VaultTransit(vault) => Box::new(VaultWrapper::new(vault, secrets)?),
+        let wrapper = |unlock: &Unlock, recipients: &[String]| -> Result<Box<dyn Wrapper>> {
+            Ok(match unlock {
+                Unlock::Passphrase(reference) => {
+                    let opener = age_files::passphrase(secrets.resolve(reference)?)?;
+                    Box::new(AgeWrapper::new(opener, recipients)?)
+                }
+                Unlock::Identity(reference) => {
+                    let opener = age_files::identity(&secrets.resolve(reference)?)?;
+                    Box::new(AgeWrapper::new(opener, recipients)?)
+                }
+                _ if !recipients.is_empty() => return Err(recipients_of_a_service()),
+                Unlock::AwsKms(kms) => Box::new(KmsWrapper::new(kms, secrets)?),
+                Unlock::VaultTransit(vault) => Box::new(VaultWrapper::new(vault, secrets)?),
+            })
         };
-        Ok(Self { wrapper: Some(wrapper), ..Self::closed(root, config) })
+        let former = config.formerly.iter().map(|unlock| wrapper(unlock, &[])).collect::<Result<_>>()?;
+        let wrapper = Some(wrapper(&config.unlock, &config.recipients)?);
+        Ok(Self { wrapper, former, ..Self::closed(root, config) })
     }
 
     /// The same without what opens the keys: it can list them, and destroy those that age wrapped.
     #[must_use]
     pub fn closed(root: &Path, config: &KeyringConfig) -> Keyring {
-        Self { directory: root.join(&config.directory), wrapper: None }
+        Self { directory: root.join(&config.directory), wrapper: None, former: Vec::new() }
     }
 
     /// Makes a key for an agreement that has none (or whose keys are all destroyed) from 32 random bytes and writes it,
@@ -135,9 +145,12 @@ impl Keyring {
         }
         let quarantine = age::x25519::Identity::generate();
         let key = KeyInfo { agreement: agreement.to_owned(), epoch };
-        let copies = self.wrapper()?.wrap(&key, &file::plaintext(&key, &root, &quarantine)?, &[]).await?;
+        let plain = file::plaintext(&key, &root, &quarantine)?;
+        let keys = AgreementKeys::new(agreement, epoch, &root, quarantine);
+        let copies = self.wrapped(self.wrapper()?, &key, (&plain, &keys.fingerprint()), &[]).await?;
         self.write(&key, &copies, false)?;
-        Ok(AgreementKeys::new(agreement, epoch, &root, quarantine))
+        self.remove_notes(&key)?;
+        Ok(keys)
     }
 
     /// Opens the newest key of `agreement`.
@@ -186,29 +199,91 @@ impl Keyring {
         }
         let (copies, path) = self.copies(key)?;
         let plain = self.wrapper()?.unwrap(key, &copies, &path).await?;
-        let keys = file::parse(&plain, key, &path)?;
-        match destroyed.by_fingerprint(&keys.fingerprint()) {
+        self.living(file::parse(&plain, key, &path)?, destroyed)
+    }
+
+    fn living(&self, keys: AgreementKeys, destroyed: &DestroyedKeys) -> Result<AgreementKeys> {
+        match destroyed.get(keys.agreement(), keys.epoch()).or(destroyed.by_fingerprint(&keys.fingerprint())) {
             Some(dead) => Err(dead.refusal()),
             None => Ok(keys),
         }
     }
 
-    /// Wraps a key anew, for those whom the configuration names now.
+    /// Wraps a key anew as the configuration says now: for other recipients, or by something else than before, which the
+    /// configuration then names as `formerly`. What wrapped it before is removed once the new copies open, in the service
+    /// too, and said. Done again, it finishes what was left.
     ///
     /// # Errors
-    /// As [`Self::load`]; the key stays as it was.
-    pub async fn rewrap(&self, key: &KeyInfo, destroyed: &DestroyedKeys) -> Result<()> {
+    /// As [`Self::load`]; the key stays as it was. `identity.same_service` where it would move within one kind of service.
+    pub async fn rewrap(&self, key: &KeyInfo, destroyed: &DestroyedKeys) -> Result<Vec<String>> {
         let _lock = self.lock()?;
-        self.open_key(key, destroyed).await?;
         let (copies, path) = self.copies(key)?;
-        let plain = self.wrapper()?.unwrap(key, &copies, &path).await?;
-        let again = self.wrapper()?.wrap(key, &plain, &copies).await?;
-        self.write(key, &again, true)?;
-        let kept = |copy: &WrappedCopy| again.iter().any(|one| one.ending == copy.ending);
-        for copy in copies.iter().filter(|copy| !kept(copy)) {
-            self.remove(&file_name(key, copy.ending))?;
+        let wrapper = self.wrapper()?;
+        let own = |copy: &WrappedCopy| wrapper.endings().contains(&copy.ending);
+        let (plain, moves) = match wrapper.unwrap(key, &copies, &path).await {
+            Ok(plain) => (plain, false),
+            Err(refused) => (self.unwrap_formerly(key, &copies, &path, refused).await?, true),
+        };
+        let keys = self.living(file::parse(&plain, key, &path)?, destroyed)?;
+        if moves && wrapper.has_own_keys() && copies.iter().any(own) {
+            return Err(same_service(&path));
         }
-        Ok(())
+        let again = self.wrapped(wrapper, key, (&plain, &keys.fingerprint()), &copies).await?;
+        let opened = wrapper.unwrap(key, &again, &path).await?;
+        if *opened != *plain {
+            return Err(Error::internal("identity.rewrap", "the new copies hold another key; nothing was changed"));
+        }
+        let kept = |copy: &WrappedCopy| again.iter().any(|one| one.ending == copy.ending);
+        let (_, left): (Vec<_>, Vec<_>) = copies.into_iter().partition(kept);
+        self.check_handled(&left)?;
+        self.write(key, &again, true)?;
+        self.remove_notes(key)?;
+        let mut removed = Vec::new();
+        for former in self.former.iter().filter(|one| left.iter().any(|copy| one.endings().contains(&copy.ending))) {
+            removed.extend(former.destroy(key, &left).await?);
+        }
+        for copy in &left {
+            let name = file_name(key, copy.ending);
+            self.remove(&name)?;
+            removed.push(format!("file {name}"));
+        }
+        Ok(removed)
+    }
+
+    /// What is inside, opened by what wrapped it before. `refused` is what the present one says.
+    async fn unwrap_formerly(
+        &self,
+        key: &KeyInfo,
+        copies: &[WrappedCopy],
+        path: &str,
+        refused: Error,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        if !matches!(refused.code(), "identity.other_wrapping" | "identity.wrong_key") {
+            return Err(refused);
+        }
+        for former in &self.former {
+            match former.unwrap(key, copies, path).await {
+                Err(error) if matches!(error.code(), "identity.other_wrapping" | "identity.wrong_key") => {}
+                opened => return opened,
+            }
+        }
+        Err(refused)
+    }
+
+    /// Refuses copies of a service that the configuration does not name: the service's own key would be left.
+    fn check_handled(&self, copies: &[WrappedCopy]) -> Result<()> {
+        let handled =
+            |ending: &str| self.wrapper.iter().chain(&self.former).any(|wrapper| wrapper.endings().contains(&ending));
+        match copies.iter().find(|copy| !copy.ending.ends_with(wrap::AGE) && !handled(copy.ending)) {
+            None => Ok(()),
+            Some(copy) => Err(Error::config(
+                "identity.other_wrapping",
+                format!("a copy of the key is wrapped by a service that is not named ({})", copy.ending),
+            )
+            .with_hint(
+                "name it under `keyring.formerly` in config/accord.yaml, so that its own key is destroyed, too",
+            )),
+        }
     }
 
     /// The keys that are there, by agreement and epoch. Opens none.
@@ -246,17 +321,18 @@ impl Keyring {
     pub async fn destroy(&self, key: &KeyInfo) -> Result<Vec<String>> {
         check_name(&key.agreement)?;
         let _lock = self.lock()?;
-        let (copies, _) = self.copies(key)?;
-        let of_a_service = copies.iter().any(|copy| !copy.ending.ends_with(wrap::AGE));
-        let mut removed = match &self.wrapper {
-            Some(wrapper) => wrapper.destroy(key, &copies).await?,
-            None if of_a_service => return Err(closed()),
-            None => Vec::new(),
-        };
+        let (mut copies, _) = self.copies(key)?;
+        copies.extend(self.noted(key, &copies)?);
+        self.check_handled(&copies)?;
+        let mut removed = Vec::new();
+        for wrapper in self.wrapper.iter().chain(&self.former) {
+            removed.extend(wrapper.destroy(key, &copies).await?);
+        }
         for name in self.files_of(key)? {
             self.remove(&name)?;
             removed.push(format!("file {name}"));
         }
+        self.remove_notes(key)?;
         Ok(removed)
     }
 
@@ -311,29 +387,37 @@ impl Keyring {
     fn write(&self, key: &KeyInfo, copies: &[WrappedCopy], replace: bool) -> Result<()> {
         let last = copies.len().saturating_sub(1);
         for (at, copy) in copies.iter().enumerate() {
-            let path = self.directory.join(file_name(key, copy.ending));
-            let failed = |error: io::Error| {
-                Error::storage("identity.keyring_write", format!("key file {} can't be written", path.display()))
-                    .with_source(error)
-                    .with_hint("check space and permissions of the keyring's folder")
-            };
-            let mut file = tempfile::Builder::new()
-                .prefix(".new-")
-                .permissions(Permissions::from_mode(0o600))
-                .tempfile_in(&self.directory)
-                .map_err(failed)?;
-            file.write_all(&copy.bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-            if replace || at < last {
-                file.persist(&path).map_err(|error| failed(error.error))?;
-            } else {
-                file.persist_noclobber(&path).map_err(|error| match error.error.kind() {
-                    io::ErrorKind::AlreadyExists => already_there(key),
-                    _ => failed(error.error),
-                })?;
+            match self.put(&file_name(key, copy.ending), &copy.bytes, replace || at < last) {
+                Err(error) if error.code() == TAKEN => return Err(already_there(key)),
+                done => done?,
             }
-            self.sync().map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Writes a file that is there whole or not at all; one that is there is replaced, or is an error ([`TAKEN`]).
+    fn put(&self, name: &str, bytes: &[u8], replace: bool) -> Result<()> {
+        let path = self.directory.join(name);
+        let failed = |error: io::Error| {
+            Error::storage("identity.keyring_write", format!("key file {} can't be written", path.display()))
+                .with_source(error)
+                .with_hint("check space and permissions of the keyring's folder")
+        };
+        let mut file = tempfile::Builder::new()
+            .prefix(".new-")
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(&self.directory)
+            .map_err(failed)?;
+        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        if replace {
+            file.persist(&path).map_err(|error| failed(error.error))?;
+        } else {
+            file.persist_noclobber(&path).map_err(|error| match error.error.kind() {
+                io::ErrorKind::AlreadyExists => Error::usage(TAKEN, format!("{} is there already", path.display())),
+                _ => failed(error.error),
+            })?;
+        }
+        self.sync().map_err(failed)
     }
 
     fn remove(&self, name: &str) -> Result<()> {
@@ -418,6 +502,14 @@ fn unreadable(path: &Path, error: io::Error) -> Error {
 
 fn closed() -> Error {
     Error::internal("identity.closed", "a keyring that opens no keys was asked for one")
+}
+
+fn same_service(path: &str) -> Error {
+    Error::config(
+        "identity.same_service",
+        format!("key file {path} can't move from one account of a service to another"),
+    )
+    .with_hint("two steps: let `unlock` be an age identity and run `accord keys rewrap`, then name the new service")
 }
 
 fn recipients_of_a_service() -> Error {

@@ -40,7 +40,12 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn ring(directory: &Path, unlock: Unlock, secret: &str, recipients: &[String]) -> Result<Keyring> {
-    let config = KeyringConfig { directory: directory.to_owned(), unlock, recipients: recipients.to_vec() };
+    let config = KeyringConfig {
+        directory: directory.to_owned(),
+        unlock,
+        recipients: recipients.to_vec(),
+        formerly: Vec::new(),
+    };
     Keyring::open(Path::new("/"), &config, &Fixed(secret.to_owned()))
 }
 
@@ -159,6 +164,7 @@ fn a_destroyed_key_is_gone_with_every_copy() {
         directory: directory.clone(),
         unlock: Unlock::Identity(SecretRef::Env("K".into())),
         recipients: vec![],
+        formerly: vec![],
     };
     now(Keyring::closed(Path::new("/"), &config).destroy(&key("a.e1.b", 1))).expect("destroyed");
     assert!(ring.list().expect("keys").is_empty());

@@ -74,7 +74,8 @@ impl VaultWrapper {
         Answer::read(request.send().await, WHAT).await
     }
 
-    async fn wrapped(&self, key: &KeyInfo, plain: &[u8]) -> Result<Vec<WrappedCopy>> {
+    /// Makes the transit key; where it is there already, nothing is changed.
+    async fn make_key(&self, key: &KeyInfo) -> Result<String> {
         let name = name(key);
         let own = serde_json::json!({
             "type": "aes256-gcm96", "exportable": false, "allow_plaintext_backup": false,
@@ -83,13 +84,17 @@ impl VaultWrapper {
         if !made.status.is_success() {
             return Err(refused(WHAT, "make a transit key", made.status, ""));
         }
+        Ok(name)
+    }
+
+    async fn wrapped(&self, key: &KeyInfo, plain: &[u8], name: &str) -> Result<Vec<WrappedCopy>> {
         let body = serde_json::json!({ "plaintext": BASE64_STANDARD.encode(plain), "associated_data": context(key) });
         let answer = self.send(Method::POST, &format!("encrypt/{name}"), Some(&body)).await?;
         if !answer.status.is_success() {
             return Err(refused(WHAT, "wrap the key", answer.status, ""));
         }
         let encrypted: Data<Encrypted> = answer.json(WHAT)?;
-        let bytes = Envelope::write(key, &name, &encrypted.data.ciphertext)?;
+        let bytes = Envelope::write(key, name, &encrypted.data.ciphertext)?;
         Ok(vec![WrappedCopy { ending: VAULT_TRANSIT, bytes }])
     }
 
@@ -131,13 +136,20 @@ impl VaultWrapper {
 }
 
 impl Wrapper for VaultWrapper {
-    fn wrap<'a>(
-        &'a self,
-        key: &'a KeyInfo,
-        plain: &'a [u8],
-        _: &'a [WrappedCopy],
-    ) -> BoxFuture<'a, Result<Vec<WrappedCopy>>> {
-        self.wrapped(key, plain).boxed()
+    fn endings(&self) -> &'static [&'static str] {
+        &[VAULT_TRANSIT]
+    }
+
+    fn has_own_keys(&self) -> bool {
+        true
+    }
+
+    fn make<'a>(&'a self, key: &'a KeyInfo, _: &'a str) -> BoxFuture<'a, Result<String>> {
+        self.make_key(key).boxed()
+    }
+
+    fn wrap<'a>(&'a self, key: &'a KeyInfo, plain: &'a [u8], own: &'a str) -> BoxFuture<'a, Result<Vec<WrappedCopy>>> {
+        self.wrapped(key, plain, own).boxed()
     }
 
     fn unwrap<'a>(

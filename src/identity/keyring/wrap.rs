@@ -1,5 +1,6 @@
 //! What wraps a key: age recipients, a passphrase, AWS KMS or HashiCorp Vault.
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -30,14 +31,26 @@ pub(super) struct WrappedCopy {
 
 /// Wraps keys and opens them again.
 pub(super) trait Wrapper: Send + Sync {
-    /// The copies to keep. The last one is the one by which the key is there. `before` are those that they replace: a
-    /// service wraps with the same key of its own again.
-    fn wrap<'a>(
-        &'a self,
-        key: &'a KeyInfo,
-        plain: &'a [u8],
-        before: &'a [WrappedCopy],
-    ) -> BoxFuture<'a, Result<Vec<WrappedCopy>>>;
+    /// The endings of the copies that it wraps and opens. The last one is that by which the key is there.
+    fn endings(&self) -> &'static [&'static str];
+
+    /// Whether a key of its own in a service wraps each key.
+    fn has_own_keys(&self) -> bool {
+        false
+    }
+
+    /// Makes the service's own key for `key`, and gives its name; `intent` is a word that finds it again.
+    fn make<'a>(&'a self, _key: &'a KeyInfo, _intent: &'a str) -> BoxFuture<'a, Result<String>> {
+        async move { Ok(String::new()) }.boxed()
+    }
+
+    /// The name of the service's own key that a command made which was killed before it could note it.
+    fn made<'a>(&'a self, _key: &'a KeyInfo, _intent: &'a str) -> BoxFuture<'a, Result<Option<String>>> {
+        async move { Ok(None) }.boxed()
+    }
+
+    /// The copies to keep. The last one is the one by which the key is there. `own` is the name of the service's own key.
+    fn wrap<'a>(&'a self, key: &'a KeyInfo, plain: &'a [u8], own: &'a str) -> BoxFuture<'a, Result<Vec<WrappedCopy>>>;
 
     /// What is inside. `path` names the key's file in messages.
     fn unwrap<'a>(
@@ -66,7 +79,10 @@ pub(super) fn find<'a>(copies: &'a [WrappedCopy], endings: &[&str], path: &str) 
             "identity.other_wrapping",
             format!("key file {path} was wrapped by something else: {there} is there"),
         )
-        .with_hint("set `keyring.unlock` in config/accord.yaml to what wrapped it")
+        .with_hint(
+            "name what wrapped it in config/accord.yaml: under `keyring.unlock`, or under `keyring.formerly` to take it from \
+             there with `accord keys rewrap`",
+        )
     })
 }
 

@@ -393,6 +393,8 @@ fn prior_odds(links: f64, people: (f64, f64), assignment: Assignment) -> f64 {
     match assignment {
         Assignment::OneToOne => links / (free(people.0) * free(people.1)),
         Assignment::OneToMany => links / (people.0 * free(people.1)),
+        // Such links are turned round before they come here.
+        Assignment::ManyToOne => links / (free(people.0) * people.1),
         Assignment::ManyToMany => links / (people.0 * people.1),
     }
 }

@@ -182,13 +182,14 @@ impl Weights {
     }
 }
 
-/// Six digits: what is reviewed is what is used.
+/// Six digits: what is reviewed is what is used. Less than the least is taken for it: readers of JSON give back numbers of
+/// few digits exactly where their powers of ten are, up to 10²².
 fn rounded(share: f64) -> f64 {
+    const LEAST: f64 = 1e-15;
     if share == 0.0 || !share.is_finite() {
         return 0.0;
     }
-    let scale = 10_f64.powi(5 - share.abs().log10().floor() as i32);
-    (share * scale).round() / scale
+    format!("{:.5e}", share.max(LEAST)).parse().unwrap_or(share)
 }
 
 /// Divides the levels of a column so that they sum to one, the missing one apart: its share is `missing`.

@@ -5,7 +5,7 @@
 //! fields tell. Intervals are Wilson's (1927) at 95 %; that of recall reaches from none of the unseen matches to three
 //! times as many as expected, since errors that come together can't be seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::super::pseudonym::Pseudonym;
 use super::compare::{self, Compared, NOTHING};
@@ -38,9 +38,11 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The quality of a link among the people of a group on the left.
+/// The quality of a link among the people of a group of the source on the left.
 #[derive(Clone, PartialEq)]
 pub struct GroupQuality {
+    /// The field whose value the group is.
+    pub by: String,
     /// The group's name.
     pub group: String,
     /// Share of the links that are right.
@@ -68,8 +70,18 @@ pub struct ProbabilityReport {
     pub precision: Estimate,
     /// Share of the matches that are linked.
     pub recall: Estimate,
-    /// The same by group, in the order of names; groups under the minimum cell are not among them.
+    /// The same by group, in the order of fields and names. Groups under the minimum cell are not among them, and where
+    /// those left out come to less than it, the smallest others are not either: else they would follow from the total.
     pub groups: Vec<GroupQuality>,
+}
+
+/// A field by whose values a link reports.
+pub(crate) struct GroupBy<'a> {
+    pub(crate) field: &'a str,
+    /// Whether its people are those on the right.
+    pub(crate) right: bool,
+    /// The group of a person.
+    pub(crate) of: Box<dyn Fn(&Pseudonym) -> Option<&'a str> + 'a>,
 }
 
 /// Links and what is left to do.
@@ -82,14 +94,14 @@ pub(crate) struct Outcome {
     pub(crate) report: ProbabilityReport,
 }
 
-/// Draws the links from what was scored. `group_of` names the group of a person on the left, `minimum` is the smallest
-/// number of people that may be shown.
+/// Draws the links from what was scored. It is reported by the groups of `by`; `minimum` is the smallest number of people
+/// that may be shown.
 #[must_use]
 pub(crate) fn decide(
     spec: &LinkageSpec,
     scored: &Scored,
     assignment: Assignment,
-    group_of: &dyn Fn(&Pseudonym) -> Option<String>,
+    by: &[GroupBy<'_>],
     minimum: u64,
 ) -> Outcome {
     let mut chosen = choose(spec, scored, assignment);
@@ -108,19 +120,13 @@ pub(crate) fn decide(
     let linked = |at: usize| chosen.links.binary_search(&at).is_ok();
     let all = Tally::of(scored.candidates.iter().enumerate().map(|(at, one)| (one, linked(at))));
     let unseen = scored.unseen;
-    let mut groups: BTreeMap<String, (Tally, u64)> = BTreeMap::new();
-    let mut last = None;
-    for (at, one) in scored.candidates.iter().enumerate() {
-        let Some(group) = group_of(&scored.left[one.left as usize]) else { continue };
-        let of_group = groups.entry(group).or_default();
-        of_group.0.add(one, linked(at));
-        of_group.1 += u64::from(last != Some(one.left));
-        last = Some(one.left);
-    }
-    let groups = groups.into_iter().filter(|(_, (tally, people))| *people >= minimum && tally.links >= minimum as f64);
-    let groups = groups.map(|(group, (tally, _))| {
-        let share = if all.matches > 0.0 { tally.matches / all.matches } else { 0.0 };
-        GroupQuality { group, precision: tally.precision(), recall: tally.recall(unseen * share) }
+    let groups = by.iter().flat_map(|by| {
+        let shown = shown_groups(groups(scored, by, &linked), minimum);
+        shown.into_iter().map(|(group, tally)| {
+            let share = if all.matches > 0.0 { tally.matches / all.matches } else { 0.0 };
+            let (precision, recall) = (tally.precision(), tally.recall(unseen * share));
+            GroupQuality { by: by.field.to_owned(), group, precision, recall }
+        })
     });
     let report = ProbabilityReport {
         compared: scored.compared,
@@ -134,6 +140,51 @@ pub(crate) fn decide(
         groups: groups.collect(),
     };
     Outcome { links, review, report }
+}
+
+/// A group: its pairs, and its people.
+#[derive(Default)]
+struct Group {
+    tally: Tally,
+    people: HashSet<u32>,
+}
+
+/// The groups of a field, with one for those who have none.
+fn groups<'a>(scored: &Scored, by: &GroupBy<'a>, linked: &dyn Fn(usize) -> bool) -> BTreeMap<Option<&'a str>, Group> {
+    let mut groups: BTreeMap<Option<&'a str>, Group> = BTreeMap::new();
+    for (at, one) in scored.candidates.iter().enumerate() {
+        let (person, number) = if by.right {
+            (&scored.right[one.right as usize], one.right)
+        } else {
+            (&scored.left[one.left as usize], one.left)
+        };
+        let group = groups.entry((by.of)(person)).or_default();
+        group.tally.add(one, linked(at));
+        group.people.insert(number);
+    }
+    groups
+}
+
+/// The groups that may be shown beside the total, in the order of names.
+fn shown_groups(groups: BTreeMap<Option<&str>, Group>, minimum: u64) -> Vec<(String, Tally)> {
+    let least = minimum as f64;
+    let enough = |people: usize, links: f64| people as u64 >= minimum && links >= least;
+    let (mut shown, mut hidden) = (Vec::new(), (0, 0.0));
+    for (name, group) in groups {
+        let (people, links) = (group.people.len(), group.tally.links);
+        match name.filter(|_| enough(people, links)) {
+            Some(name) => shown.push((name.to_owned(), people, group.tally)),
+            None => hidden = (hidden.0 + people, hidden.1 + links),
+        }
+    }
+    // What is left out is the total less what is shown: it must not be small either.
+    while hidden.0 > 0 && !enough(hidden.0, hidden.1) {
+        let smallest = shown.iter().enumerate().min_by(|a, b| a.1.2.links.total_cmp(&b.1.2.links)).map(|(at, _)| at);
+        let Some(smallest) = smallest else { break };
+        let (_, people, tally) = shown.remove(smallest);
+        hidden = (hidden.0 + people, hidden.1 + tally.links);
+    }
+    shown.into_iter().map(|(name, _, tally)| (name, tally)).collect()
 }
 
 /// Places of candidates.
@@ -157,6 +208,7 @@ fn choose(spec: &LinkageSpec, scored: &Scored, assignment: Assignment) -> Chosen
         let taken = match assignment {
             Assignment::OneToOne => left[one.left as usize] || right[one.right as usize],
             Assignment::OneToMany => right[one.right as usize],
+            Assignment::ManyToOne => left[one.left as usize],
             Assignment::ManyToMany => false,
         };
         let decided = matches!(one.known, Some(Known::ByRule | Known::Same));

@@ -11,8 +11,9 @@ use super::super::pseudonym::Pseudonym;
 use super::encode::{EncodedPeople, LinkEncoder, MISSING};
 use super::engine::{Known, KnownPair, Resources, Scored, score};
 use super::model::LinkModel;
-use super::outcome::{Outcome, decide};
+use super::outcome::{GroupBy, Outcome, decide};
 use super::spec::LinkageSpec;
+use super::trial::LinkTrial;
 use crate::error::Kind;
 use crate::workspace::{Assignment, Probabilistic};
 
@@ -71,7 +72,7 @@ fn scored(spec: &LinkageSpec, (left, right): (&Side, &Side)) -> Scored {
 }
 
 fn outcome(spec: &LinkageSpec, scored: &Scored) -> Outcome {
-    decide(spec, scored, Assignment::OneToOne, &|_| None, 11)
+    decide(spec, scored, Assignment::OneToOne, &[], 11)
 }
 
 /// A source of made-up people with families, and their records of two partners: numbers are equal for the same person.
@@ -401,16 +402,66 @@ fn a_person_held_twice_is_linked_once_and_surely() {
     assert!(found * 10 > twice.len() * 8, "{found} of {}", twice.len());
 }
 
+/// The groups that are reported, of people grouped by their numbers.
+fn reported(scored: &Scored, group: &dyn Fn(usize) -> Option<&'static str>) -> Vec<String> {
+    let by = [GroupBy { field: "race", right: false, of: Box::new(|person| group(number(person))) }];
+    let report = decide(&spec(""), scored, Assignment::OneToOne, &by, 11).report;
+    assert!(report.groups.iter().all(|one| one.by == "race"));
+    report.groups.into_iter().map(|one| one.group).collect()
+}
+
 #[test]
-fn groups_under_the_minimum_cell_are_not_reported() {
+fn groups_under_the_minimum_cell_are_not_reported_nor_follow_from_the_total() {
     let mut world = World::new(12);
     let people = world.people(600);
     let (left, right) = world.partners(&people, 100, 100);
+    let scored = scored(&spec(""), (&left, &right));
+    let groups = |few: usize, some: usize| {
+        move |number: usize| match number {
+            _ if number < few => Some("few"),
+            _ if number < few + some => Some("some"),
+            _ if number < 300 => Some("many"),
+            _ => Some("most"),
+        }
+    };
+    assert_eq!(reported(&scored, &groups(0, 40)), ["many", "most", "some"]);
+    // The total less the others would be those few: the next smallest is left out with them.
+    assert_eq!(reported(&scored, &groups(8, 40)), ["many", "most"]);
+    // Two that come to enough together.
+    assert_eq!(reported(&scored, &groups(8, 8)), ["many", "most"]);
+    // Those of whom nobody knows the group are one, too.
+    let unknown = |number: usize| groups(0, 40)(number).filter(|_| number != 100);
+    assert_eq!(reported(&scored, &unknown), ["many", "most"]);
+    assert_eq!(reported(&scored, &|number| Some(if number < 8 { "few" } else { "rest" })), Vec::<String>::new());
+}
+
+#[test]
+fn many_to_one_is_one_to_many_turned_round() {
+    let mut world = World::new(17);
+    let people = world.people(800);
+    let (mut left, right) = world.partners(&people, 100, 100);
+    // The left holds some people twice.
+    let twice: Side = left.iter().step_by(10).map(|(number, row)| (100_000 + number, row.clone())).collect();
+    left.extend(twice);
     let spec = spec("");
-    let scored = scored(&spec, (&left, &right));
-    let group = |person: &Pseudonym| Some(if number(person) < 8 { "few".to_owned() } else { "many".to_owned() });
-    let report = decide(&spec, &scored, Assignment::OneToOne, &group, 11).report;
-    assert_eq!(report.groups.iter().map(|one| one.group.as_str()).collect::<Vec<_>>(), ["many"]);
+    let trial = |side: &Side| {
+        let mut trial = LinkTrial::new(&spec, &[3; 32]);
+        for (who, row) in side {
+            trial.push(&who.to_string(), row.iter().map(|value| (!value.is_empty()).then_some(value.as_str())));
+        }
+        trial
+    };
+    let (many, _) = trial(&left).link(trial(&right), &spec, Assignment::ManyToOne, SMALL).unwrap();
+    let (one, _) = trial(&right).link(trial(&left), &spec, Assignment::OneToMany, SMALL).unwrap();
+    let mut turned: Vec<_> = one.iter().map(|(left, right, p)| (*right, *left, p.to_bits())).collect();
+    turned.sort_unstable();
+    let mut many: Vec<_> = many.iter().map(|(left, right, p)| (*left, *right, p.to_bits())).collect();
+    many.sort_unstable();
+    assert!(many == turned);
+    let lefts: HashSet<_> = many.iter().map(|pair| pair.0).collect();
+    let rights: HashSet<_> = many.iter().map(|pair| pair.1).collect();
+    assert_eq!(lefts.len(), many.len(), "each on the left has one on the right");
+    assert!(rights.len() + 50 < many.len(), "and some on the right have several on the left");
 }
 
 #[test]

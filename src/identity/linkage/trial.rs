@@ -46,8 +46,13 @@ impl LinkTrial {
         assignment: Assignment,
         resources: Resources,
     ) -> Result<(ProbablePairs, ProbableLinks)> {
+        if assignment == Assignment::ManyToOne {
+            let (links, mut done) = right.link(self, spec, Assignment::OneToMany, resources)?;
+            done.review.iter_mut().for_each(|pair| std::mem::swap(&mut pair.left, &mut pair.right));
+            return Ok((links.into_iter().map(|(left, right, p)| (right, left, p)).collect(), done));
+        }
         let scored = score(spec, self.encoder.finish(), right.encoder.finish(), assignment, &[], None, resources)?;
-        let Outcome { links, review, report } = outcome::decide(spec, &scored, assignment, &|_| None, 1);
+        let Outcome { links, review, report } = outcome::decide(spec, &scored, assignment, &[], 1);
         Ok((links, ProbableLinks { review, report, model: scored.model }))
     }
 }

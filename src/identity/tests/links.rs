@@ -163,3 +163,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rules_link_many_to_one() {
+    let twins = [person("1", "Ann", "Lee"), person("2", "Ann", "Lee")];
+    let one = [person("9", "Ann", "Lee")];
+    let (pairs, report) = linked(Assignment::ManyToOne, &twins, &one);
+    assert_eq!(pairs, [pair("1", "9", 1), pair("2", "9", 1)]);
+    assert_eq!((report.left_people, report.right_people, report.left_linked, report.right_linked), (2, 1, 2, 1));
+    let (pairs, report) = linked(Assignment::ManyToOne, &one, &twins);
+    assert_eq!(pairs, []);
+    assert_eq!(ambiguous(&report), [(0, 0, 0), (0, 1, 2)]);
+}

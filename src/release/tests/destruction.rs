@@ -35,6 +35,7 @@ impl Keyed {
             directory: "keys".into(),
             unlock: Unlock::Identity(SecretRef::Env("KEY".into())),
             recipients: Vec::new(),
+            formerly: Vec::new(),
         };
         let secret = Fixed(age::x25519::Identity::generate().to_string().expose_secret().to_owned());
         let keyring = Keyring::open(world.folder.path(), &config, &secret).unwrap();

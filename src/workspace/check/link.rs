@@ -108,8 +108,11 @@ fn by_probability(
         let pointer = format!("{pointer}/{at}");
         findings.extend(unknown(document, &pointer, "compared field", field, spec.compare.keys()));
     }
-    if let (Some(field), Some(contract)) = (&spec.report_by, contract_of(pipeline, &link.left, files)) {
+    let reported = contract_of(pipeline, &link.left, files).into_iter().flat_map(|contract| {
         let clause = agreement.and_then(|agreement| agreement.clause(&contract.id, &pipeline.purpose));
+        spec.report_by.iter().map(move |field| (field, contract, clause))
+    });
+    for (field, contract, clause) in reported {
         if clause.is_some_and(|clause| !clause.analyse.contains(field)) {
             let message = format!("the agreement does not list `{field}` of `{}` for analysis", contract.id);
             findings.push(document.finding(&format!("{pointer}/report_by"), message).forbidden());
