@@ -3,9 +3,10 @@
 use super::super::link::Links;
 use super::super::people::SourcePeople;
 use super::super::pseudonym::Pseudonym;
-use super::engine::{Known, KnownPair, Resources, score};
+use super::engine::{Known, KnownPair, score};
 use super::model::LinkModel;
 use super::outcome::{self, Outcome, ProbabilityReport, ReviewPair};
+use super::session::Resources;
 use super::spec::LinkageSpec;
 use crate::error::{Error, Result};
 use crate::workspace::Assignment;
@@ -28,7 +29,7 @@ pub struct Given<'a> {
     /// A reviewed model; one is trained where there is none.
     pub model: Option<&'a LinkModel>,
     /// What it may use of the machine.
-    pub resources: Resources,
+    pub resources: &'a Resources,
     /// Groups of fewer people are not reported.
     pub minimum: u64,
 }
@@ -48,7 +49,7 @@ pub struct ProbableLinks {
 ///
 /// # Errors
 /// `identity.normalisers_differ` where the two contracts normalise a field in two ways; what [`score`] refuses.
-pub fn link_by_probability(
+pub async fn link_by_probability(
     spec: &LinkageSpec,
     assignment: Assignment,
     sides: (&mut SourcePeople, &mut SourcePeople),
@@ -78,7 +79,7 @@ pub fn link_by_probability(
     });
     known.dedup_by_key(|pair| (pair.0, pair.1));
     let groups = left.groups;
-    let scored = score(spec, left.people, right.people, assignment, &known, given.model, given.resources)?;
+    let scored = score(spec, left.people, right.people, assignment, &known, given.model, given.resources).await?;
     let group_of =
         |person: &Pseudonym| groups.binary_search_by_key(person, |group| group.0).ok().map(|at| groups[at].1.clone());
     let Outcome { links: probable, review, report } =

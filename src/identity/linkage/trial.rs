@@ -3,8 +3,9 @@
 use super::super::keyed_hash::KeyedHash;
 use super::super::pseudonym::Pseudonym;
 use super::encode::LinkEncoder;
-use super::engine::{Resources, score};
+use super::engine::score;
 use super::outcome::{self, Outcome};
+use super::session::Resources;
 use super::spec::LinkageSpec;
 use super::step::ProbableLinks;
 use crate::error::Result;
@@ -39,14 +40,15 @@ impl LinkTrial {
     ///
     /// # Errors
     /// What [`score`] refuses.
-    pub fn link(
+    pub async fn link(
         self,
         right: Self,
         spec: &LinkageSpec,
         assignment: Assignment,
-        resources: Resources,
+        resources: &Resources,
     ) -> Result<(ProbablePairs, ProbableLinks)> {
-        let scored = score(spec, self.encoder.finish(), right.encoder.finish(), assignment, &[], None, resources)?;
+        let scored =
+            score(spec, self.encoder.finish(), right.encoder.finish(), assignment, &[], None, resources).await?;
         let Outcome { links, review, report } = outcome::decide(spec, &scored, assignment, &|_| None, 1);
         Ok((links, ProbableLinks { review, report, model: scored.model }))
     }
