@@ -51,12 +51,12 @@ pub struct LinkedFiles {
 ///
 /// # Errors
 /// A data error where a file can't be read, a config error where a column is not there or the spec makes no sense.
-pub fn link(
+pub async fn link(
     spec: &FileLink,
     left: (&str, &[u8]),
     right: (&str, &[u8]),
     root: &[u8; 32],
-    resources: Resources,
+    resources: &Resources,
 ) -> Result<LinkedFiles> {
     let resolved = LinkageSpec::resolve("files", &spec.probabilistic)?;
     let encode = |file: (&str, &[u8])| side(spec, &resolved, file, root);
@@ -66,7 +66,7 @@ pub fn link(
         (left.join().unwrap_or_else(|_| Err(Error::internal("link.thread", "a file was not read"))), right)
     });
     let ((left, left_ids), (right, right_ids)) = (left?, right?);
-    let (links, done) = left.link(right, &resolved, spec.assignment, resources)?;
+    let (links, done) = left.link(right, &resolved, spec.assignment, resources).await?;
     let pair = |left: &Pseudonym, right: &Pseudonym, probability, linked| {
         let (left, right) = (left_ids.get(left)?.clone(), right_ids.get(right)?.clone());
         Some(FilePair { left, right, probability, linked })
@@ -172,6 +172,10 @@ impl<'a> Records<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+
     use super::*;
 
     const SPEC: &str = "
@@ -183,11 +187,12 @@ probabilistic:
 ";
 
     fn resources() -> Resources {
-        Resources { threads: 1, memory: 1 << 28 }
+        let bytes = 1 << 28;
+        Resources::new(1, Arc::new(GreedyMemoryPool::new(bytes)), bytes as u64)
     }
 
-    #[test]
-    fn records_of_two_files_are_linked_by_their_own_ids() {
+    #[tokio::test]
+    async fn records_of_two_files_are_linked_by_their_own_ids() {
         let spec: FileLink = serde_saphyr::from_str(SPEC).unwrap();
         let (mut left, mut right) = ("id,first,last,born\n".to_owned(), "id;born;last;first\n".to_owned());
         for at in 0..400 {
@@ -198,17 +203,19 @@ probabilistic:
             left += &format!("l{at},{first},\"{last}\",{born}\n");
             right += &format!("r{at};{born};{last};{first}\n");
         }
-        let done = link(&spec, ("l.csv", left.as_bytes()), ("r.csv", right.as_bytes()), &[1; 32], resources()).unwrap();
+        let resources = resources();
+        let done = link(&spec, ("l.csv", left.as_bytes()), ("r.csv", right.as_bytes()), &[1; 32], &resources);
+        let done = done.await.unwrap();
         let linked: Vec<_> = done.pairs.iter().filter(|pair| pair.linked).collect();
         assert!(linked.len() > 380, "{}", linked.len());
         assert!(linked.iter().all(|pair| pair.left[1..] == pair.right[1..]));
     }
 
-    #[test]
-    fn a_column_that_is_not_there_is_named_with_those_that_are() {
+    #[tokio::test]
+    async fn a_column_that_is_not_there_is_named_with_those_that_are() {
         let spec: FileLink = serde_saphyr::from_str(SPEC).unwrap();
         let file: (&str, &[u8]) = ("l.csv", b"id,first,last\n1,A,B\n");
-        let refused = link(&spec, file, file, &[1; 32], resources()).err().unwrap();
+        let refused = link(&spec, file, file, &[1; 32], &resources()).await.err().unwrap();
         assert_eq!(refused.code(), "link.column");
         assert_eq!(refused.hint(), Some("its columns are id, first, last"));
     }

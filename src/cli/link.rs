@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::GreedyMemoryPool;
 
 use super::app::App;
 use super::output;
@@ -34,12 +37,12 @@ pub(super) struct Args {
     /// Overwrite files that are there
     #[arg(long)]
     force: bool,
-    /// Memory for encodings, in MiB
+    /// Memory for encodings and for comparing them, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     memory: usize,
 }
 
-pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
+pub(super) async fn run(app: &App, args: &Args) -> Result<ExitCode> {
     for place in [Some(&args.out), args.model_out.as_ref()].into_iter().flatten() {
         if place.exists() && !args.force {
             return Err(Error::usage("cli.exists", format!("{} is there already", place.display()))
@@ -59,10 +62,11 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
     getrandom::fill(&mut root)
         .map_err(|_| Error::failed("cli.random", "the system gives no random numbers for a key"))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let resources = Resources { threads, memory: args.memory << 20 };
+    let bytes = args.memory << 20;
+    let resources = Resources::new(threads, Arc::new(GreedyMemoryPool::new(bytes)), bytes as u64);
     let (left, right) = (read(&args.left)?, read(&args.right)?);
     let names = [&args.left, &args.right].map(|path| path.display().to_string());
-    let done = linkfile::link(&spec, (&names[0], &left), (&names[1], &right), &root, resources)?;
+    let done = linkfile::link(&spec, (&names[0], &left), (&names[1], &right), &root, &resources).await?;
     write(&args.out, csv(&done.pairs).as_bytes())?;
     if let Some(place) = &args.model_out {
         let model = serde_json::to_vec_pretty(&done.model)

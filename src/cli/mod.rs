@@ -153,7 +153,7 @@ async fn dispatch(app: &App, command: Command) -> crate::Result<ExitCode> {
         Command::Quarantine(args) => quarantine::run(app, args).await,
         Command::Keys(args) => keys::run(app, args).await,
         Command::Vault(args) => vault::run(app, args).await,
-        Command::Link(args) => link::run(app, &args),
+        Command::Link(args) => link::run(app, &args).await,
         Command::Review(args) => review::run(app, &args).await,
         Command::Protect(args) => protect::run(app, &args),
         Command::Audit(args) => audit::run(app, &args),

@@ -1,6 +1,9 @@
 //! The links of a pipeline: rules first, then probability, and what that leaves for people to look at.
 
 use std::io::Read as _;
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
 
 use super::Job;
 use super::sources::Admitted;
@@ -13,8 +16,9 @@ use crate::storage::Store;
 use crate::workspace::{Link, ResolvedPipeline};
 
 /// Links the people of two sources.
-pub(super) fn link(
+pub(super) async fn link(
     job: &Job<'_>,
+    context: &SessionContext,
     pipeline: &ResolvedPipeline,
     (name, spec): (&str, &Link),
     admitted: &mut [Admitted],
@@ -33,18 +37,17 @@ pub(super) fn link(
     let model = files.and_then(|files| files.model.as_deref()).map(model).transpose().context(read)?;
     let decisions = files.and_then(|files| files.decisions.as_deref()).unwrap_or_default();
     let decisions = identity::read_decisions(decisions, admitted[left].people.key()).context(read)?;
-    let resources = Resources {
-        threads: job.engine.threads,
-        memory: usize::try_from(job.engine.memory_limit).unwrap_or(usize::MAX),
-    };
+    let pool = Arc::clone(&context.runtime_env().memory_pool);
+    let resources = Resources::new(job.engine.threads, pool, job.engine.memory_limit);
     let sides = two(admitted, left, right)?;
     let probable = identity::link_by_probability(
         &LinkageSpec::resolve(name, probabilistic)?,
         spec.assignment,
         sides,
         &mut links,
-        &Given { decisions: &decisions, model: model.as_ref(), resources, minimum: pipeline.minimum_cell },
-    )?;
+        &Given { decisions: &decisions, model: model.as_ref(), resources: &resources, minimum: pipeline.minimum_cell },
+    )
+    .await?;
     Ok((links, Some(probable)))
 }
 

@@ -219,7 +219,7 @@ async fn compute(
     books.sources.extend(admitted.iter().map(|one| one.book.clone()));
     for (link, spec) in pipeline.spec.identity.links.iter() {
         job.reporter.event(&step_started(name, Step::Identity, link));
-        let (links, probable) = linkage::link(job, pipeline, (link, spec), &mut admitted)?;
+        let (links, probable) = linkage::link(job, &context, pipeline, (link, spec), &mut admitted).await?;
         let staged = stage_links(job.state, name, link, &links.to_batch()?, keys).await?;
         register_staged(&context, job.state, &staged, keys.id()).await?;
         let mut book = LinkBook::new(link, &links.report, pipeline.minimum_cell);

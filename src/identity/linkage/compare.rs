@@ -3,6 +3,10 @@
 //! References: Winkler (1990, 2006) on levels of agreement and on frequent values; the levels' weights are learned, so
 //! that their order here means nothing.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
 use super::encode::{MISSING, Value};
 use super::filter::Similarity;
 use super::sides::{Sides, share};
@@ -100,22 +104,42 @@ impl Compared {
 /// The number of a pair's levels, all in one: the first column varies slowest.
 pub(super) type Pattern = u64;
 
+/// Multiplies: patterns are numbers of this program's own making, not something an attacker chooses.
+#[derive(Default)]
+pub(super) struct PatternHasher(u64);
+
+impl Hasher for PatternHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+    fn write_u64(&mut self, number: u64) {
+        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 29);
+    }
+}
+
+/// Values by pattern.
+pub(super) type ByPattern<V> = HashMap<Pattern, V, BuildHasherDefault<PatternHasher>>;
+
 /// Compares rows of two sides, or of one side with itself.
-pub(super) struct Comparer<'a> {
-    sides: &'a Sides,
+pub(super) struct Comparer {
+    sides: Arc<Sides>,
     pub(super) columns: Vec<Compared>,
     /// Per column: levels of equal values by value.
     equal: Vec<Vec<u8>>,
     /// Per column: how frequent a value is beside the others of its level.
-    pub(super) relative: Vec<Vec<f32>>,
+    relative: Vec<Vec<f32>>,
     similarity: Vec<Similarity>,
     swapped: Option<(usize, usize)>,
     /// Whether fields have filters of their own.
     filters: bool,
 }
 
-impl<'a> Comparer<'a> {
-    pub(super) fn new(spec: &LinkageSpec, sides: &'a Sides) -> Self {
+impl Comparer {
+    pub(super) fn new(spec: &LinkageSpec, sides: Arc<Sides>) -> Self {
         let columns = columns(spec);
         let bin = |frequency: &f32| COMMON.iter().filter(|bound| frequency < *bound).count() as u8;
         let similarity = sides.domains.iter().map(|values| {
@@ -132,6 +156,10 @@ impl<'a> Comparer<'a> {
             swapped: spec.swapped,
             filters: !spec.encoding.record,
         }
+    }
+
+    pub(super) fn sides(&self) -> &Sides {
+        &self.sides
     }
 
     /// The pattern of two rows.
@@ -154,6 +182,12 @@ impl<'a> Comparer<'a> {
     /// Which of the levels of equal values a value is in, from 0.
     pub(super) fn bin(&self, column: usize, value: u32) -> usize {
         usize::from(self.equal[column][value as usize])
+    }
+
+    /// How much likelier random agreement is on these values than on the average of their level.
+    pub(super) fn adjust(&self, left: &[u32], right: &[u32]) -> f32 {
+        let equal = left.iter().zip(right).enumerate().filter(|(_, (l, r))| l == r && **l != MISSING);
+        equal.map(|(at, (&value, _))| self.relative[at][value as usize]).product()
     }
 
     fn level(&self, at: usize, column: Compared, left: u32, right: u32) -> u32 {

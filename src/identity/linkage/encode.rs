@@ -53,6 +53,11 @@ impl Values {
         values.words = words;
         values
     }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.values.len() * size_of::<Value>() + self.filters.len() * size_of::<u64>()
+    }
 }
 
 impl Drop for Values {
@@ -76,8 +81,7 @@ impl EncodedPeople {
     /// Bytes held.
     #[must_use]
     pub(crate) fn bytes(&self) -> usize {
-        let values = |one: &Values| one.values.len() * size_of::<Value>() + one.filters.len() * 8;
-        self.domains.iter().map(values).sum::<usize>() + self.people.len() * 16 + self.rows.len() * 4
+        self.domains.iter().map(Values::bytes).sum::<usize>() + self.people.len() * 16 + self.rows.len() * 4
     }
 }
 

@@ -1,26 +1,27 @@
 //! The link of two encoded sides, from blocking to probabilities.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::MemoryReservation;
 
 use super::super::pseudonym::Pseudonym;
+use super::blocking::{BlockingReport, Keys, rules_of};
 use super::calibrate::Calibration;
-use super::compare::{self, Comparer, Pattern};
-use super::counts::{Counts, Sparse, total};
-use super::encode::{EncodedPeople, MISSING};
-use super::join::{BlockingReport, Join};
+use super::compare::{self, ByPattern, Comparer, Pattern};
+use super::encode::EncodedPeople;
 use super::matching::{self, Edge, MOST};
 use super::model::{Expected, LinkModel, Weights};
+use super::session::{Blocks, Counts, Resources, Session};
 use super::sides::{Rows, Sides};
 use super::spec::LinkageSpec;
 use super::train::{self, Observed};
+use super::vector::{Between, Likely, Pairs};
 use crate::error::{Error, Result};
 use crate::workspace::Assignment;
 
 /// Pairs compared for training, about.
 const TRAINING_PAIRS: u64 = 3_000_000;
-
-/// Pairs less probable than this by themselves are not looked at again.
-const UNLIKELY: f64 = 1e-3;
 
 /// From which probability on two of a source's people are taken for one person twice.
 const TWICE: f64 = 0.5;
@@ -88,6 +89,8 @@ pub(crate) struct Scored {
     pub(super) siblings: bool,
     /// About how many matches no blocking rule gave.
     pub(super) unseen: f64,
+    /// The memory of the candidates, reserved as long as they are there.
+    _held: MemoryReservation,
 }
 
 impl Scored {
@@ -99,53 +102,43 @@ impl Scored {
     }
 }
 
-/// What a link may use of the machine.
-#[derive(Clone, Copy, Debug)]
-pub struct Resources {
-    /// Pairs are compared on so many threads; the result does not depend on it.
-    pub threads: usize,
-    /// Bytes for encodings.
-    pub memory: usize,
-}
-
 /// Compares and scores. `known` are pairs decided beforehand.
 ///
 /// # Errors
 /// `identity.memory` where the encodings do not fit into `memory`; `identity.model` where `model` is of other
 /// comparisons; `identity.linkage` where there are too many comparisons for one link.
-pub(crate) fn score(
+pub(crate) async fn score(
     spec: &LinkageSpec,
     left: EncodedPeople,
     right: EncodedPeople,
     assignment: Assignment,
     known: &[KnownPair],
     model: Option<&LinkModel>,
-    Resources { threads, memory }: Resources,
+    resources: &Resources,
 ) -> Result<Scored> {
     let columns = compare::columns(spec);
     let patterns = compare::patterns(&columns).ok_or_else(|| {
         Error::config("identity.linkage", format!("link {} compares too many fields", spec.link))
             .with_hint("compare fewer fields")
     })?;
-    // The joined sides and one rule's sorted tokens, while the encodings are taken in.
-    let needed = 2 * (left.bytes() + right.bytes()) + 32 * (left.people.len() + right.people.len());
-    if needed > memory {
-        return Err(Error::failed(
-            "identity.memory",
-            format!("the encodings of link {} need {} MB", spec.link, needed >> 20),
-        )
-        .with_hint("raise `engine.memory_limit` in config/accord.yaml"));
-    }
-    let sides = Sides::new(spec, left, right);
-    let comparer = Comparer::new(spec, &sides);
-    let join = Join::between(&sides.left, &sides.right, spec.block_size);
+    let session = Session::new(&spec.link, resources)?;
+    let keys = size_of::<u64>() * spec.blocking.len() * (left.people.len() + right.people.len());
+    // The two sides as they are and joined, while they are joined.
+    session.hold(2 * (left.bytes() + right.bytes()) + keys)?;
+    let (sides, keys) = Sides::new(spec, left, right);
+    let held = sides.bytes() + keys.iter().map(Keys::bytes).sum::<usize>();
+    session.hold(held)?;
+    let comparer = Arc::new(Comparer::new(spec, Arc::new(sides)));
+    let sides = comparer.sides();
+    let blocks = session.blocks(keys, spec.block_size, &spec.blocking_names).await?;
     let (left, right) = (People::of(&sides.left), People::of(&sides.right));
     let mut weights = match model {
         Some(model) => Weights::of_model(spec, model)?,
-        None => trained(spec, &sides, &comparer, &join, assignment, patterns, threads),
+        None => trained(spec, &session, &comparer, &blocks, assignment).await?,
     };
     let prior = weights.same.clone();
-    let (mut candidates, compared) = candidates(&sides, &comparer, &join, &weights, (&left, &right), patterns, threads);
+    let pairs = Pairs { comparer: Arc::clone(&comparer), keys: blocks.keys.clone(), between: Between::Sides };
+    let (mut candidates, compared) = candidates(&session, &pairs, &weights, (&left, &right), patterns, held).await?;
     decide(&mut candidates, known, &left, &right);
     if assignment != Assignment::ManyToMany {
         set_aside(&mut candidates, &sides.right, &right, &comparer, &weights, false);
@@ -175,18 +168,20 @@ pub(crate) fn score(
         let unlike = (0..).zip(shares).filter(|(level, _)| compare::unlike_given_names(*column, *level));
         unlike.map(|(_, share)| share).sum::<f64>() > UNLIKE
     });
-    let missed = missed_by_blocking(spec, &sides, &candidates, &left, &right);
+    let missed = missed_by_blocking(spec, sides, &candidates, &left, &right);
     let unseen = links * missed / (1.0 - missed).max(0.1);
+    let candidates_held = candidates.capacity() * size_of::<Candidate>();
     Ok(Scored {
         left: left.distinct,
         right: right.distinct,
         candidates,
         columns: comparer.columns.clone(),
         model: weights.to_model(spec),
-        blocking: join.report(&spec.blocking_names),
+        blocking: blocks.report,
         compared,
         siblings,
         unseen,
+        _held: session.into_held(candidates_held)?,
     })
 }
 
@@ -214,17 +209,18 @@ impl People {
     }
 }
 
-fn trained(
+async fn trained(
     spec: &LinkageSpec,
-    sides: &Sides,
-    comparer: &Comparer<'_>,
-    join: &Join<'_>,
+    session: &Session,
+    comparer: &Arc<Comparer>,
+    blocks: &Blocks,
     assignment: Assignment,
-    patterns: Pattern,
-    threads: usize,
-) -> Weights {
-    let random = train::random_shares(comparer, sides, patterns, spec.seed, threads);
-    let likely = train::expected_shares(comparer, sides, &random, 0.9);
+) -> Result<Weights> {
+    let sides = comparer.sides();
+    let of = |between| Pairs { comparer: Arc::clone(comparer), keys: blocks.keys.clone(), between };
+    let wanted = train::random_pairs(sides.left.len(), sides.right.len());
+    let random = train::random_shares(comparer, &session.count_random(&of(Between::Sides), spec.seed, wanted).await?);
+    let likely = train::expected_shares(comparer, &random, 0.9);
     let mut weights = Weights {
         columns: comparer.columns.clone(),
         swapped: spec.swapped,
@@ -234,120 +230,98 @@ fn trained(
         twice: (0.0, likely),
         overlap: 0.5,
     };
+    let rules = spec.blocking.len();
     let (left, right) = (sides.left.len() as f64, sides.right.len() as f64);
     let mut observed = Observed {
-        between: total(
-            tally(join, &sides.left, &sides.right, comparer, patterns, threads).into_iter().flatten().collect(),
-        ),
-        within: vec![Vec::new(); spec.blocking.len()],
+        between: Vec::new(),
+        within: vec![Vec::new(); rules],
         all_between: left * right,
         all_within: 0.0,
         common_at_most: if assignment == Assignment::OneToOne { left.min(right) } else { right },
     };
-    scale(&mut observed.between, one_in(join));
+    let (pairs, one_in) = (of(Between::Sides), one_in(blocks.pairs()));
+    let mut between = Counts::new();
+    for rule in 0..rules {
+        between.extend(session.count_patterns(&pairs, rule, one_in).await?);
+    }
+    observed.between = scaled(added_up(between), one_in);
     // A side that may hold several records of a person says nothing about two people.
-    let sources: &[&Rows] =
-        if assignment == Assignment::OneToOne { &[&sides.left, &sides.right] } else { &[&sides.left] };
-    for rows in sources {
-        let join = Join::within(rows, spec.block_size);
-        let states = tally(&join, rows, rows, comparer, patterns, threads);
-        for (rule, counts) in by_rule(states, spec.blocking.len()).into_iter().enumerate() {
-            let mut counts = total(counts);
-            scale(&mut counts, one_in(&join));
-            observed.within[rule].extend(counts);
+    let sources: &[(Between, &Rows, u64)] =
+        &[(Between::Left, &sides.left, blocks.within[0]), (Between::Right, &sides.right, blocks.within[1])];
+    let sources = if assignment == Assignment::OneToOne { sources } else { &sources[..1] };
+    for &(source, rows, pairs) in sources {
+        let one_in = self::one_in(pairs);
+        for (rule, observed) in observed.within.iter_mut().enumerate() {
+            observed.extend(scaled(session.count_patterns(&of(source), rule, one_in).await?, one_in));
         }
         observed.all_within += rows.len() as f64 * (rows.len() as f64 - 1.0) / 2.0;
     }
-    let duplicates = train::expected_shares(comparer, sides, &weights.random, 0.97);
+    let duplicates = train::expected_shares(comparer, &weights.random, 0.97);
     train::learn_near_misses(&mut weights, &observed, &duplicates);
     let prior = weights.same.clone();
     let same = train::learn_same(&mut weights, &observed, &prior);
     weights.overlap = same / left.min(right).max(1.0);
-    weights
+    Ok(weights)
 }
 
-fn one_in(join: &Join<'_>) -> u64 {
-    (join.pairs() / TRAINING_PAIRS).max(1)
+/// Of how many blocks one is compared for training.
+fn one_in(pairs: u64) -> u64 {
+    (pairs / TRAINING_PAIRS).max(1)
 }
 
-fn scale(counts: &mut [(Pattern, f64)], by: u64) {
-    counts.iter_mut().for_each(|(_, count)| *count *= by as f64);
+/// Each pattern once.
+fn added_up(mut counts: Counts) -> Counts {
+    counts.sort_unstable();
+    counts.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        kept.1 += if same { next.1 } else { 0 };
+        same
+    });
+    counts
 }
 
-/// Counts patterns by rule, a state each thread.
-fn tally(
-    join: &Join<'_>,
-    left: &Rows,
-    right: &Rows,
-    comparer: &Comparer<'_>,
-    patterns: Pattern,
-    threads: usize,
-) -> Vec<Vec<Counts>> {
-    let rules = left.rules;
-    let make = || (0..rules).map(|_| Counts::new(patterns)).collect::<Vec<_>>();
-    join.each(threads, one_in(join), make, |counts, rule, l, r| {
-        counts[rule].add(comparer.pattern(left.row(l), right.row(r)));
-    })
+fn scaled(counts: Counts, by: u64) -> Vec<(Pattern, f64)> {
+    counts.into_iter().map(|(pattern, count)| (pattern, (count * by) as f64)).collect()
 }
 
-fn by_rule(states: Vec<Vec<Counts>>, rules: usize) -> Vec<Vec<Counts>> {
-    let mut all: Vec<Vec<Counts>> = (0..rules).map(|_| Vec::new()).collect();
-    for state in states {
-        state.into_iter().zip(&mut all).for_each(|(counts, all)| all.push(counts));
-    }
-    all
-}
-
-/// All pairs that are not unlikely; sorted by people, each pair of people once.
-fn candidates(
-    sides: &Sides,
-    comparer: &Comparer<'_>,
-    join: &Join<'_>,
+/// All pairs that are not unlikely; sorted by people, each pair of people once. `held` bytes are held besides.
+async fn candidates(
+    session: &Session,
+    pairs: &Pairs,
     weights: &Weights,
     people: (&People, &People),
     patterns: Pattern,
-    threads: usize,
-) -> (Vec<Candidate>, u64) {
+    held: usize,
+) -> Result<(Vec<Candidate>, u64)> {
     let all = (people.0.distinct.len() as f64, people.1.distinct.len() as f64);
     let links = (weights.overlap * all.0.min(all.1)).max(1.0);
     // The most that exclusion may add to the odds.
-    let odds_before = prior_odds(links, all, Assignment::OneToOne);
-    let table = Table::new(weights, patterns);
-    let states = join.each(
-        threads,
-        1,
-        || (Vec::new(), 0_u64),
-        |(found, compared), _, l, r| {
-            *compared += 1;
-            let (left, right) = (sides.left.row(l), sides.right.row(r));
-            let pattern = comparer.pattern(left, right);
-            let expected = table.get(weights, pattern);
-            if expected.same * odds_before < UNLIKELY * expected.near {
-                return;
+    let odds = prior_odds(links, all, Assignment::OneToOne);
+    let likely = Arc::new(Likely::new(weights.clone(), patterns, odds));
+    let (comparer, sides) = (&pairs.comparer, pairs.comparer.sides());
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for rule in 0..pairs.keys[0].rules() {
+        let found = |l, r, pattern| {
+            if candidates.len() == candidates.capacity() {
+                // The list moves to one of twice the size.
+                session.hold(held + (3 * candidates.len() + 4) * size_of::<Candidate>())?;
             }
-            let adjust = comparer.adjust(left, right);
-            if expected.same * odds_before >= UNLIKELY * (expected.random * f64::from(adjust) + expected.near) {
-                let (left, right) = (people.0.of_row[l as usize], people.1.of_row[r as usize]);
-                let rules = join.rules_of(l, r);
-                found.push(Candidate {
-                    left,
-                    right,
-                    pattern,
-                    adjust,
-                    rules,
-                    known: None,
-                    probability: 0.0,
-                    duplicate: false,
-                });
-            }
-        },
-    );
-    let compared = states.iter().map(|state| state.1).sum();
-    let mut candidates: Vec<Candidate> = states.into_iter().flat_map(|state| state.0).collect();
-    for one in &mut candidates {
-        let expected = table.get(weights, one.pattern);
-        let others = expected.random * f64::from(one.adjust) + expected.near;
-        one.probability = expected.same / others.max(f64::MIN_POSITIVE);
+            let adjust = comparer.adjust(sides.left.row(l), sides.right.row(r));
+            let expected = likely.expected(pattern);
+            let others = expected.random * f64::from(adjust) + expected.near;
+            candidates.push(Candidate {
+                left: people.0.of_row[l as usize],
+                right: people.1.of_row[r as usize],
+                pattern,
+                adjust,
+                rules: rules_of(pairs.keys[0].of(l), pairs.keys[1].of(r)),
+                known: None,
+                probability: expected.same / others.max(f64::MIN_POSITIVE),
+                duplicate: false,
+            });
+            Ok(())
+        };
+        session.each_likely(pairs, rule, &likely, found).await?;
     }
     // Of several rows of a person the likeliest counts.
     candidates.sort_unstable_by(|a, b| {
@@ -356,34 +330,10 @@ fn candidates(
             .then_with(|| b.probability.total_cmp(&a.probability))
             .then_with(|| a.pattern.cmp(&b.pattern))
             .then_with(|| a.adjust.total_cmp(&b.adjust))
+            .then_with(|| a.rules.cmp(&b.rules))
     });
     candidates.dedup_by(|next, kept| (next.left, next.right) == (kept.left, kept.right));
-    (candidates, compared)
-}
-
-/// Expectations by pattern, computed beforehand where there are not too many.
-struct Table(Vec<[f32; 3]>);
-
-impl Table {
-    const MOST: Pattern = 1 << 20;
-
-    fn new(weights: &Weights, patterns: Pattern) -> Self {
-        if patterns > Self::MOST {
-            return Self(Vec::new());
-        }
-        let all = (0..patterns).map(|pattern| {
-            let Expected { same, random, near } = weights.expected(&weights.levels(pattern));
-            [same as f32, random as f32, near as f32]
-        });
-        Self(all.collect())
-    }
-
-    fn get(&self, weights: &Weights, pattern: Pattern) -> Expected {
-        match self.0.get(pattern as usize) {
-            Some(&[same, random, near]) => Expected { same: same.into(), random: random.into(), near: near.into() },
-            None => weights.expected(&weights.levels(pattern)),
-        }
-    }
+    Ok((candidates, likely.compared()))
 }
 
 /// The odds of a pair before anything is compared, given how many links there are: each person has one partner at most,
@@ -408,7 +358,7 @@ fn probabilities(
     assignment: Assignment,
 ) -> f64 {
     let before = prior_odds(links, people, assignment);
-    let mut known: Sparse<Expected> = Sparse::default();
+    let mut known: ByPattern<Expected> = ByPattern::default();
     let mut odds = Vec::with_capacity(candidates.len());
     for one in candidates.iter() {
         let expected = known.entry(one.pattern).or_insert_with(|| weights.expected(&weights.levels(one.pattern)));
@@ -493,7 +443,7 @@ fn set_aside(
     candidates: &mut [Candidate],
     rows: &Rows,
     people: &People,
-    comparer: &Comparer<'_>,
+    comparer: &Comparer,
     weights: &Weights,
     left: bool,
 ) {
@@ -541,12 +491,4 @@ fn decide(candidates: &mut Vec<Candidate>, known: &[KnownPair], left: &People, r
     candidates.extend(added);
     candidates.sort_by_key(|one| (one.left, one.right));
     candidates.dedup_by_key(|one| (one.left, one.right));
-}
-
-impl Comparer<'_> {
-    /// How much likelier random agreement is on these values than on the average of their level.
-    fn adjust(&self, left: &[u32], right: &[u32]) -> f32 {
-        let equal = left.iter().zip(right).enumerate().filter(|(_, (l, r))| l == r && **l != MISSING);
-        equal.map(|(at, (&value, _))| self.relative[at][value as usize]).product()
-    }
 }

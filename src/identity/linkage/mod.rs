@@ -19,17 +19,17 @@
 //! Does not protect against: whoever holds the key, whoever reads this process's memory while it links, and frequency
 //! alignment on the plain filters of single fields, which is why these exist in memory alone.
 
+mod blocking;
 mod calibrate;
 mod compare;
-mod counts;
 mod encode;
 mod engine;
 mod filter;
-mod join;
 mod matching;
 mod model;
 mod nicknames;
 mod outcome;
+mod session;
 mod sides;
 mod sound;
 mod spec;
@@ -38,11 +38,12 @@ mod step;
 mod tests;
 mod train;
 mod trial;
+mod vector;
 
 pub(super) use encode::{EncodedPeople, LinkEncoder};
-pub use engine::Resources;
 pub use model::LinkModel;
 pub use outcome::{Estimate, GroupQuality, ProbabilityReport, ReviewPair};
+pub use session::Resources;
 pub use spec::{LinkageSpec, cannot_tell_apart};
 pub use step::{Decision, Given, ProbableLinks, link_by_probability, read_decisions};
 pub use trial::{LinkTrial, ProbablePairs};

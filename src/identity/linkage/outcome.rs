@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::super::pseudonym::Pseudonym;
+use super::blocking::BlockingReport;
 use super::compare::{self, Compared, NOTHING};
 use super::engine::{Candidate, Known, Scored};
-use super::join::BlockingReport;
 use super::spec::LinkageSpec;
 use crate::workspace::{Assignment, CompareAs};
 

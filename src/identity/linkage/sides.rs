@@ -1,18 +1,16 @@
 //! Both sides of a link under one numbering of values: equal numbers are equal values.
 
 use super::super::pseudonym::Pseudonym;
+use super::blocking::Keys;
 use super::encode::{EncodedPeople, MISSING, Values};
 use super::spec::{LinkageSpec, PARTS, Part};
 
-/// One side: rows of value numbers and what blocks them.
+/// One side: rows of value numbers.
 pub(super) struct Rows {
     pub(super) people: Vec<Pseudonym>,
     /// Numbers of values, `width` a row.
     pub(super) values: Vec<u32>,
     pub(super) width: usize,
-    /// What each row has in common with others under each blocking rule, rule after rule; 0 where a part is missing.
-    pub(super) blocks: Vec<u64>,
-    pub(super) rules: usize,
 }
 
 impl Rows {
@@ -25,9 +23,8 @@ impl Rows {
         &self.values[start..start + self.width]
     }
 
-    pub(super) fn blocks_of(&self, at: u32) -> &[u64] {
-        let start = at as usize * self.rules;
-        &self.blocks[start..start + self.rules]
+    fn bytes(&self) -> usize {
+        self.people.len() * size_of::<Pseudonym>() + self.values.len() * size_of::<u32>()
     }
 }
 
@@ -43,7 +40,8 @@ pub(super) struct Sides {
 }
 
 impl Sides {
-    pub(super) fn new(spec: &LinkageSpec, left: EncodedPeople, right: EncodedPeople) -> Self {
+    /// Both sides and what blocks their rows: on the left, on the right.
+    pub(super) fn new(spec: &LinkageSpec, left: EncodedPeople, right: EncodedPeople) -> (Self, [Keys; 2]) {
         let mut columns: Vec<usize> = spec.fields.iter().map(|field| field.domain).collect();
         if spec.encoding.record {
             columns.push(spec.domains);
@@ -55,10 +53,17 @@ impl Sides {
             left_places.push(left);
             right_places.push(right);
         }
-        let left = rows(spec, left, &columns, &left_places, &domains);
-        let right = rows(spec, right, &columns, &right_places, &domains);
+        let (left, left_keys) = rows(spec, left, &columns, &left_places, &domains);
+        let (right, right_keys) = rows(spec, right, &columns, &right_places, &domains);
         let frequencies = (0..columns.len()).map(|at| frequencies(at, &domains[columns[at]], &left, &right)).collect();
-        Self { domains, columns, left, right, frequencies }
+        (Self { domains, columns, left, right, frequencies }, [left_keys, right_keys])
+    }
+
+    /// Bytes held, those of a [`super::compare::Comparer`] over them included.
+    pub(super) fn bytes(&self) -> usize {
+        let of_columns: usize = self.frequencies.iter().map(Vec::len).sum();
+        let domains: usize = self.domains.iter().map(Values::bytes).sum();
+        domains + self.left.bytes() + self.right.bytes() + of_columns * (2 * size_of::<f32>() + 1)
     }
 
     /// Which parts of two values of a column are there and equal, a bit each.
@@ -104,7 +109,7 @@ fn rows(
     columns: &[usize],
     places: &[Vec<u32>],
     domains: &[Values],
-) -> Rows {
+) -> (Rows, Keys) {
     let width = people.fields;
     let mut values = std::mem::take(&mut people.rows);
     for row in values.chunks_exact_mut(width) {
@@ -113,7 +118,7 @@ fn rows(
         }
     }
     let rules = spec.blocking.len();
-    let mut blocks = Vec::with_capacity(rules * people.people.len());
+    let mut keys = Vec::with_capacity(rules * people.people.len());
     for row in values.chunks_exact(width) {
         for rule in &spec.blocking {
             let token_of = |&(field, part): &(usize, Part)| match row[field] {
@@ -121,10 +126,10 @@ fn rows(
                 value => domains[columns[field]].values[value as usize].tokens[part as usize],
             };
             let tokens = rule.iter().map(token_of);
-            blocks.push(tokens.reduce(mixed).unwrap_or(0));
+            keys.push(tokens.reduce(mixed).unwrap_or(0));
         }
     }
-    Rows { people: std::mem::take(&mut people.people), values, width, blocks, rules }
+    (Rows { people: std::mem::take(&mut people.people), values, width }, Keys::new(keys, rules))
 }
 
 /// Two tokens as one; 0 where either is missing. The tokens are keyed hashes already: it need only not lose their bits.

@@ -4,9 +4,10 @@ use super::super::keys::KeyId;
 use super::super::link::{Links, one_key};
 use super::super::people::SourcePeople;
 use super::super::pseudonym::Pseudonym;
-use super::engine::{Known, KnownPair, Resources, score};
+use super::engine::{Known, KnownPair, score};
 use super::model::LinkModel;
 use super::outcome::{self, GroupBy, Outcome, ProbabilityReport, ReviewPair};
+use super::session::Resources;
 use super::spec::LinkageSpec;
 use crate::error::{Error, Result};
 use crate::workspace::Assignment;
@@ -30,7 +31,7 @@ pub struct Given<'a> {
     /// A reviewed model; one is trained where there is none.
     pub model: Option<&'a LinkModel>,
     /// What it may use of the machine.
-    pub resources: Resources,
+    pub resources: &'a Resources,
     /// Groups of fewer people are not reported.
     pub minimum: u64,
 }
@@ -49,8 +50,9 @@ pub struct ProbableLinks {
 /// they are wiped when this returns.
 ///
 /// # Errors
-/// `identity.keys_differ` where another agreement or epoch made the one side; `identity.normalisers_differ` where the two contracts normalise a field in two ways; what [`score`] refuses.
-pub fn link_by_probability(
+/// `identity.keys_differ` where another agreement or epoch made the one side; `identity.normalisers_differ` where the two
+/// contracts normalise a field in two ways; what [`score`] refuses.
+pub async fn link_by_probability(
     spec: &LinkageSpec,
     assignment: Assignment,
     sides: (&mut SourcePeople, &mut SourcePeople),
@@ -59,7 +61,7 @@ pub fn link_by_probability(
 ) -> Result<ProbableLinks> {
     one_key(sides.0, sides.1, &spec.link)?;
     if assignment == Assignment::ManyToOne {
-        return many_to_one(spec, sides, links, given);
+        return many_to_one(spec, sides, links, given).await;
     }
     let take = |side: &mut SourcePeople| {
         let at = side.encoded.iter().position(|one| one.link == spec.link);
@@ -86,7 +88,7 @@ pub fn link_by_probability(
     // Of the two, the source on the pipeline's left has them.
     let right_has_groups = left.groups.is_empty();
     let groups = if right_has_groups { right.groups } else { left.groups };
-    let scored = score(spec, left.people, right.people, assignment, &known, given.model, given.resources)?;
+    let scored = score(spec, left.people, right.people, assignment, &known, given.model, given.resources).await?;
     let by: Vec<GroupBy<'_>> = groups
         .iter()
         .map(|(field, groups)| GroupBy {
@@ -103,7 +105,7 @@ pub fn link_by_probability(
 }
 
 /// Many-to-one is one-to-many turned round.
-fn many_to_one(
+async fn many_to_one(
     spec: &LinkageSpec,
     (left, right): (&mut SourcePeople, &mut SourcePeople),
     links: &mut Links,
@@ -113,7 +115,8 @@ fn many_to_one(
     let decisions: Vec<Decision> = given.decisions.iter().map(turn).collect();
     let mut turned = std::mem::replace(links, Links::none_of(links)).turned();
     let given = Given { decisions: &decisions, ..*given };
-    let mut done = link_by_probability(spec, Assignment::OneToMany, (right, left), &mut turned, &given)?;
+    let mut done =
+        Box::pin(link_by_probability(spec, Assignment::OneToMany, (right, left), &mut turned, &given)).await?;
     *links = turned.turned();
     done.review.iter_mut().for_each(|pair| std::mem::swap(&mut pair.left, &mut pair.right));
     done.review.sort_by_key(|pair| (pair.left, pair.right));

@@ -7,20 +7,13 @@
 //! References: Fellegi & Sunter (1969); Winkler (1988) on EM over pattern counts; Winkler (1993) and Blakely & Salmond
 //! (2002) on the share of false links that chance alone explains.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 use super::compare::{Comparer, EQUAL, EQUAL_LEVELS, NOTHING, Pattern};
-use super::counts::{Counts, total};
 use super::encode::MISSING;
 use super::model::{Shares, Weights, normalised};
-use super::sides::{Rows, Sides};
+use super::sides::Rows;
 
 /// Random pairs.
 const RANDOM_PAIRS: u64 = 1 << 20;
-
-/// Pairs that one stream of random numbers draws.
-const CHUNK: u64 = 1 << 14;
 
 /// The share of people that a source is taken to hold twice before anything is known.
 const DUPLICATES: f64 = 0.01;
@@ -45,49 +38,23 @@ pub(super) struct Observed {
     pub(super) common_at_most: f64,
 }
 
-/// How the levels of random pairs are distributed. Equal values are counted exactly, the rest is drawn.
-pub(super) fn random_shares(
-    comparer: &Comparer<'_>,
-    sides: &Sides,
-    patterns: Pattern,
-    seed: u64,
-    threads: usize,
-) -> Shares {
-    let (left, right) = (sides.left.len() as u64, sides.right.len() as u64);
-    let wanted = RANDOM_PAIRS.min(4 * left * right);
-    let chunks = wanted.div_ceil(CHUNK).max(1);
-    let next = std::sync::atomic::AtomicU64::new(0);
-    let parts = std::thread::scope(|scope| {
-        let work = || {
-            let mut counts = Counts::new(patterns);
-            loop {
-                let chunk = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                if chunk >= chunks || left * right == 0 {
-                    return counts;
-                }
-                let mut random = ChaCha8Rng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ chunk);
-                for _ in 0..CHUNK {
-                    let draw = random.next_u64();
-                    let l = ((draw & 0xffff_ffff) * left) >> 32;
-                    let r = ((draw >> 32) * right) >> 32;
-                    counts.add(comparer.pattern(sides.left.row(l as u32), sides.right.row(r as u32)));
-                }
-            }
-        };
-        let running: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        running.into_iter().map(|one| one.join().unwrap_or_else(|_| Counts::new(patterns))).collect()
-    });
-    let drawn = total(parts);
+/// How many pairs to draw at random among so many of the left and the right.
+pub(super) fn random_pairs(left: usize, right: usize) -> u64 {
+    RANDOM_PAIRS.min(4 * left as u64 * right as u64)
+}
+
+/// How the levels of random pairs are distributed, given patterns drawn at random. Equal values are counted exactly.
+pub(super) fn random_shares(comparer: &Comparer, drawn: &[(Pattern, u64)]) -> Shares {
     let mut shares: Shares = comparer.columns.iter().map(|column| vec![0.0; column.levels() as usize]).collect();
     let mut levels = vec![0; comparer.columns.len()];
-    for (pattern, count) in drawn {
+    for &(pattern, count) in drawn {
         super::compare::levels_of(pattern, &comparer.columns, &mut levels);
         for (shares, &level) in shares.iter_mut().zip(&levels) {
-            shares[level as usize] += count;
+            shares[level as usize] += count as f64;
         }
     }
     for (at, shares) in shares.iter_mut().enumerate() {
-        let (equal, missing) = equal_shares(comparer, sides, at);
+        let (equal, missing) = equal_shares(comparer, at);
         // Half a pair for levels that were never drawn, so that nothing is impossible.
         shares.iter_mut().skip(1).for_each(|count| *count += 0.5);
         let others: f64 = shares.iter().skip((EQUAL + EQUAL_LEVELS) as usize).sum();
@@ -100,7 +67,8 @@ pub(super) fn random_shares(
 }
 
 /// Shares of pairs whose values are equal, by level, and of pairs in which one is missing.
-fn equal_shares(comparer: &Comparer<'_>, sides: &Sides, column: usize) -> ([f64; EQUAL_LEVELS as usize], f64) {
+fn equal_shares(comparer: &Comparer, column: usize) -> ([f64; EQUAL_LEVELS as usize], f64) {
+    let sides = comparer.sides();
     let values = sides.domains[sides.columns[column]].values.len();
     let count = |rows: &Rows| {
         let mut counts = vec![0_u32; values];
@@ -123,7 +91,8 @@ fn equal_shares(comparer: &Comparer<'_>, sides: &Sides, column: usize) -> ([f64;
 }
 
 /// What agreement looks like before anything is learned: nearly all values equal, as frequent as they are.
-pub(super) fn expected_shares(comparer: &Comparer<'_>, sides: &Sides, random: &Shares, equal: f64) -> Shares {
+pub(super) fn expected_shares(comparer: &Comparer, random: &Shares, equal: f64) -> Shares {
+    let sides = comparer.sides();
     let column = |(at, random): (usize, &Vec<f64>)| {
         let mut shares: Vec<f64> = random.iter().map(|_| 0.0).collect();
         let rest = (EQUAL + EQUAL_LEVELS) as usize;

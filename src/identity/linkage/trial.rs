@@ -3,8 +3,9 @@
 use super::super::keyed_hash::KeyedHash;
 use super::super::pseudonym::Pseudonym;
 use super::encode::LinkEncoder;
-use super::engine::{Resources, score};
+use super::engine::score;
 use super::outcome::{self, Outcome};
+use super::session::Resources;
 use super::spec::LinkageSpec;
 use super::step::ProbableLinks;
 use crate::error::Result;
@@ -39,20 +40,24 @@ impl LinkTrial {
     ///
     /// # Errors
     /// What [`score`] refuses.
-    pub fn link(
+    pub async fn link(
         self,
         right: Self,
         spec: &LinkageSpec,
         assignment: Assignment,
-        resources: Resources,
+        resources: &Resources,
     ) -> Result<(ProbablePairs, ProbableLinks)> {
-        if assignment == Assignment::ManyToOne {
-            let (links, mut done) = right.link(self, spec, Assignment::OneToMany, resources)?;
-            done.review.iter_mut().for_each(|pair| std::mem::swap(&mut pair.left, &mut pair.right));
-            return Ok((links.into_iter().map(|(left, right, p)| (right, left, p)).collect(), done));
+        // Many to one is one to many, the other way round.
+        let turned = assignment == Assignment::ManyToOne;
+        let (left, right, assignment) =
+            if turned { (right, self, Assignment::OneToMany) } else { (self, right, assignment) };
+        let (left, right) = (left.encoder.finish(), right.encoder.finish());
+        let scored = score(spec, left, right, assignment, &[], None, resources).await?;
+        let Outcome { mut links, mut review, report } = outcome::decide(spec, &scored, assignment, &[], 1);
+        if turned {
+            review.iter_mut().for_each(|pair| std::mem::swap(&mut pair.left, &mut pair.right));
+            links.iter_mut().for_each(|link| std::mem::swap(&mut link.0, &mut link.1));
         }
-        let scored = score(spec, self.encoder.finish(), right.encoder.finish(), assignment, &[], None, resources)?;
-        let Outcome { links, review, report } = outcome::decide(spec, &scored, assignment, &[], 1);
         Ok((links, ProbableLinks { review, report, model: scored.model }))
     }
 }
