@@ -347,20 +347,38 @@ impl Pseudonymizer {
 
     /// Each row's pseudonym (zeros where it has none), and which rows have one. Takes note of the people and tokens.
     fn people_of(&mut self, rows: usize, groups: &[Option<StringArray>]) -> Result<(ArrayRef, BooleanArray)> {
-        let mut bytes = Vec::with_capacity(rows * WIDTH);
-        let mut has_person = Vec::with_capacity(rows);
-        for row in 0..rows {
-            let person = self.person_of(row);
-            if let Some(person) = person {
+        let mut people = Vec::new();
+        if let Some(part) = &mut self.person {
+            people = part.key.pseudonyms((0..rows).map(|row| values(&self.identifying, &part.fields, row)));
+            people.iter().flatten().for_each(|&person| part.people.push(person));
+        }
+        for rule in &mut self.rules {
+            let columns = &self.identifying;
+            let tokens = rule.key.tokens((0..rows).map(|row| values(columns, &rule.fields, row)));
+            let pairs = tokens.into_iter().zip(&people).filter_map(|(token, person)| token.zip(*person));
+            pairs.for_each(|pair| rule.pairs.push(pair));
+        }
+        if !self.linkages.is_empty() || self.vault.is_some() {
+            for (row, person) in people.iter().enumerate() {
+                let Some(person) = *person else { continue };
+                self.encode(row, person);
                 self.seal(row, person)?;
                 self.note_groups(person, row, groups);
             }
-            bytes.extend_from_slice(&person.map_or([0; WIDTH], |person| person.0));
-            has_person.push(person.is_some());
         }
+        let has_person = people.iter().map(Option::is_some).collect::<Vec<_>>().into();
+        let mut bytes = Vec::with_capacity(rows * WIDTH);
+        people.iter().for_each(|person| bytes.extend_from_slice(&person.map_or([0; WIDTH], |person| person.0)));
         let people =
             FixedSizeBinaryArray::try_new(WIDTH as i32, Buffer::from_vec(bytes), None).map_err(arrow_failed)?;
-        Ok((Arc::new(people), BooleanArray::from(has_person)))
+        Ok((Arc::new(people), has_person))
+    }
+
+    /// Takes in a row for links by probability.
+    fn encode(&mut self, row: usize, person: Pseudonym) {
+        for part in &mut self.linkages {
+            part.encoder.push(person, part.fields.iter().map(|&place| self.identifying[place].2.get(row)));
+        }
     }
 
     /// Each person once.
@@ -372,22 +390,6 @@ impl Pseudonymizer {
             place.insert(key.seal(&person, values)?);
         }
         Ok(())
-    }
-
-    fn person_of(&mut self, row: usize) -> Option<Pseudonym> {
-        let columns = &self.identifying;
-        let part = self.person.as_mut()?;
-        let person = part.key.pseudonym(values(columns, &part.fields, row)?);
-        part.people.push(person);
-        for rule in &mut self.rules {
-            if let Some(values) = values(columns, &rule.fields, row) {
-                rule.pairs.push((rule.key.token(values), person));
-            }
-        }
-        for part in &mut self.linkages {
-            part.encoder.push(person, part.fields.iter().map(|&place| columns[place].2.get(row)));
-        }
-        Some(person)
     }
 
     fn note_groups(&mut self, person: Pseudonym, row: usize, groups: &[Option<StringArray>]) {
