@@ -109,7 +109,8 @@ fn key() -> Outcome<PseudonymKey> {
         bytes.fill(7);
         Ok(())
     };
-    let made = keyring.create("bench", &DestroyedKeys::default(), &mut random);
+    let none = DestroyedKeys::default();
+    let made = keyring.create("bench", &none, &mut random);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(made)?.pseudonym_key("student_id"))
 }

@@ -17,11 +17,12 @@ use super::columns::{NormalisedColumn, normaliser};
 use super::keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
 use super::linkage::{LinkEncoder, LinkageSpec};
 use super::normalise::NORMALISER_VERSION;
-use super::people::{Distinct, EncodedLink, RuleTokens, SourcePeople};
+use super::people::{Distinct, EncodedLink, Headcount, RuleTokens, SourcePeople};
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use super::vault::{SealedPeople, VaultKey};
 use crate::error::{Error, Result};
 use crate::intake::{TypedRows, arrow_type};
+use crate::spill::Spill;
 use crate::workspace::{Contract, DataClause, Normaliser};
 
 /// The reason under which rows are rejected in which nothing identifies the person.
@@ -127,7 +128,7 @@ struct PersonPart {
     key: Arc<PseudonymKey>,
     /// Places in `identifying`.
     fields: Vec<usize>,
-    people: Distinct<Pseudonym>,
+    people: Headcount,
 }
 
 struct RulePart {
@@ -160,7 +161,7 @@ impl Pseudonymizer {
             .then(|| {
                 let fields = places(&contract.person, contract, clause, &mut identifying)?;
                 let key = Arc::new(keys.pseudonym_key(&contract.person.join(",")));
-                Ok::<_, Error>(PersonPart { key, fields, people: Distinct::new() })
+                Ok::<_, Error>(PersonPart { key, fields, people: Headcount::new(None) })
             })
             .transpose()?;
         let rules = link_rules
@@ -206,6 +207,15 @@ impl Pseudonymizer {
         Ok(self)
     }
 
+    /// With so much memory for the people of each thread, where no link asks who they are. To be called before any row.
+    #[must_use]
+    pub fn spilling(mut self, spill: Spill) -> Self {
+        if let Some(part) = self.person.as_mut().filter(|_| self.rules.is_empty() && self.linkages.is_empty()) {
+            part.people = Headcount::new(Some(spill));
+        }
+        self
+    }
+
     /// Seals, beside all else, whom each pseudonym stands for: only where the agreement's `vault` clause names the contract.
     #[must_use]
     pub fn with_vault(mut self, key: VaultKey) -> Self {
@@ -228,7 +238,7 @@ impl Pseudonymizer {
         let person = |part: &PersonPart| PersonPart {
             key: Arc::clone(&part.key),
             fields: part.fields.clone(),
-            people: Distinct::new(),
+            people: part.people.another(),
         };
         let rule = |part: &RulePart| RulePart {
             encoding: part.encoding.clone(),
@@ -254,9 +264,12 @@ impl Pseudonymizer {
     }
 
     /// Takes the people that [`Self::another`] has collected. Which of them had which rows makes no difference.
-    pub fn join(&mut self, other: Self) {
+    ///
+    /// # Errors
+    /// `spill.write` where the disk refuses.
+    pub fn join(&mut self, other: Self) -> Result<()> {
         if let (Some(own), Some(other)) = (&mut self.person, other.person) {
-            own.people.join(other.people);
+            own.people.join(other.people)?;
         }
         for (own, other) in self.rules.iter_mut().zip(other.rules) {
             own.pairs.join(other.pairs);
@@ -271,6 +284,7 @@ impl Pseudonymizer {
                 other.of.into_iter().for_each(|(person, value)| own.note(person, &value));
             }
         }
+        Ok(())
     }
 
     /// The schema of all batches that [`Self::apply`] gives.
@@ -317,8 +331,11 @@ impl Pseudonymizer {
     }
 
     /// What linking needs of the rows so far.
-    #[must_use]
-    pub fn finish(self) -> SourcePeople {
+    ///
+    /// # Errors
+    /// `spill.read` or `spill.write` where the disk refuses.
+    pub fn finish(self) -> Result<SourcePeople> {
+        let (count, people) = self.person.map(|part| part.people.finish()).transpose()?.unwrap_or_default();
         let identifying = &self.identifying;
         let rules = self.rules.into_iter().map(|part| RuleTokens {
             link: part.encoding.link,
@@ -337,12 +354,8 @@ impl Pseudonymizer {
                 groups,
             }
         });
-        SourcePeople {
-            key: self.key,
-            encoded: encoded.collect(),
-            rules: rules.collect(),
-            people: self.person.map(|part| part.people.finish()).unwrap_or_default(),
-        }
+        let (rules, encoded) = (rules.collect(), encoded.collect());
+        Ok(SourcePeople { key: self.key, count, people, rules, encoded })
     }
 
     /// Each row's pseudonym (zeros where it has none), and which rows have one. Takes note of the people and tokens.
@@ -350,7 +363,7 @@ impl Pseudonymizer {
         let mut people = Vec::new();
         if let Some(part) = &mut self.person {
             people = part.key.pseudonyms((0..rows).map(|row| values(&self.identifying, &part.fields, row)));
-            people.iter().flatten().for_each(|&person| part.people.push(person));
+            people.iter().flatten().try_for_each(|&person| part.people.push(person))?;
         }
         for rule in &mut self.rules {
             let columns = &self.identifying;
