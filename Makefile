@@ -31,7 +31,8 @@ mutants: ## Break disclosure control in many ways and see whether its tests noti
 bench: bench-intake bench-suppression bench-linkage ## Measure beside the peers
 
 bench-intake: build $(PEERS)/.ready ## Measure intake alone; INTAKE_ARGS="--rows 1000000 --unique"
-	@$(CARGO) bench --locked --profile dev --bench intake --no-run
+	@$(CARGO) bench --locked --profile dev --bench hmac --bench intake --no-run
+	@$(CARGO) bench --locked --profile dev --bench hmac
 	@intake=$$($(CARGO) bench --locked --profile dev --bench intake --no-run --message-format json 2>/dev/null \
 		| sed -n 's/.*"executable":"\([^"]*\/intake-[^"]*\)".*/\1/p' | tail -n 1); \
 	PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/intake.py --accord "$(ACCORD)" --intake "$$intake" \
@@ -66,7 +67,7 @@ docs: ## Build the code's documentation
 	@$(CARGO) doc --locked --no-deps --document-private-items
 
 clean: ## Remove what demo, test and bench leave beside the compiled code
-	@rm -rf var "$(VENV)" "$(PEERS)" "$(TARGET)/bench" "$(TARGET)/mutants" "$(TARGET)/fuzz"
+	@rm -rf var "$(VENV)" "$(PEERS)" "$(TARGET)/bench" "$(TARGET)/criterion" "$(TARGET)/mutants" "$(TARGET)/fuzz"
 
 $(VENV)/.ready: tests/python/requirements.txt
 	@$(PYTHON) -m venv "$(VENV)"

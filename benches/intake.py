@@ -6,7 +6,7 @@ Accord reads the extract as the nightly run does: digest, contract check of all 
 not fit, pseudonyms of the people, staged Parquet. DuckDB reads it with the same types, computes one SHA-256 of the id
 and writes Parquet (zstd). Both use all cores. The runs alternate; the medians are compared. `--unique` adds the rule
 that no id comes twice, which DuckDB does not check. Prints figures beside goals and beside what the machine can do, and
-never fails on a figure but where pseudonyms are far slower than their hash. Leaves `intake.json` in the folder.
+never fails on a figure: `benches/hmac.rs` does. Leaves `intake.json` in the folder.
 """
 
 import argparse

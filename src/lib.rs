@@ -29,6 +29,7 @@ pub mod release;
 pub mod report;
 pub mod run;
 mod sealed;
+mod spill;
 pub mod staging;
 pub mod storage;
 pub mod synth;
@@ -37,3 +38,4 @@ pub mod tabulate;
 pub mod workspace;
 
 pub use error::{Error, Kind, Result};
+pub use spill::Spill;

@@ -1,8 +1,11 @@
 //! HMAC-SHA256 that has taken in its key and a prefix once and for all, on the compression function of the `sha2` crate.
 //! The `hmac` crate gives the same (a test compares them); here a value costs its own blocks and one more and nothing
-//! else, and the states that a key could be replaced by are wiped when dropped.
+//! else, and the states that a key could be replaced by are wiped when dropped. Of many values, those of several lanes are
+//! hashed side by side: the processor then works on one while it waits for another.
 //!
 //! Reference: RFC 2104 (HMAC), FIPS 180-4 (SHA-256 and its padding).
+
+use std::slice;
 
 use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -34,15 +37,46 @@ impl KeyedHash {
     /// The first 128 bits of the HMAC over the length-prefixed (domain, normaliser version, values).
     pub(super) fn of<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> [u8; WIDTH] {
         let mut running = self.inner;
-        values.into_iter().for_each(|value| running.part(value.as_bytes()));
-        let (mut state, mut block) = (self.outer, OUTER);
-        block.as_chunks_mut().0.iter_mut().zip(running.finish()).for_each(|(to, word)| *to = word.to_be_bytes());
-        compress256(&mut state, &[block]);
-        let mut cut = [0; WIDTH];
-        cut.as_chunks_mut().0.iter_mut().zip(state).for_each(|(to, word)| *to = word.to_be_bytes());
-        cut
+        running.message(values);
+        running.compress();
+        running.turn_outward(&self.outer);
+        running.compress();
+        running.cut()
+    }
+
+    /// What [`Self::of`] gives for each of many messages, in their order; nothing for one that is none. `each` takes it.
+    ///
+    /// A block can be loaded fast once it has been in memory for a while, and the steps of one compression wait for each
+    /// other: so all blocks of the lanes are laid down first, and then compressed with nothing in between.
+    pub(super) fn of_each<'a, V: IntoIterator<Item = &'a str>>(
+        &self,
+        messages: impl IntoIterator<Item = Option<V>>,
+        mut each: impl FnMut(Option<[u8; WIDTH]>),
+    ) {
+        let (mut messages, mut lanes, mut is_one) = (messages.into_iter(), [self.inner; LANES], [false; LANES]);
+        loop {
+            let mut taken = 0;
+            for ((lane, is_one), message) in lanes.iter_mut().zip(&mut is_one).zip(&mut messages) {
+                *is_one = message.is_some();
+                *lane = self.inner;
+                lane.message(message.into_iter().flatten());
+                taken += 1;
+            }
+            let lanes_taken = &mut lanes[..taken];
+            lanes_taken.iter_mut().for_each(Running::compress);
+            lanes_taken.iter_mut().for_each(|lane| lane.turn_outward(&self.outer));
+            lanes_taken.iter_mut().for_each(Running::compress);
+            lanes_taken.iter().zip(is_one).for_each(|(lane, is_one)| each(is_one.then(|| lane.cut())));
+            if taken < LANES {
+                break;
+            }
+        }
+        lanes.zeroize();
     }
 }
+
+/// Messages that are hashed side by side: more of them are no faster.
+const LANES: usize = 8;
 
 /// The one block of the outer hash after the key's: the inner hash, still to be put in, and the padding of 96 bytes.
 const OUTER: [u8; BLOCK] = {
@@ -100,23 +134,40 @@ impl Running {
             if filled + taken < BLOCK {
                 return;
             }
-            compress256(&mut self.state, &[self.block]);
+            self.compress();
             self.block = [0; BLOCK];
             bytes = &bytes[taken..];
         }
     }
 
-    /// Pads with a one bit, zeros and the length in bits.
-    fn finish(mut self) -> [u32; 8] {
+    /// Takes in the last parts, and leaves one block to be compressed: it ends with a one bit, zeros and the length in bits.
+    fn message<'a>(&mut self, values: impl IntoIterator<Item = &'a str>) {
+        values.into_iter().for_each(|value| self.part(value.as_bytes()));
         let filled = self.length % BLOCK;
         self.block[filled] = 0x80;
         if filled + 1 > BLOCK - 8 {
-            compress256(&mut self.state, &[self.block]);
+            self.compress();
             self.block = [0; BLOCK];
         }
         self.block[BLOCK - 8..].copy_from_slice(&(8 * self.length as u64).to_be_bytes());
-        compress256(&mut self.state, &[self.block]);
-        self.state
+    }
+
+    fn compress(&mut self) {
+        compress256(&mut self.state, slice::from_ref(&self.block));
+    }
+
+    /// From the end of the inner hash to the one block of the outer hash.
+    fn turn_outward(&mut self, outer: &[u32; 8]) {
+        let inner = std::mem::replace(&mut self.state, *outer);
+        self.block = OUTER;
+        self.block.as_chunks_mut().0.iter_mut().zip(inner).for_each(|(to, word)| *to = word.to_be_bytes());
+    }
+
+    /// The first bytes of the hash.
+    fn cut(&self) -> [u8; WIDTH] {
+        let mut cut = [0; WIDTH];
+        cut.as_chunks_mut().0.iter_mut().zip(self.state).for_each(|(to, word)| *to = word.to_be_bytes());
+        cut
     }
 }
 
@@ -152,6 +203,24 @@ mod tests {
         #[test]
         fn equals_the_hmac_crate(key: [u8; 32], domain in ".{0,80}", values in prop::collection::vec(".{0,80}", 0..4)) {
             compare(key, &domain, &values);
+        }
+    }
+
+    proptest! {
+        /// Lanes that are filled, half filled, or filled with nothing.
+        #[test]
+        fn many_messages_hash_as_each_does_alone(
+            messages in prop::collection::vec(prop::option::of(prop::collection::vec(".{0,80}", 0..3)), 0..40),
+        ) {
+            let hash = KeyedHash::new(&[7; 32], "domain");
+            let alone: Vec<_> = messages
+                .iter()
+                .map(|values| values.as_ref().map(|values| hash.of(values.iter().map(String::as_str))))
+                .collect();
+            let mut together = Vec::new();
+            let values = messages.iter().map(|values| values.as_ref().map(|values| values.iter().map(String::as_str)));
+            hash.of_each(values, |hash| together.push(hash));
+            prop_assert_eq!(together, alone);
         }
     }
 

@@ -196,6 +196,17 @@ impl PseudonymKey {
     pub fn pseudonym<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> Pseudonym {
         Pseudonym(self.0.of(values))
     }
+
+    /// The pseudonyms of many people, in their order: faster than one by one. Whoever has no values has none.
+    #[must_use]
+    pub fn pseudonyms<'a, V: IntoIterator<Item = &'a str>>(
+        &self,
+        people: impl IntoIterator<Item = Option<V>>,
+    ) -> Vec<Option<Pseudonym>> {
+        let mut all = Vec::new();
+        self.0.of_each(people, |hash| all.push(hash.map(Pseudonym)));
+        all
+    }
 }
 
 impl fmt::Debug for PseudonymKey {
@@ -213,6 +224,16 @@ impl LinkKey {
     pub fn token<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> LinkToken {
         LinkToken(self.0.of(values))
     }
+
+    /// The tokens of many rows, in their order.
+    pub(super) fn tokens<'a, V: IntoIterator<Item = &'a str>>(
+        &self,
+        rows: impl IntoIterator<Item = Option<V>>,
+    ) -> Vec<Option<LinkToken>> {
+        let mut all = Vec::new();
+        self.0.of_each(rows, |hash| all.push(hash.map(LinkToken)));
+        all
+    }
 }
 
 impl fmt::Debug for LinkKey {
@@ -225,9 +246,13 @@ impl fmt::Debug for LinkKey {
 pub struct RowKey(Locked<KeyedHash>);
 
 impl RowKey {
-    /// The key of normalised values, one per field of the domain.
-    pub(super) fn of<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> [u8; WIDTH] {
-        self.0.of(values)
+    /// Gives `each` the key of each row, made of normalised values, one per field of the domain.
+    pub(super) fn of_each<'a, V: IntoIterator<Item = &'a str>>(
+        &self,
+        rows: impl IntoIterator<Item = Option<V>>,
+        each: impl FnMut(Option<[u8; WIDTH]>),
+    ) {
+        self.0.of_each(rows, each);
     }
 }
 

@@ -1,16 +1,21 @@
 //! The people of one source: what the identity step keeps of them for linking. Pseudonyms and tokens only.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::keys::KeyId;
 use super::linkage::EncodedPeople;
 use super::pseudonym::{LinkToken, Pseudonym};
+use crate::error::Result;
+use crate::spill::{Merged, Run, Spill};
 use crate::workspace::Normaliser;
 
 /// The distinct people of a source and their link tokens.
 pub struct SourcePeople {
     pub(super) key: KeyId,
-    /// Sorted, each once.
+    /// How many people there are.
+    pub(super) count: u64,
+    /// Sorted, each once; none where no link asks for them.
     pub(super) people: Vec<Pseudonym>,
     pub(super) rules: Vec<RuleTokens>,
     pub(super) encoded: Vec<EncodedLink>,
@@ -39,7 +44,7 @@ impl SourcePeople {
     /// How many distinct people there are. A count under protection: never print it where it is below the minimum cell.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.people.len() as u64
+        self.count
     }
 
     /// The key that made the pseudonyms.
@@ -52,6 +57,77 @@ impl SourcePeople {
 impl fmt::Debug for SourcePeople {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SourcePeople({}, ..)", self.key)
+    }
+}
+
+/// The people of a source, each once. Where a link asks for them, they are all in memory; else they are counted, and those
+/// that memory has no room for wait on disk. Pseudonyms are what staged rows have as well.
+pub(super) struct Headcount {
+    people: Distinct<Pseudonym>,
+    spill: Option<Spill>,
+    runs: Vec<Arc<Run>>,
+}
+
+impl Headcount {
+    pub(super) fn new(spill: Option<Spill>) -> Self {
+        Self { people: Distinct::new(), spill, runs: Vec::new() }
+    }
+
+    /// Another one of the same kind, of nobody.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.spill.clone())
+    }
+
+    /// # Errors
+    /// `spill.write` where the disk refuses.
+    pub(super) fn push(&mut self, person: Pseudonym) -> Result<()> {
+        self.people.push(person);
+        self.lay_down(false)
+    }
+
+    /// Takes the people that another one has collected.
+    ///
+    /// # Errors
+    /// `spill.write` where the disk refuses.
+    pub(super) fn join(&mut self, other: Self) -> Result<()> {
+        self.runs.extend(other.runs);
+        self.people.join(other.people);
+        self.lay_down(false)
+    }
+
+    /// How many people there are, and who, where all of them are in memory.
+    ///
+    /// # Errors
+    /// `spill.read` or `spill.write` where the disk refuses.
+    pub(super) fn finish(mut self) -> Result<(u64, Vec<Pseudonym>)> {
+        if self.runs.is_empty() {
+            let people = self.people.finish();
+            return Ok((people.len() as u64, people));
+        }
+        self.lay_down(true)?;
+        let mut count = 0;
+        for person in Merged::of(self.runs) {
+            person?;
+            count += 1;
+        }
+        Ok((count, Vec::new()))
+    }
+
+    /// Lays them down where memory is full, or at the end.
+    fn lay_down(&mut self, end: bool) -> Result<()> {
+        let Some(spill) = &self.spill else { return Ok(()) };
+        let room = (spill.memory / size_of::<Pseudonym>()).max(1);
+        if self.people.values.len() < room && !end {
+            return Ok(());
+        }
+        self.people.compact();
+        // Where most were repeats, there is room again.
+        if self.people.values.len() > room / 2 || end {
+            let sorted = self.people.values.iter().map(|person| Ok(u128::from_be_bytes(person.0)));
+            self.runs.push(Arc::new(Run::write(spill, sorted)?));
+            self.people.clear();
+        }
+        Ok(())
     }
 }
 
@@ -101,6 +177,13 @@ impl<T: Ord + Copy> Distinct<T> {
         self.values
     }
 
+    /// Forgets them, and keeps the room.
+    fn clear(&mut self) {
+        self.values.clear();
+        self.sorted = 0;
+        self.limit = FIRST_LIMIT;
+    }
+
     fn compact(&mut self) {
         self.values[self.sorted..].sort_unstable();
         // Two sorted runs, which the stable sort finds and merges.
@@ -112,6 +195,8 @@ impl<T: Ord + Copy> Distinct<T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -119,6 +204,32 @@ mod tests {
         let mut distinct = Distinct::new();
         (0..300_000_u32).for_each(|number| distinct.push(number.wrapping_mul(2_654_435_761) % 70_001));
         assert_eq!(distinct.finish(), (0..70_001).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        /// Of several threads, with room for a few people each.
+        #[test]
+        fn people_that_spill_are_counted_as_those_in_memory_are(
+            threads in prop::collection::vec(prop::collection::vec(0..300_u32, 0..600), 1..4),
+            memory in 0..1000_usize,
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let person = |number: u32| Pseudonym(u128::from(number.wrapping_mul(2_654_435_761)).to_le_bytes());
+            let counted = |spill: Option<Spill>| {
+                let mut all = Headcount::new(spill);
+                for numbers in &threads {
+                    let mut one = all.another();
+                    numbers.iter().for_each(|&number| one.push(person(number)).expect("written"));
+                    all.join(one).expect("written");
+                }
+                all.finish().expect("counted")
+            };
+            let (count, people) = counted(None);
+            prop_assert_eq!(count, people.len() as u64);
+            let (spilled, rest) = counted(Some(Spill { directory: folder.path().to_owned(), memory }));
+            prop_assert_eq!(spilled, count);
+            prop_assert!(rest.is_empty() || rest == people);
+        }
     }
 
     #[test]

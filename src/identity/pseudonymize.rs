@@ -16,11 +16,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::columns::{NormalisedColumn, normaliser};
 use super::keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
 use super::linkage::{LinkEncoder, LinkageSpec};
-use super::people::{Distinct, EncodedLink, RuleTokens, SourcePeople};
+use super::people::{Distinct, EncodedLink, Headcount, RuleTokens, SourcePeople};
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use super::vault::{SealedPeople, VaultKey};
 use crate::error::{Error, Result};
 use crate::intake::{TypedRows, arrow_type};
+use crate::spill::Spill;
 use crate::workspace::{Contract, DataClause, Normaliser};
 
 /// The reason under which rows are rejected in which nothing identifies the person.
@@ -130,7 +131,7 @@ struct PersonPart {
     key: Arc<PseudonymKey>,
     /// Places in `identifying`.
     fields: Vec<usize>,
-    people: Distinct<Pseudonym>,
+    people: Headcount,
 }
 
 struct RulePart {
@@ -163,7 +164,7 @@ impl Pseudonymizer {
             .then(|| {
                 let fields = places(&contract.person, contract, clause, &mut identifying)?;
                 let key = Arc::new(keys.pseudonym_key(&contract.person.join(",")));
-                Ok::<_, Error>(PersonPart { key, fields, people: Distinct::new() })
+                Ok::<_, Error>(PersonPart { key, fields, people: Headcount::new(None) })
             })
             .transpose()?;
         let rules = link_rules
@@ -209,6 +210,15 @@ impl Pseudonymizer {
         Ok(self)
     }
 
+    /// With so much memory for the people of each thread, where no link asks who they are. To be called before any row.
+    #[must_use]
+    pub fn spilling(mut self, spill: Spill) -> Self {
+        if let Some(part) = self.person.as_mut().filter(|_| self.rules.is_empty() && self.linkages.is_empty()) {
+            part.people = Headcount::new(Some(spill));
+        }
+        self
+    }
+
     /// Seals, beside all else, whom each pseudonym stands for: only where the agreement's `vault` clause names the contract.
     #[must_use]
     pub fn with_vault(mut self, key: VaultKey) -> Self {
@@ -231,7 +241,7 @@ impl Pseudonymizer {
         let person = |part: &PersonPart| PersonPart {
             key: Arc::clone(&part.key),
             fields: part.fields.clone(),
-            people: Distinct::new(),
+            people: part.people.another(),
         };
         let rule = |part: &RulePart| RulePart {
             encoding: part.encoding.clone(),
@@ -257,9 +267,12 @@ impl Pseudonymizer {
     }
 
     /// Takes the people that [`Self::another`] has collected. Which of them had which rows makes no difference.
-    pub fn join(&mut self, other: Self) {
+    ///
+    /// # Errors
+    /// `spill.write` where the disk refuses.
+    pub fn join(&mut self, other: Self) -> Result<()> {
         if let (Some(own), Some(other)) = (&mut self.person, other.person) {
-            own.people.join(other.people);
+            own.people.join(other.people)?;
         }
         for (own, other) in self.rules.iter_mut().zip(other.rules) {
             own.pairs.join(other.pairs);
@@ -274,6 +287,7 @@ impl Pseudonymizer {
                 other.of.into_iter().for_each(|(person, value)| own.note(person, &value));
             }
         }
+        Ok(())
     }
 
     /// The schema of all batches that [`Self::apply`] gives.
@@ -320,8 +334,11 @@ impl Pseudonymizer {
     }
 
     /// What linking needs of the rows so far.
-    #[must_use]
-    pub fn finish(self) -> SourcePeople {
+    ///
+    /// # Errors
+    /// `spill.read` or `spill.write` where the disk refuses.
+    pub fn finish(self) -> Result<SourcePeople> {
+        let (count, people) = self.person.map(|part| part.people.finish()).transpose()?.unwrap_or_default();
         let identifying = &self.identifying;
         let rules = self.rules.into_iter().map(|part| RuleTokens {
             link: part.encoding.link,
@@ -343,30 +360,44 @@ impl Pseudonymizer {
                 groups: part.groups.into_iter().map(sorted).collect(),
             }
         });
-        SourcePeople {
-            key: self.key,
-            encoded: encoded.collect(),
-            rules: rules.collect(),
-            people: self.person.map(|part| part.people.finish()).unwrap_or_default(),
-        }
+        let (rules, encoded) = (rules.collect(), encoded.collect());
+        Ok(SourcePeople { key: self.key, count, people, rules, encoded })
     }
 
     /// Each row's pseudonym (zeros where it has none), and which rows have one. Takes note of the people and tokens.
     fn people_of(&mut self, rows: usize, groups: &[Vec<StringArray>]) -> Result<(ArrayRef, BooleanArray)> {
-        let mut bytes = Vec::with_capacity(rows * WIDTH);
-        let mut has_person = Vec::with_capacity(rows);
-        for row in 0..rows {
-            let person = self.person_of(row);
-            if let Some(person) = person {
+        let mut people = Vec::new();
+        if let Some(part) = &mut self.person {
+            people = part.key.pseudonyms((0..rows).map(|row| values(&self.identifying, &part.fields, row)));
+            people.iter().flatten().try_for_each(|&person| part.people.push(person))?;
+        }
+        for rule in &mut self.rules {
+            let columns = &self.identifying;
+            let tokens = rule.key.tokens((0..rows).map(|row| values(columns, &rule.fields, row)));
+            let pairs = tokens.into_iter().zip(&people).filter_map(|(token, person)| token.zip(*person));
+            pairs.for_each(|pair| rule.pairs.push(pair));
+        }
+        if !self.linkages.is_empty() || self.vault.is_some() {
+            for (row, person) in people.iter().enumerate() {
+                let Some(person) = *person else { continue };
+                self.encode(row, person);
                 self.seal(row, person)?;
                 self.note_groups(person, row, groups);
             }
-            bytes.extend_from_slice(&person.map_or([0; WIDTH], |person| person.0));
-            has_person.push(person.is_some());
         }
+        let has_person = people.iter().map(Option::is_some).collect::<Vec<_>>().into();
+        let mut bytes = Vec::with_capacity(rows * WIDTH);
+        people.iter().for_each(|person| bytes.extend_from_slice(&person.map_or([0; WIDTH], |person| person.0)));
         let people =
             FixedSizeBinaryArray::try_new(WIDTH as i32, Buffer::from_vec(bytes), None).map_err(arrow_failed)?;
-        Ok((Arc::new(people), BooleanArray::from(has_person)))
+        Ok((Arc::new(people), has_person))
+    }
+
+    /// Takes in a row for links by probability.
+    fn encode(&mut self, row: usize, person: Pseudonym) {
+        for part in &mut self.linkages {
+            part.encoder.push(person, part.fields.iter().map(|&place| self.identifying[place].2.get(row)));
+        }
     }
 
     /// Each person once.
@@ -378,22 +409,6 @@ impl Pseudonymizer {
             place.insert(key.seal(&person, values)?);
         }
         Ok(())
-    }
-
-    fn person_of(&mut self, row: usize) -> Option<Pseudonym> {
-        let columns = &self.identifying;
-        let part = self.person.as_mut()?;
-        let person = part.key.pseudonym(values(columns, &part.fields, row)?);
-        part.people.push(person);
-        for rule in &mut self.rules {
-            if let Some(values) = values(columns, &rule.fields, row) {
-                rule.pairs.push((rule.key.token(values), person));
-            }
-        }
-        for part in &mut self.linkages {
-            part.encoder.push(person, part.fields.iter().map(|&place| columns[place].2.get(row)));
-        }
-        Some(person)
     }
 
     fn note_groups(&mut self, person: Pseudonym, row: usize, groups: &[Vec<StringArray>]) {

@@ -65,14 +65,18 @@ impl RowKeys {
             values.fill(column, *normaliser)?;
         }
         let mut keys = FixedSizeBinaryBuilder::with_capacity(rows.rows(), WIDTH as i32);
-        for row in 0..rows.rows() {
-            let values = self.fields.iter().map(|(.., column)| column.get(row));
-            if values.clone().any(|value| value.is_none()) {
-                keys.append_null();
-                continue;
-            }
-            keys.append_value(self.key.of(values.flatten()))
-                .map_err(|_| Error::internal("identity.arrow", "columns do not fit together"))?;
+        let fields = &self.fields;
+        let values = (0..rows.rows()).map(|row| {
+            let values = fields.iter().map(move |(.., column)| column.get(row));
+            values.clone().all(|value| value.is_some()).then(|| values.flatten())
+        });
+        let mut fits = true;
+        self.key.of_each(values, |key| match key {
+            Some(key) => fits &= keys.append_value(key).is_ok(),
+            None => keys.append_null(),
+        });
+        if !fits {
+            return Err(Error::internal("identity.arrow", "columns do not fit together"));
         }
         Ok(keys.finish())
     }

@@ -52,9 +52,12 @@ impl<'c> Checker<'c> {
         record: &Record<'_>,
         layout: &Layout<'_>,
         columns: &Columns,
-    ) -> std::result::Result<(), Reject> {
-        self.rows.check(record, layout, columns)?;
-        self.rules.judge(&self.rows.keys).map_err(|misfit| Reject { field: None, misfit })
+    ) -> Result<std::result::Result<(), Reject>> {
+        let alone = self.rows.check(record, layout, columns);
+        if alone.is_err() {
+            return Ok(alone);
+        }
+        Ok(self.rules.judge(&self.rows.keys)?.map_err(|misfit| Reject { field: None, misfit }))
     }
 }
 

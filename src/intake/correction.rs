@@ -238,7 +238,7 @@ impl<'c> Taking<'c> {
         };
         let checker = &mut self.checker;
         let misfit = correction
-            .read(self.contract, self.line, |record, columns| Ok(checker.check(record, layout, columns).err()))?;
+            .read(self.contract, self.line, |record, columns| Ok(checker.check(record, layout, columns)?.err()))?;
         if let Some(reject) = misfit {
             self.done.refused.push(Refused {
                 line: self.line,

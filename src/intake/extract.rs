@@ -418,10 +418,11 @@ impl<'a> Intake<'a> {
 
     /// Checks a row, and takes it where it is admitted; says why where it is not.
     fn row(&mut self, record: &Record<'_>, layout: &Layout<'_>, columns: &Columns) -> Result<Option<Reject>> {
-        let alone = self.rows.check(record, layout, columns);
-        let judge = |()| self.rules.judge(&self.rows.keys).map_err(|misfit| Reject { field: None, misfit });
-        if let Err(reject) = alone.and_then(judge) {
+        if let Err(reject) = self.rows.check(record, layout, columns) {
             return Ok(Some(reject));
+        }
+        if let Err(misfit) = self.rules.judge(&self.rows.keys)? {
+            return Ok(Some(Reject { field: None, misfit }));
         }
         self.tally.admit(&self.rows.uses);
         let scratch = &self.rows.scratch;

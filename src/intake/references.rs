@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::keys::{KeyHasher, KeyTable};
 use crate::error::{Error, Result};
+use crate::spill::Spill;
 use crate::workspace::{Contract, Rule};
 
 /// The keys that the sources of a run refer to. A source that is referred to is read before those that refer to it.
@@ -12,6 +13,7 @@ use crate::workspace::{Contract, Rule};
 pub struct References {
     referred: Vec<Referred>,
     hasher: KeyHasher,
+    spill: Option<Spill>,
 }
 
 /// What the sources of a run ask of the rows of one contract.
@@ -42,7 +44,20 @@ impl References {
                 referred.push(Referred { contract, fields, keys: Arc::default(), read: false });
             }
         }
-        Self { referred, hasher: KeyHasher::default() }
+        Self { referred, hasher: KeyHasher::default(), spill: None }
+    }
+
+    /// With so much memory for the keys of each source that is read, whatever rule asks for them. Without it, all are held
+    /// in memory.
+    #[must_use]
+    pub fn spilling(mut self, spill: Spill) -> Self {
+        self.spill = Some(spill);
+        self
+    }
+
+    /// The room of each of so many tables of keys.
+    pub(super) fn spill(&self, tables: usize) -> Option<Spill> {
+        self.spill.as_ref().map(|spill| spill.share(tables))
     }
 
     /// The keys that a rule refers to.
@@ -71,10 +86,15 @@ impl References {
     }
 
     /// Takes the keys back when the source has been read.
-    pub(super) fn learn(&mut self, contract: &str, fields: &[String], keys: KeyTable) {
+    ///
+    /// # Errors
+    /// `spill.read` or `spill.write` where the disk refuses.
+    pub(super) fn learn(&mut self, contract: &str, fields: &[String], mut keys: KeyTable) -> Result<()> {
+        keys.settle()?;
         if let Some(one) = self.referred.iter_mut().find(|one| one.contract == contract && one.fields == fields) {
             (one.keys, one.read) = (Arc::new(keys), true);
         }
+        Ok(())
     }
 }
 

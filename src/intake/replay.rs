@@ -37,9 +37,17 @@ pub fn replay(contract: &Contract, rows: &[QuarantinedRow]) -> Result<Vec<Verdic
     let mut checker = Checker::alone(&alone)?;
     let mut verdicts = Vec::with_capacity(rows.len());
     for row in rows {
+        let mut failed = None;
         let checked = again(row, &alone, &layouts, &mut |record, layout, columns| {
-            checker.check(record, layout, columns).err().map(|reject| (reject.misfit.rule, reject.column(&alone)))
+            let checked = checker.check(record, layout, columns).unwrap_or_else(|error| {
+                failed = Some(error);
+                Ok(())
+            });
+            checked.err().map(|reject| (reject.misfit.rule, reject.column(&alone)))
         });
+        if let Some(error) = failed {
+            return Err(error);
+        }
         verdicts.push(match checked {
             Ok(None) if compares(contract, &row.rule) => Verdict::Undecided,
             Ok(None) => Verdict::Fits,

@@ -1,7 +1,5 @@
 //! Rules beyond single fields. Those over several rows, and over another source, hold hashes in place of values.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::compare::{Constant, order};
@@ -11,26 +9,6 @@ use super::references::{Asked, References};
 use super::report::ConsistencyFinding;
 use crate::error::{Error, Result};
 use crate::workspace::{Comparison, ConsistencyDecision, Contract, Field, Operand, Rule, WhenMissing};
-
-type Map<V> = HashMap<u128, V, BuildHasherDefault<AlreadyHashed>>;
-
-/// Takes the first half of a hash as it is.
-#[derive(Clone, Default)]
-pub(super) struct AlreadyHashed(u64);
-
-impl Hasher for AlreadyHashed {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-    fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64;
-    }
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 /// What rules ask of each row by itself: comparisons, and the keys that the rules over several rows need. Rows can be
 /// asked in any order.
@@ -68,7 +46,10 @@ enum State<'c> {
     Consistent {
         rule: &'c Rule,
         reject: bool,
-        seen: Map<First>,
+        /// Each key with its first value.
+        seen: KeyTable,
+        /// Keys for which another value came up.
+        several: KeyTable,
         /// Keys of deliveries before, and those of them with several values, where each delivery stands by itself.
         before: (u64, u64),
     },
@@ -100,12 +81,6 @@ enum Right<'c> {
 
 /// What a rule says of a row: the field that it is about, where it is about one.
 type Judgement = Result<(), (Option<usize>, Misfit)>;
-
-/// The first value of a key, and whether another one came up.
-struct First {
-    value: u64,
-    several: bool,
-}
 
 impl<'c> RowRules<'c> {
     /// # Errors
@@ -179,7 +154,18 @@ impl<'c> Rules<'c> {
     /// # Errors
     /// A rule refers to a source that was not read.
     pub(super) fn new(contract: &'c Contract, references: &mut References) -> Result<Self> {
-        let unique = |names: &[String]| State::Unique { names: names.join(", "), seen: KeyTable::default() };
+        let referred = references.take(&contract.id);
+        let of_rule = |rule: &Rule| match rule {
+            Rule::Unique { .. } => 1,
+            Rule::Consistent { .. } => 2,
+            Rule::Compare { .. } | Rule::Reference { .. } => 0,
+        };
+        let tables = contract.fields.iter().filter(|field| field.unique).count()
+            + contract.rules.iter().map(of_rule).sum::<usize>()
+            + referred.len();
+        let spill = references.spill(tables);
+        let table = || KeyTable::spilling(spill.clone());
+        let unique = |names: &[String]| State::Unique { names: names.join(", "), seen: table() };
         let mut rules = Vec::new();
         for field in contract.fields.iter().filter(|field| field.unique) {
             rules.push(unique(std::slice::from_ref(&field.name)));
@@ -190,7 +176,8 @@ impl<'c> Rules<'c> {
                 Rule::Consistent { decision, .. } => rules.push(State::Consistent {
                     rule,
                     reject: *decision == ConsistencyDecision::RejectLater,
-                    seen: Map::default(),
+                    seen: table(),
+                    several: table(),
                     before: (0, 0),
                 }),
                 Rule::Compare { .. } => {}
@@ -202,7 +189,8 @@ impl<'c> Rules<'c> {
                 }),
             }
         }
-        for (names, keys) in references.take(&contract.id) {
+        for (names, mut keys) in referred {
+            keys.spill_to(spill.clone());
             rules.push(State::Referred { names, keys });
         }
         Ok(Self { rules })
@@ -215,32 +203,32 @@ impl<'c> Rules<'c> {
 
     /// Judges a row by its keys, against the rows that were admitted before it and against other sources, and takes note
     /// of it.
-    pub(super) fn judge(&mut self, keys: &[KeyOfRow]) -> Result<(), Misfit> {
-        let wrong = self.rules.iter().zip(keys).enumerate().find_map(|(at, (rule, key))| {
-            let misfit = rule.judge(*key).err()?;
-            Some((at, misfit))
-        });
-        match wrong {
-            None => self.admit(keys),
-            Some((at, misfit)) => {
+    ///
+    /// # Errors
+    /// `spill.read` or `spill.write` where the disk refuses.
+    pub(super) fn judge(&mut self, keys: &[KeyOfRow]) -> Result<Result<(), Misfit>> {
+        for (at, (rule, key)) in self.rules.iter().zip(keys).enumerate() {
+            if let Err(misfit) = rule.judge(*key)? {
                 if misfit.rule == "consistent" {
-                    self.reject(&keys[..=at]);
+                    self.reject(&keys[..=at])?;
                 }
-                return Err(misfit);
+                return Ok(Err(misfit));
             }
         }
-        Ok(())
+        self.admit(keys)?;
+        Ok(Ok(()))
     }
 
     /// Forgets the rows before: the next delivery stands by itself. Keys that other sources refer to stay.
     pub(super) fn start_over(&mut self) {
         for rule in &mut self.rules {
             match rule {
-                State::Unique { seen, .. } => *seen = KeyTable::default(),
-                State::Consistent { seen, before, .. } => {
-                    before.0 += seen.len() as u64;
-                    before.1 += several(seen);
+                State::Unique { seen, .. } => seen.clear(),
+                State::Consistent { seen, several, before, .. } => {
+                    before.0 += seen.len();
+                    before.1 += several.len();
                     seen.clear();
+                    several.clear();
                 }
                 State::Reference { .. } | State::Referred { .. } => {}
             }
@@ -248,53 +236,65 @@ impl<'c> Rules<'c> {
     }
 
     /// Hands back the keys that other sources refer to.
-    pub(super) fn learned(&mut self, contract: &str, references: &mut References) {
+    ///
+    /// # Errors
+    /// `spill.read` or `spill.write` where the disk refuses.
+    pub(super) fn learned(&mut self, contract: &str, references: &mut References) -> Result<()> {
         for rule in &mut self.rules {
             if let State::Referred { names, keys, .. } = rule {
-                references.learn(contract, names, std::mem::take(keys));
+                references.learn(contract, names, std::mem::take(keys))?;
             }
         }
+        Ok(())
     }
 
-    fn admit(&mut self, keys: &[KeyOfRow]) {
+    fn admit(&mut self, keys: &[KeyOfRow]) -> Result<()> {
         for (rule, key) in self.rules.iter_mut().zip(keys) {
             let Some(key) = *key else { continue };
             match rule {
-                State::Unique { seen, .. } => seen.insert(key),
-                State::Consistent { seen, .. } => {
-                    let first = seen.entry(key.key).or_insert(First { value: key.value, several: false });
-                    first.several |= first.value != key.value;
-                }
-                State::Referred { keys, .. } => keys.insert(key),
+                // It has been judged: it is not there.
+                State::Unique { seen, .. } => seen.put(key)?,
+                State::Consistent { seen, several, .. } => match seen.same(key)? {
+                    None => seen.put(key)?,
+                    Some(true) => {}
+                    Some(false) => several.insert(key)?,
+                },
+                State::Referred { keys, .. } => keys.insert(key)?,
                 State::Reference { .. } => {}
             }
         }
+        Ok(())
     }
 
     /// A row that a consistency rule rejects: its key has several values all the same.
-    fn reject(&mut self, keys: &[KeyOfRow]) {
+    fn reject(&mut self, keys: &[KeyOfRow]) -> Result<()> {
         for (rule, key) in self.rules.iter_mut().zip(keys) {
-            if let (State::Consistent { seen, .. }, Some(key)) = (rule, key)
-                && let Some(first) = seen.get_mut(&key.key)
+            if let (State::Consistent { seen, several, .. }, Some(key)) = (rule, key)
+                && seen.same(*key)? == Some(false)
             {
-                first.several |= first.value != key.value;
+                several.insert(*key)?;
             }
         }
+        Ok(())
     }
 
     /// What the consistency rules found.
     pub(super) fn findings(&self) -> Vec<ConsistencyFinding> {
         let finding = |state: &State<'_>| match state {
-            State::Consistent { rule: Rule::Consistent { key, field, decision, reason }, seen, before, .. } => {
-                Some(ConsistencyFinding {
-                    key: key.clone(),
-                    field: field.clone(),
-                    decision: *decision,
-                    reason: reason.clone(),
-                    keys: before.0 + seen.len() as u64,
-                    keys_with_several: before.1 + several(seen),
-                })
-            }
+            State::Consistent {
+                rule: Rule::Consistent { key, field, decision, reason },
+                seen,
+                several,
+                before,
+                ..
+            } => Some(ConsistencyFinding {
+                key: key.clone(),
+                field: field.clone(),
+                decision: *decision,
+                reason: reason.clone(),
+                keys: before.0 + seen.len(),
+                keys_with_several: before.1 + several.len(),
+            }),
             _ => None,
         };
         self.rules.iter().filter_map(finding).collect()
@@ -302,33 +302,31 @@ impl<'c> Rules<'c> {
 }
 
 impl State<'_> {
-    fn judge(&self, key: KeyOfRow) -> Result<(), Misfit> {
-        let wrong = |rule, reason: String| Err(Misfit { rule, reason });
+    fn judge(&self, key: KeyOfRow) -> Result<Result<(), Misfit>> {
+        let wrong = |rule, reason: String| Ok(Err(Misfit { rule, reason }));
         let key = match (key, self) {
             (Some(key), _) => key,
             (None, Self::Reference { names, reject_missing: true, .. }) => {
                 return wrong("reference", format!("{names} is missing, and the rule asks for it"));
             }
-            (None, _) => return Ok(()),
+            (None, _) => return Ok(Ok(())),
         };
         match self {
-            Self::Unique { seen, names } => match seen.same(key) {
-                None => Ok(()),
+            Self::Unique { seen, names } => match seen.same(key)? {
+                None => Ok(Ok(())),
                 Some(true) => wrong("duplicate", "it equals an earlier row in all fields".to_owned()),
                 Some(false) => wrong("conflict", format!("an earlier row has the same {names} and differs")),
             },
             Self::Consistent { seen, reject: true, rule: Rule::Consistent { field, .. }, .. } => {
-                match seen.get(&key.key) {
-                    Some(first) if first.value != key.value => {
-                        wrong("consistent", format!("an earlier row of its key has another {field}"))
-                    }
-                    _ => Ok(()),
+                match seen.same(key)? {
+                    Some(false) => wrong("consistent", format!("an earlier row of its key has another {field}")),
+                    _ => Ok(Ok(())),
                 }
             }
-            Self::Reference { keys, names, contract, .. } if !keys.contains(key.key) => {
+            Self::Reference { keys, names, contract, .. } if !keys.contains(key.key)? => {
                 wrong("reference", format!("no row of {contract} has its {names}"))
             }
-            Self::Consistent { .. } | Self::Reference { .. } | Self::Referred { .. } => Ok(()),
+            Self::Consistent { .. } | Self::Reference { .. } | Self::Referred { .. } => Ok(Ok(())),
         }
     }
 }
@@ -361,11 +359,6 @@ impl<'c> Compare<'c> {
             (None, _) => wrong(format!("it is not {} {name}", self.is.sign())),
         }
     }
-}
-
-/// Keys with several values.
-fn several(seen: &Map<First>) -> u64 {
-    seen.values().filter(|first| first.several).count() as u64
 }
 
 fn compare<'c>(

@@ -116,7 +116,7 @@ pub async fn scan(
     report.fields = intake.tally.fields();
     report.consistency = intake.rules.findings();
     balance(&report)?;
-    intake.rules.learned(&contract.id, references);
+    intake.rules.learned(&contract.id, references)?;
     quarantine.finish().await?;
     check_rejects(contract, source_name, &report, quarantine.path())?;
     Ok(report)

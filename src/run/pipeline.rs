@@ -6,7 +6,7 @@ use super::books::{Books, LinkBook, ProbableBook, TableBook};
 use super::fingerprint::{Input, fingerprint};
 use super::history::History;
 use super::quarantine::{Decided, Openers};
-use super::sources::{Admitted, Delivered, Reading, admit, stage_links};
+use super::sources::{Admitted, Delivered, Reading, admit, key_spill, stage_links};
 use super::{Job, Outcome, PipelineReport, STAGING, linkage, match_rate, protection, quarantine};
 use crate::disclosure::{self, Beside, DisclosureError};
 use crate::error::{Context as _, Error, Result};
@@ -205,7 +205,8 @@ async fn compute(
     let last: Option<Books> = before.and_then(|manifest| serde_json::from_value(manifest.books.clone()).ok());
     let mut books = Books::default();
     let context = session(&job.engine)?;
-    let mut references = References::of(pipeline.sources.iter().map(|source| source.contract.as_ref()));
+    let contracts = pipeline.sources.iter().map(|source| source.contract.as_ref());
+    let mut references = References::of(contracts).spilling(key_spill(&job.engine));
     let mut read: Vec<Option<Admitted>> = pipeline.sources.iter().map(|_| None).collect();
     for at in pipeline.reading_order() {
         let (source, delivered) = (&pipeline.sources[at], &delivered[at]);

@@ -16,9 +16,11 @@ use super::{Job, STAGING};
 use crate::error::{Error, Result};
 use crate::identity::{AgreementKeys, LinkEncoding, LinkageSpec, Pseudonymizer, SourcePeople};
 use crate::intake::{self, Delivery, Found, IntakeReport, Quarantine, References, Spread, TypedRows};
+use crate::model::EngineOptions;
 use crate::parallel::{Pending, Queue, Workers};
 use crate::release::{self, Ledger};
 use crate::report::{Event, Step};
+use crate::spill::Spill;
 use crate::staging::{GROUP, Group, GroupEncoder, GroupedFile, ParquetFile, Staged};
 use crate::storage::Store;
 use crate::workspace::{ResolvedPipeline, ResolvedSource};
@@ -114,7 +116,7 @@ pub async fn stage_source(job: &Job<'_>, pipeline: &str, source: &str) -> Result
     let extracts = job.extracts.of(&source.contract.partner)?;
     let found = intake::discover(&extracts, &source.spec, &source.name, &source.contract, job.today).await?;
     let delivered = Delivered { found, decided: Decided::default() };
-    let mut references = References::of([source.contract.as_ref()]);
+    let mut references = References::of([source.contract.as_ref()]).spilling(key_spill(&job.engine));
     let reading = Reading { job, pipeline, source, delivered: &delivered, keys: &keys };
     Ok(admit(&reading, &mut references, None).await?.book)
 }
@@ -136,7 +138,8 @@ pub(super) async fn admit(
     let wanted: Vec<&str> = source.clause.link.iter().chain(&source.clause.analyse).map(String::as_str).collect();
     let (contract, clause) = (&source.contract, &source.clause);
     let mut pseudonymizer = Pseudonymizer::new(contract, clause, keys, &encodings(pipeline, &source.name))?
-        .with_linkages(contract, clause, keys, &linkages(pipeline, &source.name)?)?;
+        .with_linkages(contract, clause, keys, &linkages(pipeline, &source.name)?)?
+        .spilling(people_spill(&job.engine));
     if pipeline.agreement.in_vault(&source.contract.id) {
         pseudonymizer = pseudonymizer.with_vault(keys.vault_key(&source.contract.person.join(",")));
     }
@@ -176,11 +179,11 @@ pub(super) async fn admit(
     let report = scanned?;
     let counts = added.counts()?;
     handed_on?;
-    workers.finish()?.into_iter().for_each(|other| pseudonymizer.join(other));
+    workers.finish()?.into_iter().try_for_each(|other| pseudonymizer.join(other))?;
     if let Some(sealed) = pseudonymizer.take_sealed() {
         release::write_vault(job.state, keys, name, &source.name, &sealed).await?;
     }
-    let people = pseudonymizer.finish();
+    let people = pseudonymizer.finish()?;
     let book = SourceBook {
         source: source.name.clone(),
         contract: source.contract.id.clone(),
@@ -217,6 +220,21 @@ pub(super) async fn admit(
     });
     let staged = Staged { table: format!("sources.{}", source.name), path, rows: rows_out };
     Ok(Admitted { staged, people, book })
+}
+
+/// Half of the engine's memory is for the keys of the source that is being read: no query runs meanwhile.
+pub(super) fn key_spill(engine: &EngineOptions) -> Spill {
+    spill(engine, 2)
+}
+
+/// An eighth of it is for the people, whom each thread collects for itself.
+fn people_spill(engine: &EngineOptions) -> Spill {
+    spill(engine, 8).share(engine.threads + 1)
+}
+
+fn spill(engine: &EngineOptions, part: u64) -> Spill {
+    let memory = usize::try_from(engine.memory_limit / part).unwrap_or(usize::MAX);
+    Spill { directory: engine.spill.clone(), memory }
 }
 
 /// Rows with the column that is added to them.

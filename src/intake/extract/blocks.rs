@@ -154,7 +154,7 @@ impl<'a> Intake<'a> {
             while let Some(one) = early.next_if(|one| one.before <= row) {
                 self.reject(&mut open.rejects, place, &Kept::text(one.line, &one.kept), &one.reject)?;
             }
-            if let Err(misfit) = self.rules.judge(keys) {
+            if let Err(misfit) = self.rules.judge(keys)? {
                 let row_kept = Kept::text(examined.origins[row].line, examined.record(row));
                 self.reject(&mut open.rejects, place, &row_kept, &Reject { field: None, misfit })?;
                 examined.forget(row);
