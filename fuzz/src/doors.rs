@@ -96,6 +96,20 @@ fn scan(contract: &Contract, bytes: &[u8]) -> Result<IntakeReport> {
     scanned
 }
 
+/// Drafts a contract of any file. What it says is a contract, once somebody has filled in what it marks.
+fn draft(bytes: &[u8]) {
+    let desk = desk().lock().unwrap_or_else(PoisonError::into_inner);
+    std::fs::write(desk.folder.join(DELIVERY), bytes).expect("write the delivery");
+    let size = bytes.len() as u64;
+    match desk.runtime.block_on(intake::infer(&desk.store, DELIVERY, size, "drafted", &|_| {})) {
+        Err(error) => refusal(&error),
+        Ok(text) => {
+            let read = workspace::contract("drafted.yaml", text.clone());
+            assert!(read.is_ok(), "a draft is a contract:\n{text}");
+        }
+    }
+}
+
 /// A refusal is about the data and says what to do.
 fn refusal(error: &Error) {
     assert!(matches!(error.kind(), Kind::Data | Kind::Config), "{} is {:?}", error.code(), error.kind());
@@ -126,6 +140,7 @@ pub fn packed(bytes: &[u8]) {
     let mut contract = contract(DELIMITED);
     contract.compression = compression;
     let _ = scan(&contract, rest);
+    draft(rest);
 }
 
 /// Workbooks, and sheets and shared texts within one that is whole.
@@ -139,6 +154,7 @@ pub fn excel(bytes: &[u8]) {
         Some(true) => scan(&contract(EXCEL), &workbook(STRINGS, rest)),
         Some(false) => scan(&contract(EXCEL), &workbook(rest, SHEET)),
     };
+    draft(rest);
 }
 
 /// A workbook whose second sheet and shared texts these are.
@@ -181,16 +197,13 @@ fn workbook(strings: &[u8], sheet: &[u8]) -> Vec<u8> {
 pub fn columnar(bytes: &[u8]) {
     let Some((format, rest)) = chosen(bytes, &[PARQUET, ARROW]) else { return };
     let _ = scan(&contract(format), rest);
+    draft(rest);
 }
 
 /// The recognition of a layout, what is said of one that is not known, and the draft of a contract.
 pub fn layouts(bytes: &[u8]) {
     let _ = scan(&contract(LAYOUTS), bytes);
-    for whole in [true, false] {
-        if let Err(error) = intake::infer(bytes, whole, DELIVERY, "drafted") {
-            refusal(&error);
-        }
-    }
+    draft(bytes);
 }
 
 /// Contracts, also those of the open standard, and specs of tables. What is taken for a contract reads a delivery.

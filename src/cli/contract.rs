@@ -1,11 +1,11 @@
 //! `accord contract`
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::app::App;
 use super::output;
+use super::progress::Reading;
 use crate::error::{Context, Error, Kind, Result};
 use crate::intake::{self, IntakeReport, Quarantine, References, Spread};
 use crate::storage::Store;
@@ -21,9 +21,10 @@ pub(super) struct Args {
 enum Command {
     /// Draft a contract from a sample of an extract
     ///
-    /// The draft says how the bytes are laid out (delimiter, header, titles, encoding, compression) and what each column
-    /// seems to hold. Words that likely mean "no value", and columns that likely identify people, are marked for a person
-    /// to decide. Values of rows do not stand in it. Write it to config/contracts/ID.yaml, go through the marks with the
+    /// Reads the whole file: delimited text, fixed width, JSON lines, xlsx, xls, Parquet, Arrow IPC; compressed or not, or
+    /// an archive of several files. The draft says how the bytes are laid out (delimiter, header, titles, sheet, encoding,
+    /// compression) and what each column seems to hold; it admits what it was made of. Words that likely mean "no value",
+    /// and columns that likely identify people, are marked for a person to decide. Values of rows do not stand in it. Write it to config/contracts/ID.yaml, go through the marks with the
     /// partner, and try it with `accord contract check`.
     ///
     ///   accord contract infer delivered/exits_2024.csv --id district_exits > config/contracts/district_exits.yaml
@@ -53,26 +54,37 @@ enum Command {
 
 pub(super) async fn run(app: &App, args: Args) -> Result<ExitCode> {
     match args.command {
-        Command::Infer { file, id } => infer(app, &file, id),
+        Command::Infer { file, id } => infer(app, &file, id).await,
         Command::Check { file, contract } => check(app, &file, &contract).await,
     }
 }
 
-fn infer(app: &App, file: &Path, id: Option<String>) -> Result<ExitCode> {
-    let shown = file.display().to_string();
-    let opened = std::fs::File::open(file).map_err(|error| unreadable(&shown, error))?;
-    let mut bytes = Vec::new();
-    opened.take(intake::SAMPLE as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&shown, error))?;
-    let whole = bytes.len() <= intake::SAMPLE;
-    bytes.truncate(intake::SAMPLE);
+async fn infer(app: &App, file: &Path, id: Option<String>) -> Result<ExitCode> {
+    let (store, name, size) = open(file)?;
     let id = id.unwrap_or_else(|| id_of(file));
-    let draft = intake::infer(&bytes, whole, &shown, &id)?;
+    let reading = Reading::new("draft");
+    let progress = |at: intake::Progress| reading.at(&name, at.bytes, at.total_bytes);
+    let draft = intake::infer(&store, &name, size, &id, &progress).await?;
+    drop(reading);
     if app.json() {
         output::json(&serde_json::json!({ "id": id, "contract": draft }))?;
     } else {
         output::text(&draft);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A file as a storage has it: the folder that it lies in, its name, its size in bytes.
+fn open(file: &Path) -> Result<(Store, String, u64)> {
+    let shown = file.display().to_string();
+    let absolute = std::path::absolute(file).map_err(|error| unreadable(&shown, error))?;
+    let metadata = std::fs::metadata(file).map_err(|error| unreadable(&shown, error))?;
+    let (Some(folder), Some(name), true) =
+        (absolute.parent(), absolute.file_name().and_then(|name| name.to_str()), metadata.is_file())
+    else {
+        return Err(Error::usage("usage.file", format!("{shown} is no file")).with_hint("name one extract"));
+    };
+    Ok((Store::open_folder(folder, jiff::Timestamp::now)?, name.to_owned(), metadata.len()))
 }
 
 /// The file's name up to its first point, as an id.
@@ -120,14 +132,10 @@ fn find(app: &App, contract: &str) -> Result<Contract> {
 }
 
 async fn scan(file: &Path, contract: &Contract) -> Result<IntakeReport> {
-    let shown = file.display().to_string();
-    let absolute = std::path::absolute(file).map_err(|error| unreadable(&shown, error))?;
-    let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name().and_then(|name| name.to_str())) else {
-        return Err(Error::usage("usage.file", format!("{shown} is no file")));
-    };
-    std::fs::metadata(file).map_err(|error| unreadable(&shown, error))?;
-    let store = Store::open_folder(folder, jiff::Timestamp::now)?;
-    let delivery = intake::delivery(&store, name).await?;
+    let (store, name, _) = open(file)?;
+    let delivery = intake::delivery(&store, &name).await?;
+    let reading = Reading::new("check");
+    let progress = |at: intake::Progress| reading.at(&name, at.bytes, at.total_bytes);
     let wanted: Vec<&str> = contract.fields.iter().map(|field| field.name.as_str()).collect();
     let mut references = References::of([contract]);
     let mut sink = |_| Ok(());
@@ -140,7 +148,7 @@ async fn scan(file: &Path, contract: &Contract) -> Result<IntakeReport> {
         &mut references,
         &mut Quarantine::discard(),
         &mut sink,
-        &|_| {},
+        &progress,
         Spread::over(std::thread::available_parallelism().map_or(1, usize::from)),
     )
     .await

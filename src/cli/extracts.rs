@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::app::App;
 use super::output;
+use super::progress::Reading;
 use crate::error::{Error, Result};
 use crate::intake::{Extracts, Fetched, Place, Standing};
 use crate::workspace::Workspace;
@@ -38,7 +39,8 @@ enum Command {
     ///
     /// A file that has landed and whose size, time and tag are the same is not fetched again. A file that changes
     /// while it is read, or whose name says that it is not whole yet (`.part`, `.filepart`, `.tmp`), is left for the
-    /// next time. Exits 75 where a partner's server is down or refuses; what the others had has landed then.
+    /// next time. On a terminal a bar shows how far it is, elsewhere a JSON line every two seconds (on standard error).
+    /// Exits 75 where a partner's server is down or refuses; what the others had has landed then.
     Fetch {
         /// Only these partners
         partners: Vec<String>,
@@ -154,23 +156,26 @@ fn result(partner: &str, kind: &str, place: &Place) -> Value {
 
 async fn fetch(app: &App, extracts: &Extracts, wanted: &Wanted, wait: Option<Duration>) -> (Vec<Value>, Option<Error>) {
     let (mut results, mut failed, mut known) = (Vec::new(), None, 0_u64);
+    let reading = Reading::new("fetch");
     for (partner, from) in wanted {
-        let fetched = match extracts.fetch(partner, from, "accord extracts fetch", wait, &|_, _, _| {}).await {
+        let at = |path: &str, done: u64, total: u64| reading.at(&format!("{path} of {partner}"), done, total);
+        let fetched = match extracts.fetch(partner, from, "accord extracts fetch", wait, &at).await {
             Ok(fetched) => fetched,
             Err(error) => {
-                keep(app, &mut failed, error);
+                reading.aside(|| keep(app, &mut failed, error));
                 continue;
             }
         };
         for one in &fetched {
             results.push(fetched_result(partner, one));
             match one.words(partner) {
-                Some(words) if !app.json() => output::line(words),
+                Some(words) if !app.json() => reading.aside(|| output::line(words)),
                 Some(_) => {}
                 None => known += 1,
             }
         }
     }
+    drop(reading);
     if !app.json() && known > 0 {
         output::line(format!("{} had landed before and have not changed", output::number(known)));
     }

@@ -41,6 +41,56 @@ struct Bar {
     bar: ProgressBar,
 }
 
+/// How far one command is that reads or fetches bytes: a bar on a terminal; elsewhere, where it takes long, JSON lines as of
+/// a run. Gone when it is dropped.
+pub(super) struct Reading {
+    /// What is being done, such as `fetch`.
+    step: &'static str,
+    bar: Option<Bar>,
+    last: Mutex<Instant>,
+}
+
+impl Reading {
+    pub(super) fn new(step: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(Bar::new);
+        Self { step, bar, last: Mutex::new(Instant::now()) }
+    }
+
+    /// So many bytes of what there is of `subject` are done.
+    pub(super) fn at(&self, subject: &str, done: u64, total: u64) {
+        if let Some(bar) = &self.bar {
+            bar.measure(format!("{} {subject}", self.step), done, total, "bytes");
+            return;
+        }
+        let Ok(mut last) = self.last.lock() else { return };
+        if last.elapsed() < PAUSE {
+            return;
+        }
+        *last = Instant::now();
+        let line = serde_json::json!({
+            "event": "progress", "step": self.step, "subject": subject, "done": done, "total": total, "unit": "bytes",
+            "at": Timestamp::now().to_string(),
+        });
+        output::say(line.to_string());
+    }
+
+    /// Writes something above the bar.
+    pub(super) fn aside(&self, write: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.bar.finish_and_clear();
+        }
+    }
+}
+
 impl Bar {
     fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

@@ -2,7 +2,7 @@
 //! of it is laid down anywhere on the way.
 
 mod blocks;
-mod stored;
+pub(super) mod stored;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -164,7 +164,7 @@ impl<'a> Intake<'a> {
         let before = way.at.bytes;
         let layouts = by_magic(way.store, self.layouts, delivery).await?;
         match layouts.first() {
-            Some(Layout { format: Format::Parquet {}, .. }) => {
+            Some(Layout { format: Format::Parquet {}, compression: Compression::None, .. }) => {
                 self.parquet(way, delivery, layouts, &mut book).await?;
             }
             Some(Layout { compression: Compression::Zip, .. }) => {
@@ -503,11 +503,15 @@ impl<'a> Open<'a> {
         self
     }
 
-    /// How many bytes of its start are kept: a workbook can be recognised as a whole only.
+    /// How many bytes of its start are kept: a workbook, and packed Parquet, can be recognised as a whole only.
     fn room(&self) -> usize {
-        let workbook = self.layouts.len() > 1
-            && self.layouts.iter().any(|layout| matches!(layout.format, Format::Excel { .. }))
-            && matches!(self.head.first(), None | Some(b'P' | 0xd0));
+        let starts = matches!(self.head.first(), None | Some(b'P' | 0xd0));
+        let whole = |layout: &&Layout<'_>| match (layout.format, layout.compression) {
+            (Format::Excel { .. }, Compression::None) => starts,
+            (Format::Excel { .. } | Format::Parquet {}, compression) => compression != Compression::None,
+            _ => false,
+        };
+        let workbook = self.layouts.len() > 1 && self.layouts.iter().any(whole);
         if workbook { LARGEST_WORKBOOK } else { recognise::HEAD }
     }
 

@@ -49,7 +49,7 @@ pub use correction::{By, Corrected, Refused, export, from_export, from_extract, 
 pub use delivery::{Delivery, Found, Replaced, delivery, discover, freshness};
 pub(crate) use field::pattern_mistake;
 pub use freshness::{DayFrom, Freshness, FreshnessState, Gap};
-pub use infer::{SAMPLE, infer};
+pub use infer::infer;
 pub use landing::{Extracts, FetchProgress, Fetched, OpenPartner, Place, Standing};
 pub(crate) use name::NamePattern;
 pub use quarantine::{Form, Origin, Quarantine, QuarantinedRow, open as open_quarantine};

@@ -29,42 +29,34 @@ impl Sniffed {
 
     /// The format as a contract has it. `quoting` is used where the start has nothing in quotes.
     pub(super) fn format_yaml(&self, quoting: Option<char>) -> String {
-        let titles = |rows: usize| if rows > 0 { format!(", title_rows: {rows}") } else { String::new() };
-        match &self.format {
-            Format::Delimited { delimiter, header, quote, trailing_delimiter, title_rows, header_rows } => {
-                let delimiter = if *delimiter == '\t' { "\\t".to_owned() } else { delimiter.to_string() };
-                let quote = quote.or(quoting).map_or(String::new(), |quote| format!(", quote: '{quote}'"));
-                let trailing = if *trailing_delimiter { ", trailing_delimiter: true" } else { "" };
-                let titles = titles(*title_rows);
-                let rows = if *header_rows > 1 { format!(", header_rows: {header_rows}") } else { String::new() };
-                format!(
-                    "{{ type: delimited, delimiter: \"{delimiter}\", header: {header}{quote}{trailing}{titles}{rows} }}"
-                )
-            }
-            Format::FixedWidth { record_length, title_rows } => {
-                format!("{{ type: fixed_width, record_length: {record_length}{} }}", titles(*title_rows))
-            }
-            other => format!("{{ type: {} }}", other.word()),
-        }
+        format_yaml(&self.format, quoting)
     }
 }
 
-/// Looks at the start of an extract, and gives the rows behind its header.
-pub(super) fn sample(head: &Head<'_>) -> Option<(Sniffed, Vec<Vec<String>>)> {
-    let found = sniff(head)?;
-    let (_, bytes) = unpacked(head)?;
-    let (_, text) = decoded(&bytes, head.whole);
-    let rows = match &found.format {
-        Format::Delimited { delimiter, title_rows, .. } => {
-            let skipped = title_rows + found.format.header_rows();
-            let mut rows = rows(&text, *delimiter, head.whole);
-            rows.drain(..skipped.min(rows.len()));
-            rows.retain(|row| row.len() >= found.width);
-            rows
+/// A format as a contract has it. `quoting` is used where it has no quote.
+pub(super) fn format_yaml(format: &Format, quoting: Option<char>) -> String {
+    let titles = |rows: usize| if rows > 0 { format!(", title_rows: {rows}") } else { String::new() };
+    let headers = |rows: usize| if rows > 1 { format!(", header_rows: {rows}") } else { String::new() };
+    match format {
+        Format::Delimited { delimiter, header, quote, trailing_delimiter, title_rows, header_rows } => {
+            let delimiter = if *delimiter == '\t' { "\\t".to_owned() } else { delimiter.to_string() };
+            let quote = quote.or(quoting).map_or(String::new(), |quote| format!(", quote: '{quote}'"));
+            let trailing = if *trailing_delimiter { ", trailing_delimiter: true" } else { "" };
+            let (titles, rows) = (titles(*title_rows), headers(*header_rows));
+            format!(
+                "{{ type: delimited, delimiter: \"{delimiter}\", header: {header}{quote}{trailing}{titles}{rows} }}"
+            )
         }
-        _ => Vec::new(),
-    };
-    Some((found, rows))
+        Format::FixedWidth { record_length, title_rows } => {
+            format!("{{ type: fixed_width, record_length: {record_length}{} }}", titles(*title_rows))
+        }
+        Format::Excel { header, sheet_number, title_rows, header_rows, .. } => {
+            let sheet = sheet_number.map_or(String::new(), |number| format!(", sheet_number: {number}"));
+            let (titles, rows) = (titles(*title_rows), headers(*header_rows));
+            format!("{{ type: excel, header: {header}{sheet}{titles}{rows} }}")
+        }
+        other => format!("{{ type: {} }}", other.word()),
+    }
 }
 
 /// Looks at the start of an extract; none where nothing can be said.
@@ -76,15 +68,23 @@ pub(super) fn sniff(head: &Head<'_>) -> Option<Sniffed> {
     match bytes.as_slice() {
         [] => return None,
         [b'P', b'A', b'R', b'1', ..] => return Some(bare(Format::Parquet {})),
-        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => return Some(bare(Format::ArrowIpc {})),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => {
+            return Some(bare(Format::ArrowIpc {}));
+        }
         [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => {
             let (sheet, sheet_number) = (None, None);
             let excel = Format::Excel { header: true, sheet, sheet_number, title_rows: 0, header_rows: 1 };
-            return Some(Sniffed { compression: Compression::None, ..bare(excel) });
+            // A workbook is an archive itself.
+            let compression = if compression == Compression::Zip { Compression::None } else { compression };
+            return Some(Sniffed { compression, ..bare(excel) });
         }
         _ => {}
     }
     let (encoding, text) = decoded(&bytes, whole);
+    if text.contains('\0') {
+        // No text: bytes of a format that is not known, or UTF-16 without its mark.
+        return None;
+    }
     let ascii = text.is_ascii();
     let mut lines: Vec<&str> = text.split(['\n', '\r']).filter(|line| !line.is_empty()).collect();
     if !whole {
@@ -150,7 +150,9 @@ fn delimited(text: &str, whole: bool) -> Option<Sniffed> {
         let rows = rows(text, delimiter, whole);
         let width = most_common(&rows)?;
         let agreeing = rows.iter().filter(|row| row.len() == width).count();
-        let score = if width > 1 && agreeing * 2 > rows.len() { width * agreeing } else { 0 };
+        // Empty lines stand above and below.
+        let full = rows.iter().filter(|row| row.len() > 1 || row.iter().any(|cell| !cell.is_empty())).count();
+        let score = if width > 1 && agreeing * 2 > full { width * agreeing } else { 0 };
         if score > best.as_ref().map_or(0, |(score, ..)| *score) {
             best = Some((score, rows, width, delimiter));
         }
@@ -209,7 +211,8 @@ fn rows(text: &str, delimiter: char, whole: bool) -> Vec<Vec<String>> {
 /// The number of columns that most rows have, the larger one of two.
 fn most_common(rows: &[Vec<String>]) -> Option<usize> {
     let count = |width: usize| rows.iter().filter(|row| row.len() == width).count();
-    rows.iter().map(Vec::len).max_by_key(|width| (count(*width), *width))
+    let wide = rows.iter().map(Vec::len).filter(|width| *width > 1);
+    wide.max_by_key(|width| (count(*width), *width)).or_else(|| rows.first().map(Vec::len))
 }
 
 /// Lines of one length, which are not short.

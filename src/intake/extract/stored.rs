@@ -21,7 +21,7 @@ pub(super) async fn by_magic<'a>(
     delivery: &Delivery,
 ) -> Result<Vec<&'a Layout<'a>>> {
     let way_of = |layout: &Layout<'_>| match (layout.format, layout.compression) {
-        (Format::Parquet {}, _) => 2,
+        (Format::Parquet {}, Compression::None) => 2,
         (_, Compression::Zip) => 1,
         _ => 0,
     };
@@ -49,7 +49,7 @@ async fn is_workbook(store: &Store, delivery: &Delivery) -> Result<bool> {
 }
 
 /// The files of an archive.
-pub(super) async fn directory(store: &Store, delivery: &Delivery) -> Result<Vec<Member>> {
+pub(in crate::intake) async fn directory(store: &Store, delivery: &Delivery) -> Result<Vec<Member>> {
     let (path, size) = (&delivery.path, delivery.size);
     let read = async |range: std::ops::Range<u64>| {
         if range.is_empty() {

@@ -22,6 +22,7 @@ pub(super) struct ArrowReader {
     path: String,
     buffer: Vec<u8>,
     decoder: StreamDecoder,
+    names: Option<Vec<String>>,
     of_field: Option<Vec<Option<usize>>>,
     row: u64,
     /// Bytes without which the message at hand is not whole, as far as they are known.
@@ -36,12 +37,18 @@ impl ArrowReader {
             path: path.to_owned(),
             buffer: Vec::new(),
             decoder: StreamDecoder::new(),
+            names: None,
             of_field: None,
             row: 0,
             needed: 0,
             started: false,
             ended: false,
         }
+    }
+
+    /// The names of its columns, once they are known.
+    pub(super) fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
     }
 
     pub(super) fn push(&mut self, layout: &Layout<'_>, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
@@ -120,7 +127,8 @@ impl ArrowReader {
             None => {
                 let Some(schema) = self.decoder.schema() else { return Ok(()) };
                 let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-                self.of_field.insert(Columns::by_name(layout, &names, &self.path)?.of_field)
+                let names = self.names.insert(names);
+                self.of_field.insert(Columns::by_name(layout, names, &self.path)?.of_field)
             }
         };
         let Some(batch) = batch else { return Ok(()) };

@@ -35,6 +35,8 @@ pub(super) struct ExcelReader {
     /// Columns of the header, or of the contract where there is none: shorter rows are filled up to it.
     width: usize,
     bytes: Vec<u8>,
+    /// The names of the workbook's sheets, once they are known.
+    pub(super) sheets: Option<Vec<String>>,
 }
 
 #[derive(Clone)]
@@ -54,7 +56,7 @@ impl ExcelReader {
         let header = layout.format.header_rows();
         let width = if header == 0 { layout.places.len() } else { 0 };
         let titles = u32::try_from(layout.format.title_rows()).unwrap_or(u32::MAX);
-        Self { path: path.to_owned(), sheet, titles, header, width, bytes: Vec::new() }
+        Self { path: path.to_owned(), sheet, titles, header, width, bytes: Vec::new(), sheets: None }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
@@ -240,7 +242,8 @@ impl ExcelReader {
         each(&Record { line, raw: Raw::Cells, text: &cells.text, spans: &cells.spans, quote: '"', fault: None })
     }
 
-    fn sheet_name(&self, names: &[String]) -> Result<String> {
+    fn sheet_name(&mut self, names: &[String]) -> Result<String> {
+        self.sheets = Some(names.to_vec());
         let found = match &self.sheet {
             Sheet::Name(name) => names.iter().find(|one| *one == name),
             Sheet::Number(number) => names.get(*number),

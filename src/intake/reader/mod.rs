@@ -13,6 +13,7 @@ mod fixed_width;
 mod guard;
 mod header;
 mod json_lines;
+mod packed_parquet;
 mod pages;
 mod parquet;
 mod text;
@@ -32,6 +33,7 @@ pub(super) use self::excel::LARGEST_WORKBOOK;
 pub use self::guard::panic_is_of_a_file;
 pub(super) use self::header::{Columns, Heading, joined, nearest};
 pub(super) use self::json_lines::json_keys;
+use self::packed_parquet::PackedParquet;
 pub(super) use self::parquet::ParquetReader;
 pub(super) use self::text::{Block, TextReader};
 pub(super) use self::unpack::{Sealed, Unpack, compression_of};
@@ -169,12 +171,15 @@ pub(crate) struct Extent {
 pub(super) struct Reader {
     unpack: Unpack,
     records: Records,
+    /// The names of all columns of a packed Parquet file, once they are known.
+    names: Option<Vec<String>>,
 }
 
 enum Records {
     Text(Box<TextReader>),
     Excel(ExcelReader),
     Arrow(Box<ArrowReader>),
+    Parquet(PackedParquet),
 }
 
 /// Bytes that are read at a time.
@@ -193,22 +198,33 @@ impl Reader {
         let records = match layout.format {
             Format::Excel { .. } => Records::Excel(ExcelReader::new(layout, path)),
             Format::ArrowIpc {} => Records::Arrow(Box::new(ArrowReader::new(path))),
+            Format::Parquet {} => Records::Parquet(PackedParquet::new(path)),
             _ => Records::Text(Box::new(TextReader::new(layout, path)?)),
         };
-        Ok(Self { unpack, records })
+        Ok(Self { unpack, records, names: None })
     }
 
     /// Its two halves, where it reads text: that can be cut into blocks.
     pub(super) fn text(&mut self) -> Option<(&mut Unpack, &mut TextReader)> {
         match &mut self.records {
             Records::Text(text) => Some((&mut self.unpack, text)),
-            Records::Excel(_) | Records::Arrow(_) => None,
+            Records::Excel(_) | Records::Arrow(_) | Records::Parquet(_) => None,
+        }
+    }
+
+    /// The names of the columns of a format of columns, as far as it was read, whether or not the layout knows them; of a
+    /// workbook those of its sheets.
+    pub(super) fn names(&self) -> Option<&[String]> {
+        match &self.records {
+            Records::Arrow(reader) => reader.names(),
+            Records::Excel(reader) => reader.sheets.as_deref(),
+            _ => self.names.as_deref(),
         }
     }
 
     /// Takes bytes as delivered and hands on the records that are complete.
     pub(super) fn push(&mut self, layout: &Layout<'_>, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
-        let Self { unpack, records } = self;
+        let Self { unpack, records, .. } = self;
         for piece in bytes.chunks(PIECE) {
             unpack.push(piece, &mut |unpacked| records.push(layout, unpacked, each))?;
         }
@@ -217,12 +233,13 @@ impl Reader {
 
     /// Hands on what is left at the end.
     pub(super) fn finish(&mut self, layout: &Layout<'_>, each: &mut Each<'_>) -> Result<()> {
-        let Self { unpack, records } = self;
+        let Self { unpack, records, names } = self;
         unpack.finish(&mut |unpacked| records.push(layout, unpacked, each))?;
         match records {
             Records::Text(reader) => reader.finish(each),
             Records::Excel(reader) => reader.finish(each),
             Records::Arrow(reader) => reader.finish(),
+            Records::Parquet(reader) => reader.finish(layout, names, each),
         }
     }
 }
@@ -233,6 +250,7 @@ impl Records {
             Self::Text(reader) => reader.push(bytes, each),
             Self::Excel(reader) => reader.push(bytes),
             Self::Arrow(reader) => reader.push(layout, bytes, each),
+            Self::Parquet(reader) => reader.push(bytes),
         }
     }
 }

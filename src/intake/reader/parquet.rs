@@ -21,11 +21,11 @@ use crate::intake::layout::Layout;
 use crate::storage::Store;
 
 /// Rows that are read at a time.
-const ROWS: usize = 8192;
+pub(super) const ROWS: usize = 8192;
 /// The largest row group that is read, in bytes once unpacked: a row group's columns are held as a whole.
 const LARGEST_ROW_GROUP: i64 = 1 << 30;
 /// The largest page, in bytes once unpacked: room is made for it before it is looked at.
-const LARGEST_PAGE: i64 = 256 << 20;
+pub(super) const LARGEST_PAGE: i64 = 256 << 20;
 
 /// Takes records.
 type Each<'e> = dyn FnMut(&Record<'_>) -> Result<()> + Send + 'e;
@@ -43,22 +43,18 @@ impl ParquetReader {
         let ranges = Ranges { store: store.clone(), path: path.to_owned(), size, chunks: BTreeSet::new() };
         let builder = guarded(path, opened(ranges)).await?;
         let names: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
-        let found = Columns::by_name(layout, &names, path)?.of_field;
-        let mut roots: Vec<usize> = found.iter().copied().flatten().collect();
-        roots.sort_unstable();
-        roots.dedup();
-        // Batches hold the projected columns alone, in the order of the file.
-        let of_field = found.iter().map(|at| at.and_then(|at| roots.binary_search(&at).ok())).collect();
+        let (of_field, roots) = projected(Columns::by_name(layout, &names, path)?.of_field);
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let largest = builder.metadata().row_groups().iter().map(|group| group.total_byte_size()).max();
-        if largest.is_some_and(|largest| largest > LARGEST_ROW_GROUP) {
-            let said = format!("read extract {path}: it has a row group larger than {} MiB", LARGEST_ROW_GROUP >> 20);
-            return Err(
-                Error::data("intake.batch_too_large", said).with_hint("ask the partner to write smaller row groups")
-            );
-        }
+        within_row_groups(builder.metadata(), path)?;
         let stream = builder.with_projection(mask).with_batch_size(ROWS).build();
         Ok(Self { path: path.to_owned(), stream: stream.map_err(|error| refused(path, error))?, of_field, row: 0 })
+    }
+
+    /// The names of all columns of a file.
+    pub(in crate::intake) async fn names(store: &Store, path: &str, size: u64) -> Result<Vec<String>> {
+        let ranges = Ranges { store: store.clone(), path: path.to_owned(), size, chunks: BTreeSet::new() };
+        let builder = guarded(path, opened(ranges)).await?;
+        Ok(builder.schema().fields().iter().map(|field| field.name().clone()).collect())
     }
 
     /// Hands on the rows of the next batch; false where there is none.
@@ -75,6 +71,14 @@ impl ParquetReader {
 async fn opened(mut ranges: Ranges) -> parquet::errors::Result<ParquetRecordBatchStreamBuilder<Ranges>> {
     let metadata = ranges.get_metadata(None).await?;
     let known = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+    ranges.chunks =
+        metadata.row_groups().iter().flat_map(|group| group.columns()).map(|one| one.byte_range().0).collect();
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(viewed(known.schema())));
+    Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(ranges, ArrowReaderMetadata::try_new(metadata, options)?))
+}
+
+/// The schema by which text is read as views of the values that a column chunk holds once.
+pub(super) fn viewed(schema: &Schema) -> Schema {
     let viewed = |field: &Arc<Field>| match field.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
         DataType::Binary | DataType::LargeBinary => {
@@ -82,11 +86,33 @@ async fn opened(mut ranges: Ranges) -> parquet::errors::Result<ParquetRecordBatc
         }
         _ => Arc::clone(field),
     };
-    let fields: Vec<Arc<Field>> = known.schema().fields().iter().map(viewed).collect();
-    ranges.chunks =
-        metadata.row_groups().iter().flat_map(|group| group.columns()).map(|one| one.byte_range().0).collect();
-    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-    Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(ranges, ArrowReaderMetadata::try_new(metadata, options)?))
+    Schema::new(schema.fields().iter().map(viewed).collect::<Vec<_>>())
+}
+
+/// The column of each field in batches of the columns that are read alone, and which of the file's those are: batches hold
+/// them in the order of the file.
+pub(super) fn projected(found: Vec<Option<usize>>) -> (Vec<Option<usize>>, Vec<usize>) {
+    let mut roots: Vec<usize> = found.iter().copied().flatten().collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let of_field = found.iter().map(|at| at.and_then(|at| roots.binary_search(&at).ok())).collect();
+    (of_field, roots)
+}
+
+/// Refuses row groups that are larger than what is held.
+pub(super) fn within_row_groups(metadata: &ParquetMetaData, path: &str) -> Result<()> {
+    let largest = metadata.row_groups().iter().map(|group| group.total_byte_size()).max();
+    if largest.is_none_or(|largest| largest <= LARGEST_ROW_GROUP) {
+        return Ok(());
+    }
+    let said = format!("read extract {path}: it has a row group larger than {} MiB", LARGEST_ROW_GROUP >> 20);
+    Err(Error::data("intake.batch_too_large", said).with_hint("ask the partner to write smaller row groups"))
+}
+
+pub(super) fn page_too_large(path: &str) -> Error {
+    let said = format!("read extract {path}: it has a page larger than {} MiB", LARGEST_PAGE >> 20);
+    Error::data("intake.batch_too_large", said)
+        .with_hint("ask the partner to write smaller pages, or to deliver it again if it is damaged")
 }
 
 /// A file whose bytes are read by ranges.
@@ -108,9 +134,7 @@ impl AsyncFileReader for Ranges {
             let read = self.store.read_range(&self.path, range).await;
             let read = read.map_err(|error| ParquetError::External(Box::new(error)))?;
             if chunk && pages::largest(&read) > LARGEST_PAGE {
-                let said = format!("read extract {}: it has a page larger than {} MiB", self.path, LARGEST_PAGE >> 20);
-                let error = Error::data("intake.batch_too_large", said)
-                    .with_hint("ask the partner to write smaller pages, or to deliver it again if it is damaged");
+                let error = page_too_large(&self.path);
                 return Err(ParquetError::External(Box::new(error)));
             }
             Ok(read)

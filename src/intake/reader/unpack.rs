@@ -68,7 +68,7 @@ impl Unpack {
             Compression::Bzip2 => Codec::Bzip2 { decoder: Box::new(Bunzip::new(false)), whole: true },
         };
         // A workbook is a zip archive itself.
-        let head = (!workbook).then(Vec::new);
+        let head = (!workbook || compression != Compression::None).then(Vec::new);
         Ok(Self { path: path.to_owned(), declared: compression, head, codec, room: vec![0; ROOM] })
     }
 

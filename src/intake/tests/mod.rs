@@ -5,6 +5,7 @@ mod formats;
 mod hostile;
 mod infer;
 mod layouts;
+mod messages;
 mod quarantine;
 mod random;
 mod samples;

@@ -3,7 +3,7 @@
 use super::super::diagnose::Finding;
 use super::super::document::Document;
 use super::super::{
-    ColumnPlace, Compression, Contract, Encoding, Field, Format, LogicalType, OtherLayout, PictureContent, PictureSign,
+    ColumnPlace, Contract, Encoding, Field, Format, LogicalType, OtherLayout, PictureContent, PictureSign,
 };
 use super::step;
 
@@ -13,12 +13,11 @@ struct Bytes<'c> {
     at: String,
     format: &'c Format,
     encoding: Option<Encoding>,
-    compression: Compression,
 }
 
 pub(super) fn check(document: &Document, contract: &Contract) -> Vec<Finding> {
-    let Contract { format, encoding, compression, .. } = contract;
-    let own = Bytes { at: String::new(), format, encoding: *encoding, compression: *compression };
+    let Contract { format, encoding, .. } = contract;
+    let own = Bytes { at: String::new(), format, encoding: *encoding };
     let mut findings = own.check(document);
     if let Format::FixedWidth { record_length, .. } = &contract.format {
         findings.extend(fixed_width(document, contract, *record_length));
@@ -29,8 +28,8 @@ pub(super) fn check(document: &Document, contract: &Contract) -> Vec<Finding> {
     }
     let mut names = vec![contract.layout.as_deref().unwrap_or(&contract.version)];
     for (at, layout) in contract.layouts.iter().enumerate() {
-        let OtherLayout { format, encoding, compression, name, .. } = layout;
-        let bytes = Bytes { at: format!("/layouts/{at}"), format, encoding: *encoding, compression: *compression };
+        let OtherLayout { format, encoding, name, .. } = layout;
+        let bytes = Bytes { at: format!("/layouts/{at}"), format, encoding: *encoding };
         findings.extend(bytes.check(document));
         if names.contains(&name.as_str()) {
             let pointer = format!("{}/name", bytes.at);
@@ -62,7 +61,7 @@ impl Bytes<'_> {
         findings
     }
 
-    /// Encoding and compression, which not all formats have.
+    /// The encoding, which not all formats have.
     fn encoded(&self, document: &Document) -> Vec<Finding> {
         let mut findings = Vec::new();
         let (format, word, at) = (self.format, self.format.word(), &self.at);
@@ -79,12 +78,6 @@ impl Bytes<'_> {
                 findings.push(document.finding(&format!("{at}/encoding"), "JSON is written in `utf-8` or `utf-16`"));
             }
             _ => {}
-        }
-        let packed = self.compression != Compression::None;
-        if packed && matches!(format, Format::Parquet {} | Format::ArrowIpc {}) {
-            let message = format!("`{word}` is not compressed as a whole");
-            let finding = point(document, &format!("{at}/compression"), &message);
-            findings.push(finding.label("it compresses its columns itself"));
         }
         findings
     }
