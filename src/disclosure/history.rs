@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::public::{PublicTable, Within};
-use super::system::Release;
+use super::system::{Place, Release};
 use super::table::{Dimension, Node, Table};
 
 /// What is public besides the tables at hand.
@@ -245,4 +245,46 @@ pub(super) fn known(tables: &[Table], release: &Release, beside: &Beside) -> (Ve
         }
     }
     (known, all_ours)
+}
+
+/// A number for each figure, made of what it counts and where: the same for a figure in every table and release.
+pub(super) fn names(tables: &[Table], release: &Release) -> Vec<u64> {
+    let totals: Vec<Vec<Option<usize>>> = tables.iter().map(|table| totals(&table.dimensions)).collect();
+    let name = |place: Place| {
+        let table = &tables[place.table];
+        let at = coordinates(&table.dimensions, &totals[place.table], place.cell);
+        let of = place.of.map_or("", |of| table.measures[of].name.as_str());
+        let parts = [table.universe.as_str(), table.measures[place.measure].name.as_str(), of];
+        let parts = parts.into_iter().chain(at.into_iter().flat_map(|(dimension, node)| [dimension, node]));
+        // FNV-1a, each part closed by a byte that no text has.
+        let bytes = parts.flat_map(|part| part.bytes().chain([0xFF]));
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    };
+    release.variables().map(|variable| name(variable.place())).collect()
+}
+
+/// What is printed elsewhere for each variable that the tables print, in any order.
+pub(super) fn printed_elsewhere(tables: &[Table], release: &Release, others: &[PublicTable]) -> Vec<Vec<i64>> {
+    let mut printed = vec![Vec::new(); release.len()];
+    let own_totals: Vec<Vec<Option<usize>>> = tables.iter().map(|table| totals(&table.dimensions)).collect();
+    let mut ours: BTreeMap<Key<'_>, usize> = BTreeMap::new();
+    for (variable, figure) in release.variables().enumerate().filter(|(_, figure)| figure.is_printed()) {
+        for place in figure.places().filter(|place| place.of.is_none()) {
+            let table = &tables[place.table];
+            let at = coordinates(&table.dimensions, &own_totals[place.table], place.cell);
+            ours.insert((&table.universe, &table.measures[place.measure].name, at), variable);
+        }
+    }
+    for table in others {
+        let totals = totals(&table.dimensions);
+        for (measure, values) in table.measures.iter().zip(&table.values) {
+            for (cell, value) in values.iter().enumerate().filter_map(|(cell, value)| Some((cell, (*value)?))) {
+                let at = coordinates(&table.dimensions, &totals, cell);
+                if let Some(&variable) = ours.get(&(table.universe.as_str(), measure.name.as_str(), at)) {
+                    printed[variable].push(value);
+                }
+            }
+        }
+    }
+    printed
 }

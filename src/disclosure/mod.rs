@@ -18,10 +18,12 @@
 //! | `certificate` | the proof for everybody, and its check |
 //! | `primary_rules` | what else must be protected: magnitudes, averages, quantiles, bands |
 //! | `rounding`, `cell_key` | the other protections, each with its own guarantee |
+//! | `bounds` | what totals and their parts say about intervals |
 //! | `protection` | which protection tables are under, never two |
 //! | `audit` | what a reader can compute; shares no code with the search |
 
 mod audit;
+mod bounds;
 mod cell_key;
 mod certificate;
 mod condense;
@@ -67,5 +69,5 @@ pub use primary::Target;
 pub use protect::{Protected, protect, protect_beside, protect_until, targets};
 pub use protection::{Protection, check_unmixed};
 pub use public::{Change, Evidence, PublicRate, PublicTable, Within, public_view};
-pub use rounding::{Aim, Relaxed, Rounded, Rounding, RoundingReport, promised, round};
+pub use rounding::{Aim, Relaxed, Rounded, Rounding, RoundingReport, promised, round, round_beside};
 pub use table::{CellName, Dimension, Measure, MeasureKind, Node, Table};

@@ -18,6 +18,7 @@ mod key_services;
 mod keys;
 mod killed;
 mod linkage;
+mod methods;
 mod published;
 mod quarantine;
 mod repeated;
