@@ -14,7 +14,7 @@
 //! | `condense`, `cover`, `local`, `dual`, `simplex`, `exchange`, `optimum`, `search` | the complementary search |
 //! | `large`, `product` | the same for one large table, and exchanges between its cells |
 //! | `public` | what a reader sees |
-//! | `history` | earlier releases beside the one at hand |
+//! | `history`, `restated` | earlier releases beside the one at hand |
 //! | `certificate` | the proof for everybody, and its check |
 //! | `primary_rules` | what else must be protected: magnitudes, averages, quantiles, bands |
 //! | `rounding`, `cell_key` | the other protections, each with its own guarantee |
@@ -43,6 +43,7 @@ mod protect;
 mod protection;
 mod public;
 mod random;
+mod restated;
 mod rounding;
 #[cfg(test)]
 mod samples;
@@ -61,7 +62,7 @@ pub use certificate::{
     public_text, verify,
 };
 pub use error::DisclosureError;
-pub use history::{Beside, Linked, link};
+pub use history::{Beside, Linked, link, link_restated};
 pub use policy::{
     Attacker, Level, Phase, Policy, Preference, Progress, Reason, Requirement, Status, Summary, Weight, Zeros,
 };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Job;
-use crate::disclosure::{Beside, Linked, PublicTable, Table, link};
+use crate::disclosure::{Beside, Linked, PublicTable, Table, link, link_restated};
 use crate::error::{Error, Result};
 use crate::release::{self, EarlierTable, Method};
 
@@ -73,8 +73,9 @@ impl History {
         each.map(|(version, one)| json!({ "version": version, "table": one.table.name, "linked": linked })).collect()
     }
 
-    /// Compares the earlier releases with the tables at hand.
-    pub(super) fn link(&self, tables: &[Table]) -> Linkage {
+    /// Compares the earlier releases with the tables at hand. Only what is the same is linked where they contradict each
+    /// other otherwise (`restated`).
+    pub(super) fn link(&self, tables: &[Table], restated: bool) -> Linkage {
         let mut linkage = Linkage { beside: Beside::default(), report: Vec::new() };
         let mut seen: Vec<&PublicTable> = Vec::new();
         for (version, earlier) in &self.releases {
@@ -84,6 +85,7 @@ impl History {
                     continue;
                 }
                 seen.push(table);
+                let link = if restated { link_restated } else { link };
                 let linked = link(table, &format!("release {version}"), tables, &mut linkage.beside);
                 linkage.report.push(json!({ "version": version, "table": table.name, "linked": words(&linked) }));
             }
@@ -99,6 +101,8 @@ fn words(linked: &Linked) -> String {
             format!("the same figures in {categories} categories of {dimension}")
         }
         Linked::Grown => "grown since: those who came are a group".to_owned(),
+        Linked::Parts { parts: 1 } => "the same figures in one part".to_owned(),
+        Linked::Parts { parts } => format!("the same figures in {parts} parts"),
         Linked::Apart => "other figures throughout: nothing can be subtracted".to_owned(),
     }
 }

@@ -360,17 +360,21 @@ fn protect(
     let name = &pipeline.spec.name;
     job.reporter.event(&step_started(name, Step::Disclosure, "all tables"));
     let tables: Vec<disclosure::Table> = tabulations.iter().map(|one| one.table.clone()).collect();
-    let linkage = history.link(&tables);
+    let linkage = history.link(&tables, false);
     let mut step = |at: disclosure::Progress| progress(job, name, at);
     let mut beside = linkage.report;
     let protected = match disclosure::protect_beside(&tables, policy, &linkage.beside, &|| false, &mut step) {
-        // Hidden figures have changed though all that both print is the same: to a reader the releases contradict.
+        // Hidden figures have changed though all that both print is the same, or the sums of those that changed do not fit:
+        // to a reader the releases contradict each other, but not in what stayed the same.
         Err(DisclosureError::Contradiction { .. }) if linkage.beside != Beside::default() => {
-            beside.push(json!({ "linked": "hidden figures have changed: earlier releases contradict this one" }));
+            let linkage = history.link(&tables, true);
+            beside = linkage.report;
+            beside.push(json!({ "linked": "hidden figures have changed: only what stayed the same is compared" }));
             let message =
-                "earlier releases contradict this one, so that nothing can be subtracted from them".to_owned();
+                "earlier releases contradict this one, so that only figures that stayed the same are compared"
+                    .to_owned();
             job.reporter.event(&Event::Note { pipeline: name.clone(), message });
-            disclosure::protect(&tables, policy, &mut step)
+            disclosure::protect_beside(&tables, policy, &linkage.beside, &|| false, &mut step)
         }
         outcome => outcome,
     };
