@@ -103,7 +103,8 @@ fn key() -> Outcome<PseudonymKey> {
     let identity = age::x25519::Identity::generate().to_string().expose_secret().to_owned();
     let secrets = WorkspaceSecrets::new(PathBuf::new(), move |_: &str| Some(identity.clone()));
     let unlock = Unlock::Identity(SecretRef::Env("KEY".into()));
-    let config = KeyringConfig { directory: folder.path().to_owned(), unlock, recipients: Vec::new() };
+    let config =
+        KeyringConfig { directory: folder.path().to_owned(), unlock, recipients: Vec::new(), formerly: Vec::new() };
     let keyring = Keyring::open(Path::new(""), &config, &secrets)?;
     let mut random = |bytes: &mut [u8]| {
         bytes.fill(7);

@@ -11,7 +11,7 @@
 //! 7. [`disclosure`]: cells become protected and audited cells;
 //! 8. [`release`]: protected cells become a candidate, then an approved, then a published release.
 //!
-//! [`run`] puts the steps in order, [`plan`] says beforehand what they would do, [`report`] carries what they say while
+//! [`run`] puts the steps in order (`rules` says for it what a pipeline asks of disclosure control), [`plan`] says beforehand what they would do, [`report`] carries what they say while
 //! they work, [`staging`] holds rows between them. [`cli`] alone prints, exits, and reads environment and clock.
 //! [`tablefile`] is disclosure control alone, for tables in files; [`linkfile`] is linkage alone, for people in files;
 //! [`synth`] makes up a county to try it all on.
@@ -27,6 +27,7 @@ mod parallel;
 pub mod plan;
 pub mod release;
 pub mod report;
+mod rules;
 pub mod run;
 mod sealed;
 mod spill;

@@ -11,10 +11,11 @@ use crate::error::{Context, Error, Result};
 use crate::identity::LinkageSpec;
 use crate::model::{CheckedModel, plan_models};
 use crate::release;
+use crate::rules;
 use crate::tabulate::{self, MeasureSource, TableSpec};
 use crate::workspace::{
-    AgreementStatus, DeliveryMode, EFFECTIVE_UNTIL, Homogeneous, LegalBasis, LinkFiles, NotBy, Pick, Probabilistic,
-    ResolvedPipeline, ResolvedSource, Roles, SNAPSHOT_DATE, Window, Zeros,
+    AgreementStatus, DeliveryMode, EFFECTIVE_UNTIL, Homogeneous, LegalBasis, LinkFiles, Method, NotBy, Pick,
+    Probabilistic, ResolvedPipeline, ResolvedSource, Roles, SNAPSHOT_DATE, Window, Zeros,
 };
 
 /// A pipeline whose SQL and tables are checked against its agreement and contracts.
@@ -38,6 +39,7 @@ pub async fn check<'a>(context: &SessionContext, pipeline: &'a ResolvedPipeline)
             LinkageSpec::resolve(name, probabilistic).context(at)?;
         }
     }
+    rules::check(pipeline).context(at)?;
     let models = plan_models(context, pipeline).await.context(at)?;
     let mut tables = Vec::new();
     for (name, table) in pipeline.spec.tables.iter() {
@@ -170,16 +172,7 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
     for table in &checked.tables {
         write_table(page, checked, table)?;
     }
-    let disclosure = &spec.disclosure;
-    writeln!(
-        page,
-        "  hidden: counts under {} people, and what would give them away (level {}, empty cells {}, groups of nobody or everybody {}{})",
-        pipeline.minimum_cell,
-        disclosure.level,
-        if disclosure.zeros == Zeros::Hide { "hidden" } else { "printed" },
-        if disclosure.homogeneous == Homogeneous::Hide { "hidden" } else { "printed" },
-        if disclosure.contributor { "" } else { ", not from those who are counted themselves" }
-    )?;
+    write_protection(page, pipeline)?;
     let recipients = spec.release.recipients.iter().map(|id| match roles.recipients.get(id) {
         Some(recipient) => format!("{id} ({})", recipient.title),
         None => id.clone(),
@@ -198,6 +191,31 @@ fn write_page(page: &mut String, checked: &CheckedPipeline<'_>, roles: &Roles) -
         writeln!(page, "  nobody approves what they ran")?;
     }
     writeln!(page, "  unanswered after {}: rejected", approvals.expires_after)
+}
+
+fn write_protection(page: &mut String, pipeline: &ResolvedPipeline) -> std::fmt::Result {
+    let disclosure = &pipeline.spec.disclosure;
+    let minimum = pipeline.minimum_cell;
+    match disclosure.method {
+        Method::Suppression => writeln!(
+            page,
+            "  hidden: counts under {minimum} people, and what would give them away (level {}, empty cells {}, groups of nobody or everybody {}{})",
+            disclosure.level,
+            if disclosure.zeros == Zeros::Hide { "hidden" } else { "printed" },
+            if disclosure.homogeneous == Homogeneous::Hide { "hidden" } else { "printed" },
+            if disclosure.contributor { "" } else { ", not from those who are counted themselves" }
+        ),
+        Method::Rounding(rounding) => writeln!(
+            page,
+            "  rounded: every figure to a multiple of {}, totals kept, so that counts under {minimum} people stay open (level {})",
+            rounding.base, disclosure.level
+        ),
+        Method::CellKey(rule) => writeln!(
+            page,
+            "  with noise: every figure by its people, at most {}, so that counts under {minimum} people stay open (level {})",
+            rule.maximum, disclosure.level
+        ),
+    }
 }
 
 /// How the source is delivered and picked, where it is not all of the newest.

@@ -49,9 +49,14 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let job = Job::read(spec, app.color())?;
-    if let (Some(_), MethodSpec::Rounding(_)) = (&args.certificate, &job.spec.policy.method) {
-        return Err(Error::usage("cli.certificate", "a certificate is about hidden figures, and rounding hides none")
-            .with_hint("leave out --certificate"));
+    let changes = match &job.spec.policy.method {
+        MethodSpec::Suppression => None,
+        MethodSpec::Rounding(_) => Some("rounding"),
+        MethodSpec::CellKey(_) => Some("noise by cell keys"),
+    };
+    if let (Some(_), Some(changes)) = (&args.certificate, changes) {
+        let message = format!("a certificate is about hidden figures, and {changes} hides none");
+        return Err(Error::usage("cli.certificate", message).with_hint("leave out --certificate"));
     }
     let mut bar = Progress::new("protecting");
     let started = Instant::now();

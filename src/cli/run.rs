@@ -114,6 +114,13 @@ fn print_freshness(sources: &[Freshness]) {
 
 pub(super) fn audit_line(disclosure: &serde_json::Value) -> String {
     let number = |key: &str| output::number(disclosure[key].as_u64().unwrap_or(0));
+    if !disclosure["change"].is_null() {
+        let method = disclosure["method"].as_str().unwrap_or_default();
+        return format!(
+            "{} figures under {method}; nothing is hidden, so that there is no audit of hidden figures",
+            number("cells")
+        );
+    }
     format!(
         "audit passed: {} figures, hidden {} by rule, {} zeros, {} to protect them",
         number("cells"),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::app::App;
 use super::output;
 use crate::error::{Error, Result};
-use crate::release::{self, Proof};
+use crate::release::{self, Check, FolderReport, Method, Proof};
 use crate::tablefile::{self, Job};
 
 /// Check a certificate: that what is hidden in published tables stays hidden, by additions alone
@@ -39,7 +39,10 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
             })?;
             tablefile::verify(&Job::read(spec, app.color())?, tables, &text)?
         }
-        (_, _, [folder]) if folder.is_dir() => release::verify_folder(folder)?,
+        (_, _, [folder]) if folder.is_dir() => match release::verify_folder(folder)? {
+            FolderReport::Certificate(proof) => proof,
+            FolderReport::Changed { method, checks } => return changed(app, &method, &checks),
+        },
         _ => {
             return Err(Error::usage("cli.verify", "tables need --spec and --certificate")
                 .with_hint("or name the folder of a published version, such as published/PIPELINE/v0001"));
@@ -47,6 +50,27 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
     };
     say(app, &proof)?;
     Ok(if proof.report.passed { ExitCode::SUCCESS } else { ExitCode::from(crate::Kind::Disclosure.exit_code()) })
+}
+
+/// What can be checked where nothing is hidden: that figures are as the method makes them.
+fn changed(app: &App, method: &Method, checks: &[Check]) -> Result<ExitCode> {
+    let passed = checks.iter().all(|check| check.ok);
+    if app.json() {
+        let why = method.without_certificate();
+        output::json(&serde_json::json!({
+            "passed": passed, "method": method.name(), "guarantee": method.guarantee(), "without_certificate": why,
+            "checks": checks,
+        }))?;
+    } else {
+        output::line(format!("Method: {}.", method.name()));
+        output::line(format!("What it promises: {}.", method.guarantee()));
+        output::line(format!("There is {}.", method.without_certificate().unwrap_or("no certificate")));
+        for check in checks.iter().filter(|check| !check.ok) {
+            output::line(format!("  {}: {}", check.name, check.detail));
+        }
+        output::line(if passed { "The figures are as the method makes them." } else { "They are not." });
+    }
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(crate::Kind::Disclosure.exit_code()) })
 }
 
 fn say(app: &App, proof: &Proof) -> Result<()> {

@@ -54,6 +54,12 @@ pub enum DisclosureError {
         /// The cells that stand in the way.
         cells: Vec<CellName>,
     },
+    /// Changed figures that say too much together with those of earlier releases.
+    #[error("together with earlier releases too little stays open about {}", list(.cells))]
+    Beside {
+        /// The cells about which too much would be known.
+        cells: Vec<CellName>,
+    },
     /// Two protections over the same people.
     #[error("the tables {first} ({}) and {second} ({}) count the same people under different protections", .protections[0], .protections[1])]
     Mixed {
@@ -98,6 +104,7 @@ impl DisclosureError {
             Self::Unroundable { .. } => {
                 "allow more bases of distance, use another base, or drop a table from the release"
             }
+            Self::Beside { .. } => "merge categories or drop a table, or publish again when more people have come",
             Self::Mixed { .. } => {
                 "give all tables that count the same people one protection with the same parameters, or leave one table out"
             }
@@ -117,6 +124,7 @@ impl DisclosureError {
             Self::NumeratorTooLarge { .. } => "disclosure.numerator_too_large",
             Self::Unprotectable { .. } => "disclosure.unprotectable",
             Self::Unroundable { .. } => "disclosure.unroundable",
+            Self::Beside { .. } => "disclosure.beside",
             Self::Mixed { .. } => "disclosure.mixed_protections",
             Self::Contradiction { .. } => "disclosure.contradiction",
             Self::Unassigned { .. } => "disclosure.unassigned",

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::public::{PublicTable, Within};
-use super::system::Release;
+use super::restated::restated_parts;
+use super::system::{Place, Release};
 use super::table::{Dimension, Node, Table};
 
 /// What is public besides the tables at hand.
@@ -34,6 +35,12 @@ pub enum Linked {
     },
     /// None has become less: people came.
     Grown,
+    /// Those of some parts are, though not of any category as a whole: of some measures, or of categories of several
+    /// dimensions at once.
+    Parts {
+        /// How many.
+        parts: usize,
+    },
     /// Figures differ either way, or nothing is in both: nothing can be subtracted.
     Apart,
 }
@@ -63,7 +70,7 @@ fn totals(dimensions: &[Dimension]) -> Vec<Option<usize>> {
 
 /// How two figures compare.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Compared {
+pub(super) enum Compared {
     /// Not both are there to be compared.
     Unknown,
     Same,
@@ -95,7 +102,16 @@ pub fn link(earlier: &PublicTable, edition: &str, tables: &[Table], beside: &mut
         }
         beside.others.push(table.clone());
     }
-    let Some(best) = best else { return if grown { Linked::Grown } else { Linked::Apart } };
+    let parts = restated_parts(earlier, edition, tables);
+    let count = parts.len();
+    beside.others.extend(parts);
+    let Some(best) = best else {
+        return match (grown, count) {
+            (true, _) => Linked::Grown,
+            (false, 0) => Linked::Apart,
+            (false, parts) => Linked::Parts { parts },
+        };
+    };
     // The categories that are the same keep their names, so that their figures are those at hand; all others, and the
     // totals above, get names of their own.
     table.universe.clone_from(&earlier.universe);
@@ -112,8 +128,22 @@ pub fn link(earlier: &PublicTable, edition: &str, tables: &[Table], beside: &mut
     if grown { Linked::Grown } else { Linked::Partly { dimension: name, categories: best.same.len() } }
 }
 
+/// As [`link`], but nothing is taken to be the same except parts in which all that both print is. No figure at hand contradicts
+/// that, whatever became of the others: where releases contradict each other otherwise, this much can still be subtracted.
+pub fn link_restated(earlier: &PublicTable, edition: &str, tables: &[Table], beside: &mut Beside) -> Linked {
+    let compared = compare(earlier, tables);
+    let all = |wanted: &[Compared]| compared.iter().flatten().all(|one| wanted.contains(one));
+    let parts = match all(&[Compared::Same, Compared::Unknown]) && !all(&[Compared::Unknown]) {
+        true => vec![PublicTable { edition: Some(edition.to_owned()), ..earlier.clone() }],
+        false => restated_parts(earlier, edition, tables),
+    };
+    let count = parts.len();
+    beside.others.extend(parts);
+    if count == 0 { Linked::Apart } else { Linked::Parts { parts: count } }
+}
+
 /// By measure and cell.
-fn compare(earlier: &PublicTable, tables: &[Table]) -> Vec<Vec<Compared>> {
+pub(super) fn compare(earlier: &PublicTable, tables: &[Table]) -> Vec<Vec<Compared>> {
     let mut now: BTreeMap<Key<'_>, i64> = BTreeMap::new();
     for table in tables.iter().filter(|table| table.universe == earlier.universe) {
         let totals = totals(&table.dimensions);
@@ -146,7 +176,7 @@ fn compare(earlier: &PublicTable, tables: &[Table]) -> Vec<Vec<Compared>> {
 
 /// The highest category that contains each node: itself or one above it, below the total where there is one. `None` for
 /// the total.
-fn highest(dimension: &Dimension) -> Vec<Option<usize>> {
+pub(super) fn highest(dimension: &Dimension) -> Vec<Option<usize>> {
     let total = dimension.total();
     let top = |node: usize| {
         let up = |&at: &usize| dimension.nodes[at].parent;
@@ -156,16 +186,23 @@ fn highest(dimension: &Dimension) -> Vec<Option<usize>> {
     (0..dimension.nodes.len()).map(top).collect()
 }
 
+/// The highest categories of a dimension that can be told apart, and `None` for its total where it has one. A root that was
+/// put beside others counts for nothing.
+pub(super) fn top_level(dimension: &Dimension) -> BTreeSet<Option<usize>> {
+    let tops = highest(dimension).into_iter();
+    tops.filter(|top| top.is_none_or(|top| dimension.nodes[top].id != " ")).collect()
+}
+
 /// A dimension of which some highest categories are the same in all that can be compared.
-struct Best {
-    axis: usize,
-    same: BTreeSet<usize>,
+pub(super) struct Best {
+    pub(super) axis: usize,
+    pub(super) same: BTreeSet<usize>,
     /// Figures of other categories differ.
     others_differ: bool,
 }
 
 /// The dimension with the most figures in such categories.
-fn best_axis(earlier: &PublicTable, compared: &[Vec<Compared>]) -> Option<Best> {
+pub(super) fn best_axis(earlier: &PublicTable, compared: &[Vec<Compared>]) -> Option<Best> {
     let mut best: Option<(usize, Best)> = None;
     let mut stride: usize = earlier.dimensions.iter().map(|dimension| dimension.nodes.len()).product();
     for (axis, dimension) in earlier.dimensions.iter().enumerate() {
@@ -245,4 +282,46 @@ pub(super) fn known(tables: &[Table], release: &Release, beside: &Beside) -> (Ve
         }
     }
     (known, all_ours)
+}
+
+/// A number for each figure, made of what it counts and where: the same for a figure in every table and release.
+pub(super) fn names(tables: &[Table], release: &Release) -> Vec<u64> {
+    let totals: Vec<Vec<Option<usize>>> = tables.iter().map(|table| totals(&table.dimensions)).collect();
+    let name = |place: Place| {
+        let table = &tables[place.table];
+        let at = coordinates(&table.dimensions, &totals[place.table], place.cell);
+        let of = place.of.map_or("", |of| table.measures[of].name.as_str());
+        let parts = [table.universe.as_str(), table.measures[place.measure].name.as_str(), of];
+        let parts = parts.into_iter().chain(at.into_iter().flat_map(|(dimension, node)| [dimension, node]));
+        // FNV-1a, each part closed by a byte that no text has.
+        let bytes = parts.flat_map(|part| part.bytes().chain([0xFF]));
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    };
+    release.variables().map(|variable| name(variable.place())).collect()
+}
+
+/// What is printed elsewhere for each variable that the tables print, in any order.
+pub(super) fn printed_elsewhere(tables: &[Table], release: &Release, others: &[PublicTable]) -> Vec<Vec<i64>> {
+    let mut printed = vec![Vec::new(); release.len()];
+    let own_totals: Vec<Vec<Option<usize>>> = tables.iter().map(|table| totals(&table.dimensions)).collect();
+    let mut ours: BTreeMap<Key<'_>, usize> = BTreeMap::new();
+    for (variable, figure) in release.variables().enumerate().filter(|(_, figure)| figure.is_printed()) {
+        for place in figure.places().filter(|place| place.of.is_none()) {
+            let table = &tables[place.table];
+            let at = coordinates(&table.dimensions, &own_totals[place.table], place.cell);
+            ours.insert((&table.universe, &table.measures[place.measure].name, at), variable);
+        }
+    }
+    for table in others {
+        let totals = totals(&table.dimensions);
+        for (measure, values) in table.measures.iter().zip(&table.values) {
+            for (cell, value) in values.iter().enumerate().filter_map(|(cell, value)| Some((cell, (*value)?))) {
+                let at = coordinates(&table.dimensions, &totals, cell);
+                if let Some(&variable) = ours.get(&(table.universe.as_str(), measure.name.as_str(), at)) {
+                    printed[variable].push(value);
+                }
+            }
+        }
+    }
+    printed
 }

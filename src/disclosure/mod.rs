@@ -14,14 +14,16 @@
 //! | `condense`, `cover`, `local`, `dual`, `simplex`, `exchange`, `optimum`, `search` | the complementary search |
 //! | `large`, `product` | the same for one large table, and exchanges between its cells |
 //! | `public` | what a reader sees |
-//! | `history` | earlier releases beside the one at hand |
+//! | `history`, `restated` | earlier releases beside the one at hand |
 //! | `certificate` | the proof for everybody, and its check |
 //! | `primary_rules` | what else must be protected: magnitudes, averages, quantiles, bands |
 //! | `rounding`, `cell_key` | the other protections, each with its own guarantee |
+//! | `bounds` | what totals and their parts say about intervals |
 //! | `protection` | which protection tables are under, never two |
 //! | `audit` | what a reader can compute; shares no code with the search |
 
 mod audit;
+mod bounds;
 mod cell_key;
 mod certificate;
 mod condense;
@@ -41,6 +43,7 @@ mod protect;
 mod protection;
 mod public;
 mod random;
+mod restated;
 mod rounding;
 #[cfg(test)]
 mod samples;
@@ -59,7 +62,7 @@ pub use certificate::{
     public_text, verify,
 };
 pub use error::DisclosureError;
-pub use history::{Beside, Linked, link};
+pub use history::{Beside, Linked, link, link_restated};
 pub use policy::{
     Attacker, Level, Phase, Policy, Preference, Progress, Reason, Requirement, Status, Summary, Weight, Zeros,
 };
@@ -67,5 +70,5 @@ pub use primary::Target;
 pub use protect::{Protected, protect, protect_beside, protect_until, targets};
 pub use protection::{Protection, check_unmixed};
 pub use public::{Change, Evidence, PublicRate, PublicTable, Within, public_view};
-pub use rounding::{Aim, Relaxed, Rounded, Rounding, RoundingReport, promised, round};
+pub use rounding::{Aim, Relaxed, Rounded, Rounding, RoundingReport, promised, round, round_beside};
 pub use table::{CellName, Dimension, Measure, MeasureKind, Node, Table};

@@ -150,6 +150,21 @@ impl AgreementKeys {
         VaultKey::new(key)
     }
 
+    /// The key of the record keys of people, for noise by cell keys: the same in every table, pipeline and release under
+    /// the agreement.
+    #[must_use]
+    pub fn record_key(&self) -> RecordKey {
+        RecordKey(Locked::new(KeyedHash::new(&derive(&self.root, "cell key", ""), "")))
+    }
+
+    /// The secret by which figures are rounded up or down: the same in every table, pipeline and release under the
+    /// agreement.
+    #[must_use]
+    pub fn rounding_seed(&self) -> u64 {
+        let key = derive(&self.root, "rounding", "");
+        key[..8].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+    }
+
     /// The keyed hash of the encodings of `domain`, fields of a link by probability.
     pub(super) fn linkage_key(&self, domain: &str) -> KeyedHash {
         KeyedHash::new(&derive(&self.root, "linkage", domain), domain)
@@ -259,6 +274,24 @@ impl RowKey {
 impl fmt::Debug for RowKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RowKey(..)")
+    }
+}
+
+/// Makes the record keys of people, whose sums are the keys of cells.
+pub struct RecordKey(Locked<KeyedHash>);
+
+impl RecordKey {
+    /// The record key of a person: uniform over all 64 bits to whoever does not have this key.
+    #[must_use]
+    pub fn of(&self, pseudonym: &[u8]) -> u64 {
+        let hash = self.0.of([hex::encode(pseudonym).as_str()]);
+        hash[..8].iter().fold(0, |key, byte| key << 8 | u64::from(*byte))
+    }
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecordKey(..)")
     }
 }
 

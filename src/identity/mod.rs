@@ -30,7 +30,7 @@ mod tests;
 mod vault;
 
 pub use keyring::{DestroyedKey, DestroyedKeys, KeyInfo, Keyring, Randomness};
-pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey, RowKey};
+pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey, RecordKey, RowKey};
 pub use link::{BY_PROBABILITY, LinkReport, Links, RuleReport, link};
 pub use linkage::{
     Decision, Estimate, Given, GroupQuality, LinkModel, LinkTrial, LinkageSpec, ProbabilityReport, ProbableLinks,

@@ -11,6 +11,7 @@ use super::digest::{candidate_digest, sha256_hex};
 use super::event::Event;
 use super::files::{self, File, PublishedTable, Reasons, SUMS};
 use super::input::{CandidateInput, MeasureKind, OutputTable, SourceNote, is_file_name};
+use super::method::Method;
 use crate::error::{Context as _, Error, Result};
 use crate::storage::Store;
 
@@ -72,6 +73,9 @@ pub struct Manifest {
     pub attribution: Vec<String>,
     /// Where the rows come from.
     pub sources: Vec<SourceNote>,
+    /// How figures are protected.
+    #[serde(default)]
+    pub method: Method,
     /// The tables, in short.
     pub tables: Vec<ManifestTable>,
     /// Rows in and out of each step.
@@ -288,6 +292,7 @@ fn manifest(input: &CandidateInput, files: &[File]) -> Manifest {
         licence: input.licence.clone(),
         attribution: input.attribution.clone(),
         sources: input.sources.clone(),
+        method: input.method.clone(),
         tables: input.tables.iter().map(in_short).collect(),
         books: input.books.clone(),
         audit: input.audit.clone(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::files::{PublishedTable, read_table};
 use super::input::MeasureValues;
+use super::method::Method;
 use crate::error::Result;
 use crate::storage::Store;
 
@@ -25,6 +26,9 @@ pub struct Difference {
 pub struct TableDifference {
     /// The table's name.
     pub table: String,
+    /// How figures were protected and are now, where that differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<[String; 2]>,
     /// Columns that are new.
     pub columns_added: Vec<String>,
     /// Columns that are gone.
@@ -107,8 +111,10 @@ fn diff_table(before: &PublishedTable, after: &PublishedTable) -> TableDifferenc
     };
     let (old, new) = (columns(before), columns(after));
     let (old_rows, new_rows) = (rows(before), rows(after));
+    let methods = [before, after].map(|table| &table.book.table.method);
     let mut difference = TableDifference {
         table: after.book.table.name.clone(),
+        method: (methods[0] != methods[1]).then(|| named(methods)),
         columns_added: new.difference(&old).cloned().collect(),
         columns_removed: old.difference(&new).cloned().collect(),
         rows_added: new_rows.keys().filter(|key| !old_rows.contains_key(*key)).count(),
@@ -125,6 +131,12 @@ fn diff_table(before: &PublishedTable, after: &PublishedTable) -> TableDifferenc
         }
     }
     difference
+}
+
+fn named([before, now]: [&Method; 2]) -> [String; 2] {
+    let (was, is) = (before.name(), now.name());
+    let is = if was == is { format!("{is}, under another key") } else { is };
+    [was, is]
 }
 
 impl TableDifference {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::method::Method;
 use crate::error::{Error, Result};
 
 /// A release that passed its audit, before stewards have seen it. Equal inputs give equal bytes: nothing in here may
@@ -39,6 +40,8 @@ pub struct CandidateInput {
     pub licence: Option<String>,
     /// Sources to name.
     pub attribution: Vec<String>,
+    /// How the figures of all tables are protected.
+    pub method: Method,
     /// The tables.
     pub tables: Vec<OutputTable>,
     /// Versions that were public already when the tables were audited, and beside which they were.
@@ -118,7 +121,7 @@ pub struct MeasureColumn {
     pub kind: MeasureKind,
     /// What it means.
     pub description: Option<String>,
-    /// When a figure is hidden, in words for readers of the release.
+    /// When a figure is hidden, in words for readers of the release; empty where none is.
     pub suppressed_rule: String,
     /// What a count counts, by its definition: the same in two tables is the same count. Empty for rates.
     pub counted: String,

@@ -11,6 +11,7 @@
 //! | `files/` | Parquet, codebook, data package, checksums; and reading them back |
 //! | `candidate` | the content-addressed folder |
 //! | `ledger`, `event`, `chain` | the append-only, hash-chained record, its entries, the check of its chain |
+//! | `method` | how figures are protected, and what that promises, in words |
 //! | `keys`, `approval` | stewards' keys; the message that is signed |
 //! | `two_stewards` | what two stewards must sign before it happens |
 //! | `destruction`, `vault` | the death of an agreement's keys; the opening of its vault |
@@ -35,6 +36,7 @@ pub mod files;
 mod input;
 mod keys;
 mod ledger;
+mod method;
 mod proof;
 mod public;
 mod publish;
@@ -67,9 +69,10 @@ pub use event::{
 pub use input::{CandidateInput, DimensionColumn, MeasureColumn, MeasureKind, MeasureValues, OutputTable, SourceNote};
 pub use keys::{Identity, StewardKey, Stewards};
 pub use ledger::Ledger;
-pub use proof::{Proof, certificate, verify_folder};
+pub use method::Method;
+pub use proof::{FolderReport, Proof, certificate, verify_folder};
 pub(crate) use proof::{check as check_certificate, digest_of};
-pub use public::{public_table, published_tables};
+pub use public::{EarlierTable, public_table, published_tables};
 pub use publish::{Published, publish};
 pub use state::{Standing, State, VoidDecision, known_candidates, standing};
 pub use two_stewards::{Order, Orderer, Pending, Seen};

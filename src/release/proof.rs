@@ -8,7 +8,9 @@ use bytes::Bytes;
 use super::digest::sha256_hex;
 use super::files::{CERTIFICATE, PublishedTable, as_published, read_table};
 use super::input::CandidateInput;
+use super::method::Method;
 use super::public::public_table;
+use super::verify::Check;
 use crate::disclosure::{
     self, Certificate, CertificateReport, DisclosureError, Policy, Progress, PublicTable, certify, public_text, verify,
 };
@@ -21,6 +23,20 @@ pub struct Proof {
     pub report: CertificateReport,
     /// The rules under which it proves it.
     pub rules: disclosure::Rules,
+}
+
+/// What a folder of a release shows by itself.
+#[derive(Clone, Debug)]
+pub enum FolderReport {
+    /// Its certificate, checked.
+    Certificate(Proof),
+    /// Figures are not hidden but changed, so that there is none: the method, and the checks of the tables.
+    Changed {
+        /// The method.
+        method: Method,
+        /// Whether each table is as the method says.
+        checks: Vec<Check>,
+    },
 }
 
 /// The digest of public tables that a certificate names.
@@ -81,11 +97,12 @@ pub(super) fn check_files(files: &BTreeMap<String, Bytes>) -> Result<Option<Proo
     check(&tables, text).map(Some)
 }
 
-/// Checks the certificate of a release in a folder of this machine, with nothing but that folder.
+/// Checks the certificate of a release in a folder of this machine, with nothing but that folder; where its figures are not
+/// hidden but changed, that they are as the method makes them.
 ///
 /// # Errors
-/// `release.no_certificate` where it has none; as [`check`].
-pub fn verify_folder(folder: &Path) -> Result<Proof> {
+/// `release.no_certificate` where it hides figures and has none; as [`check`].
+pub fn verify_folder(folder: &Path) -> Result<FolderReport> {
     let unread =
         |error| Error::failed("release.folder", format!("{} can't be read", folder.display())).with_source(error);
     let mut files = BTreeMap::new();
@@ -96,10 +113,17 @@ pub fn verify_folder(folder: &Path) -> Result<Proof> {
             files.insert(name, Bytes::from(std::fs::read(&path).map_err(unread)?));
         }
     }
-    check_files(&files)?.ok_or_else(|| {
-        Error::usage("release.no_certificate", format!("{} holds no {CERTIFICATE}", folder.display()))
-            .with_hint("name the folder of a published version, such as published/PIPELINE/v0001")
-    })
+    if let Some(proof) = check_files(&files)? {
+        return Ok(FolderReport::Certificate(proof));
+    }
+    let tables: Vec<PublishedTable> = files.values().map(|bytes| read_table(bytes.clone())).collect::<Result<_>>()?;
+    let changed = tables.iter().map(|table| &table.book.table.method).find(|method| !method.is_suppression());
+    if let Some(method) = changed.filter(|method| tables.iter().all(|table| table.book.table.method == **method)) {
+        let checks = files.iter().flat_map(|(name, bytes)| super::verify::table(name, bytes)).collect();
+        return Ok(FolderReport::Changed { method: method.clone(), checks });
+    }
+    Err(Error::usage("release.no_certificate", format!("{} holds no {CERTIFICATE}", folder.display()))
+        .with_hint("name the folder of a published version, such as published/PIPELINE/v0001"))
 }
 
 fn refused(why: &dyn std::fmt::Display) -> Error {

@@ -4,23 +4,35 @@ use std::collections::HashMap;
 
 use super::files::{ColumnBook, PublishedMeasure, PublishedTable, Role, read_table};
 use super::input::MeasureValues;
+use super::method::Method;
 use super::version::{folder, record_of, versions};
 use crate::disclosure::{Dimension, Measure, MeasureKind, Node, PublicRate, PublicTable};
 use crate::error::{Context as _, Error, Result};
 use crate::storage::Store;
 
+/// A table of an earlier release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierTable {
+    /// How its figures are protected.
+    pub method: Method,
+    /// What its readers have.
+    pub table: PublicTable,
+}
+
 /// The tables of every published version of a pipeline, ascending; of withdrawn ones too.
 ///
 /// # Errors
 /// As [`public_table`]; the storage's.
-pub async fn published_tables(published: &Store, pipeline: &str) -> Result<Vec<(u32, Vec<PublicTable>)>> {
+pub async fn published_tables(published: &Store, pipeline: &str) -> Result<Vec<(u32, Vec<EarlierTable>)>> {
     let mut releases = Vec::new();
     for version in versions(published, pipeline).await? {
         let Some((record, _)) = record_of(published, pipeline, version).await? else { continue };
         let mut tables = Vec::new();
         for file in record.files.iter().filter(|file| file.path.ends_with(".parquet")) {
             let path = format!("{}/{}", folder(pipeline, version), file.path);
-            let table = read_table(published.read(&path).await?).and_then(|table| public_table(&table));
+            let table = read_table(published.read(&path).await?).and_then(|table| {
+                Ok(EarlierTable { method: table.book.table.method.clone(), table: public_table(&table)? })
+            });
             tables.push(table.context(|| format!("read {path}, beside which the release is audited"))?);
         }
         releases.push((version, tables));

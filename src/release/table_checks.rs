@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::files::{NOT_APPLICABLE, PUBLISHED, PublishedMeasure, PublishedTable, Role, SUPPRESSED};
 use super::input::MeasureValues;
+use super::method::Method;
 use super::verify::Outcome;
 
 /// A figure is there if and only if its status says `published`; a rate is not applicable only over a published zero.
@@ -32,6 +33,25 @@ pub(super) fn statuses_fit_figures(table: &PublishedTable) -> Outcome {
     Ok(format!("{checked} figures fit their statuses"))
 }
 
+/// Figures are as the method makes them: none is hidden where figures are changed, and rounded ones are multiples of the base.
+pub(super) fn figures_fit_method(table: &PublishedTable) -> Outcome {
+    let method = &table.book.table.method;
+    if method.is_suppression() {
+        return Ok(method.name());
+    }
+    for measure in &table.measures {
+        if measure.statuses.iter().any(|status| status == SUPPRESSED) {
+            return Err(format!("`{}` hides figures, and {} hides none", measure.book.name, method.name()));
+        }
+        if let (Method::Rounding { base, .. }, MeasureValues::Counts(values)) = (method, &measure.values)
+            && values.iter().flatten().any(|value| !value.unsigned_abs().is_multiple_of(*base))
+        {
+            return Err(format!("a figure of `{}` is no multiple of {base}", measure.book.name));
+        }
+    }
+    Ok(format!("{}: {}", method.name(), method.guarantee()))
+}
+
 /// A published rate is its numerator divided by its denominator, in percent, rounded to its decimals; both are shown.
 pub(super) fn rates_follow_from_counts(table: &PublishedTable) -> Outcome {
     let mut checked = 0_usize;
@@ -45,7 +65,12 @@ pub(super) fn rates_follow_from_counts(table: &PublishedTable) -> Outcome {
             return Err(format!("`{}` names a count that is not there", measure.book.name));
         };
         for (row, rate) in rates.iter().enumerate().filter_map(|(row, rate)| rate.map(|rate| (row, rate))) {
-            if !follows(rate, *decimals, numerators[row], denominators[row]) {
+            // Where a noisy numerator exceeds its denominator, the rate is cut.
+            let numerator = match table.book.table.method.is_additive() {
+                true => numerators[row],
+                false => numerators[row].zip(denominators[row]).map(|(above, below)| above.min(below)),
+            };
+            if !follows(rate, *decimals, numerator, denominators[row]) {
                 return Err(format!("row {} of `{}` does not follow from its counts", row + 1, measure.book.name));
             }
             checked += 1;
@@ -63,6 +88,9 @@ fn follows(rate: f64, decimals: u32, numerator: Option<i64>, denominator: Option
 
 /// Wherever a total and all that it adds over are shown, they agree.
 pub(super) fn totals_add_up(table: &PublishedTable) -> Outcome {
+    if !table.book.table.method.is_additive() {
+        return Ok("figures have noise of their own, so that totals are not sums".to_owned());
+    }
     let mut checked = 0_usize;
     for measure in table.measures.iter().filter(|measure| measure.book.role == Role::Count) {
         for (column, book) in table.book.table.dimensions().enumerate() {

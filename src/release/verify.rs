@@ -11,7 +11,7 @@ use super::event::Signed;
 use super::files::{PublishedTable, SUMS, parse_sums, read_table};
 use super::keys::Stewards;
 use super::proof;
-use super::table_checks::{rates_follow_from_counts, statuses_fit_figures, totals_add_up};
+use super::table_checks::{figures_fit_method, rates_follow_from_counts, statuses_fit_figures, totals_add_up};
 use super::version::{RECORD, ReleaseRecord, folder, latest, record_of};
 use crate::error::{Error, Result};
 use crate::storage::Store;
@@ -233,7 +233,8 @@ fn package(files: &BTreeMap<String, Bytes>) -> Outcome {
     Ok(format!("{} resources match datapackage.json", resources.len()))
 }
 
-fn table(name: &str, bytes: &Bytes) -> Vec<Check> {
+/// The checks of one table.
+pub(super) fn table(name: &str, bytes: &Bytes) -> Vec<Check> {
     let table: PublishedTable = match read_table(bytes.clone()) {
         Ok(table) => table,
         Err(error) => return vec![check(format!("{name}: readable"), Err(error.to_string()))],
@@ -242,5 +243,6 @@ fn table(name: &str, bytes: &Bytes) -> Vec<Check> {
         check(format!("{name}: statuses"), statuses_fit_figures(&table)),
         check(format!("{name}: rates"), rates_follow_from_counts(&table)),
         check(format!("{name}: totals"), totals_add_up(&table)),
+        check(format!("{name}: method"), figures_fit_method(&table)),
     ]
 }

@@ -9,6 +9,7 @@ use super::approved::ApprovedCandidate;
 use super::candidate::{Candidate, ManifestFile};
 use super::digest::sha256_hex;
 use super::event::{Entry, Event, Target};
+use super::method::Method;
 use crate::error::{Error, Result};
 use crate::storage::Store;
 
@@ -36,6 +37,9 @@ pub struct ReleaseRecord {
     pub sums_digest: String,
     /// SHA-256 of the candidate's manifest, which stewards have.
     pub manifest_digest: String,
+    /// How figures are protected; suppression where it is left out.
+    #[serde(default, skip_serializing_if = "Method::is_suppression")]
+    pub method: Method,
     /// How many approvals the agreement asks for.
     pub required: usize,
     /// Parties of which one steward each must have approved.
@@ -206,6 +210,7 @@ impl ReleaseRecord {
             approved: approved.target().clone(),
             sums_digest: approved.case.candidate.sums_digest.clone(),
             manifest_digest: approved.case.candidate.manifest_digest.clone(),
+            method: manifest.method.clone(),
             required: approved.case.standing.required,
             one_from_each: approved.rule.one_from_each.clone(),
             approvals: approved.approvals.iter().map(approval).collect(),

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::intake::Delivery;
 
 /// Raised whenever the same inputs would give other bytes.
-const GENERATION: &str = "accord-4";
+const GENERATION: &str = "accord-5";
 
 /// What is read of a source.
 #[derive(Clone, Copy)]

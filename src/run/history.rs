@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::Job;
-use crate::disclosure::{Beside, Linked, PublicTable, Table, link};
-use crate::error::Result;
-use crate::release;
+use crate::disclosure::{Beside, Linked, PublicTable, Table, link, link_restated};
+use crate::error::{Error, Result};
+use crate::release::{self, EarlierTable, Method};
 
 /// The releases of a pipeline that are public, withdrawn ones too: what was read can't be taken back.
 pub(super) struct History {
     /// Version and tables, ascending.
-    releases: Vec<(u32, Vec<PublicTable>)>,
+    releases: Vec<(u32, Vec<EarlierTable>)>,
 }
 
 /// What is public besides, for disclosure control and in words.
@@ -31,17 +31,61 @@ impl History {
         self.releases.iter().map(|(version, _)| *version).collect()
     }
 
-    /// Compares the earlier releases with the tables at hand.
-    pub(super) fn link(&self, tables: &[Table]) -> Linkage {
+    /// Refuses another method than that of the earlier releases: a figure that is hidden in one of them and rounded in the
+    /// other is not hidden, and the same people under two kinds of noise are nearly without.
+    ///
+    /// # Errors
+    /// `disclosure.other_method` naming the release and both methods.
+    pub(super) fn check_method(&self, method: &Method) -> Result<()> {
+        let others = self.releases.iter().flat_map(|(version, tables)| tables.iter().map(move |one| (version, one)));
+        match others.into_iter().find(|(_, one)| one.method != *method) {
+            None => Ok(()),
+            Some((version, one)) => {
+                let (before, now) = (one.method.name(), method.name());
+                let now = if before == now { format!("{now}, under another key") } else { now };
+                let message = format!("release {version} protects the same people by {before}, and this one by {now}");
+                Err(Error::disclosure("disclosure.other_method", message).with_hint(
+                    "both together protect nobody as either promises: keep the method of the earlier releases, with its \
+                     parameters and its key. Withdrawn releases count: what was read can't be taken back",
+                ))
+            }
+        }
+    }
+
+    /// The earlier tables as readers have them, the same once.
+    pub(super) fn tables(&self) -> Vec<PublicTable> {
+        let mut tables: Vec<PublicTable> = Vec::new();
+        for one in self.releases.iter().flat_map(|(_, tables)| tables) {
+            if !tables.contains(&one.table) {
+                tables.push(one.table.clone());
+            }
+        }
+        tables
+    }
+
+    /// How each earlier table of changed figures stands to those at hand, for the stewards.
+    pub(super) fn alike(&self, method: &Method) -> Vec<Value> {
+        let linked = match method {
+            Method::CellKey { .. } => "the same people have the same noise",
+            _ => "rounded to the same base, and compared figure by figure",
+        };
+        let each = self.releases.iter().flat_map(|(version, tables)| tables.iter().map(move |one| (version, one)));
+        each.map(|(version, one)| json!({ "version": version, "table": one.table.name, "linked": linked })).collect()
+    }
+
+    /// Compares the earlier releases with the tables at hand. Only what is the same is linked where they contradict each
+    /// other otherwise (`restated`).
+    pub(super) fn link(&self, tables: &[Table], restated: bool) -> Linkage {
         let mut linkage = Linkage { beside: Beside::default(), report: Vec::new() };
         let mut seen: Vec<&PublicTable> = Vec::new();
         for (version, earlier) in &self.releases {
-            for table in earlier {
+            for EarlierTable { table, .. } in earlier {
                 // The same again says nothing new.
                 if seen.contains(&table) {
                     continue;
                 }
                 seen.push(table);
+                let link = if restated { link_restated } else { link };
                 let linked = link(table, &format!("release {version}"), tables, &mut linkage.beside);
                 linkage.report.push(json!({ "version": version, "table": table.name, "linked": words(&linked) }));
             }
@@ -57,6 +101,8 @@ fn words(linked: &Linked) -> String {
             format!("the same figures in {categories} categories of {dimension}")
         }
         Linked::Grown => "grown since: those who came are a group".to_owned(),
+        Linked::Parts { parts: 1 } => "the same figures in one part".to_owned(),
+        Linked::Parts { parts } => format!("the same figures in {parts} parts"),
         Linked::Apart => "other figures throughout: nothing can be subtracted".to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 //! of extracts, config, keys and earlier releases alone, so it ends in the same bytes.
 
 mod books;
+mod changed;
 mod fingerprint;
 mod history;
 mod linkage;

@@ -7,8 +7,8 @@ use super::fingerprint::{Input, fingerprint};
 use super::history::History;
 use super::quarantine::{Decided, Openers};
 use super::sources::{Admitted, Delivered, Reading, admit, key_spill, stage_links};
-use super::{Job, Outcome, PipelineReport, STAGING, linkage, match_rate, protection, quarantine};
-use crate::disclosure::{self, Beside, DisclosureError};
+use super::{Job, Outcome, PipelineReport, STAGING, changed, linkage, match_rate, protection, quarantine};
+use crate::disclosure::{self, Beside, DisclosureError, Keys, Protection};
 use crate::error::{Context as _, Error, Result};
 use crate::identity::AgreementKeys;
 use crate::intake::{self, Found, Freshness, References};
@@ -16,8 +16,9 @@ use crate::model::{register_staged, run_models, session};
 use crate::plan;
 use crate::release::{self, CandidateInput, Ledger, Manifest, SourceNote};
 use crate::report::{Event, Step};
-use crate::tabulate::{Tabulation, tabulate};
-use crate::workspace::{ResolvedPipeline, ResolvedSource};
+use crate::rules;
+use crate::tabulate::{self, Tabulation, tabulate};
+use crate::workspace::{Method, ResolvedPipeline, ResolvedSource};
 
 /// Runs the steps of a pipeline up to its candidate.
 pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineReport> {
@@ -43,9 +44,20 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
         return Ok(PipelineReport { freshness, ..unchanged });
     }
     let before = earlier.map(|candidate| candidate.manifest);
-    let (books, tabulations) = compute(job, pipeline, &checked, &keys, &delivered, before.as_ref()).await?;
+    let (books, tabulations, cell_keys) = compute(job, pipeline, &checked, &keys, &delivered, before.as_ref()).await?;
     let history = History::read(job, name).await?;
-    let protected = protect(job, pipeline, &tabulations, &history)?;
+    let method = method(pipeline, &keys);
+    history.check_method(&method)?;
+    let done = match rules::protection(pipeline, keys.rounding_seed()) {
+        Protection::Suppression(policy) => Done::Hidden(protect(job, pipeline, &policy, &tabulations, &history)?),
+        protection => change(job, pipeline, (&protection, &method), &tabulations, &cell_keys, &history)?,
+    };
+    let (tables, changed) = match &done {
+        Done::Hidden(done) => (protection::output(pipeline, &tabulations, &done.protected)?, None),
+        Done::Changed { tables, report } => {
+            (protection::output_changed(pipeline, &tabulations, tables.clone())?, Some(report.clone()))
+        }
+    };
     let mut input = CandidateInput {
         pipeline: name.to_owned(),
         title: pipeline.spec.title.clone(),
@@ -61,7 +73,8 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
         recipients: pipeline.spec.release.recipients.clone(),
         licence: pipeline.spec.release.licence.clone(),
         attribution: pipeline.spec.release.attribution.clone(),
-        tables: protection::output(pipeline, &tabulations, &protected.protected)?,
+        method,
+        tables,
         books: json(&books)?,
         audit: Value::Null,
         policy: json!({
@@ -73,11 +86,16 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
         certificate: None,
         sources: pipeline.sources.iter().map(source_note).collect(),
     };
-    let proof = certify(job, pipeline, &input)?;
-    let audit =
-        protection::audit_report(&protected.protected, &protected.beside, proof.as_ref().map(|(_, report)| report))?;
-    input.audit = audit.clone();
-    input.certificate = proof.map(|(text, _)| text);
+    if let Done::Hidden(done) = &done {
+        let proof = certify(job, pipeline, &input)?;
+        let report = proof.as_ref().map(|(_, report)| report);
+        input.audit = protection::audit_report(&done.protected, &done.beside, report)?;
+        input.certificate = proof.map(|(text, _)| text);
+    }
+    if let Some(report) = changed {
+        input.audit = report;
+    }
+    let audit = input.audit.clone();
     let candidate = lay_down(job, pipeline, &input, &books).await?;
     Ok(PipelineReport {
         pipeline: name.to_owned(),
@@ -200,7 +218,7 @@ async fn compute(
     keys: &AgreementKeys,
     delivered: &[Delivered],
     before: Option<&Manifest>,
-) -> Result<(Books, Vec<Tabulation>)> {
+) -> Result<(Books, Vec<Tabulation>, Vec<Keys>)> {
     let name = &pipeline.spec.name;
     let last: Option<Books> = before.and_then(|manifest| serde_json::from_value(manifest.books.clone()).ok());
     let mut books = Books::default();
@@ -238,7 +256,8 @@ async fn compute(
     job.reporter.event(&step_started(name, Step::Model, "models"));
     let models = run_models(&context, job.state, pipeline, &format!("{STAGING}/{name}"), keys.id()).await?;
     books.models = models.iter().map(|model| (model.table.clone(), model.rows)).collect();
-    let mut tabulations = Vec::new();
+    let record_key = matches!(pipeline.spec.disclosure.method, Method::CellKey(_)).then(|| keys.record_key());
+    let (mut tabulations, mut cell_keys) = (Vec::new(), Vec::new());
     for spec in &checked.tables {
         job.reporter.event(&step_started(name, Step::Tabulate, &spec.name));
         let tabulation = tabulate(&context, spec).await?;
@@ -256,9 +275,12 @@ async fn compute(
             rejected: 0,
         });
         books.tables.push(TableBook { table: spec.name.clone(), rows: tabulation.rows, cells });
+        if let Some(key) = &record_key {
+            cell_keys.push(tabulate::cell_keys(&context, &tabulation, key).await?);
+        }
         tabulations.push(tabulation);
     }
-    Ok((books, tabulations))
+    Ok((books, tabulations, cell_keys))
 }
 
 /// The sources of a link, and their contracts.
@@ -275,27 +297,85 @@ struct ProtectedBeside {
     beside: Vec<Value>,
 }
 
+/// How a pipeline's figures are protected, as its readers may know it.
+fn method(pipeline: &ResolvedPipeline, keys: &AgreementKeys) -> release::Method {
+    match rules::protection(pipeline, 0) {
+        Protection::Suppression(_) => release::Method::Suppression,
+        Protection::Rounding(_, rounding) => release::Method::Rounding { base: rounding.base, within: rounding.within },
+        Protection::CellKey(_, rule) => release::Method::CellKey {
+            maximum: rule.maximum,
+            variance_percent: rule.variance_percent,
+            threshold: rule.threshold,
+            key: keys.fingerprint(),
+        },
+    }
+}
+
+/// What became of the figures.
+enum Done {
+    /// Some are hidden.
+    Hidden(ProtectedBeside),
+    /// All are changed.
+    Changed {
+        /// The tables to be printed.
+        tables: Vec<disclosure::Table>,
+        /// What stewards read of it.
+        report: Value,
+    },
+}
+
+/// Rounds the tables, or gives them noise.
+fn change(
+    job: &Job<'_>,
+    pipeline: &ResolvedPipeline,
+    (protection, method): (&Protection, &release::Method),
+    tabulations: &[Tabulation],
+    keys: &[Keys],
+    history: &History,
+) -> Result<Done> {
+    let name = &pipeline.spec.name;
+    job.reporter.event(&step_started(name, Step::Disclosure, "all tables"));
+    let tables: Vec<disclosure::Table> = tabulations.iter().map(|one| one.table.clone()).collect();
+    let pairs: Vec<_> = tables.iter().map(|table| (table, protection)).collect();
+    disclosure::check_unmixed(&pairs, &[]).map_err(protection::refused)?;
+    let mut step = |at: disclosure::Progress| progress(job, name, at);
+    let done = match protection {
+        Protection::Rounding(policy, rounding) => {
+            changed::round(&tables, (rounding, policy), &history.tables(), &mut step)
+        }
+        Protection::CellKey(policy, rule) => changed::perturb(&tables, keys, (rule, policy), &mut step),
+        Protection::Suppression(_) => return Err(Error::internal("run.method", "hidden figures are not changed")),
+    };
+    let done = done.map_err(protection::refused)?;
+    let report = changed::report(&tables, method, &done.report, &history.alike(method));
+    Ok(Done::Changed { tables: done.tables, report })
+}
+
 fn protect(
     job: &Job<'_>,
     pipeline: &ResolvedPipeline,
+    policy: &disclosure::Policy,
     tabulations: &[Tabulation],
     history: &History,
 ) -> Result<ProtectedBeside> {
     let name = &pipeline.spec.name;
     job.reporter.event(&step_started(name, Step::Disclosure, "all tables"));
     let tables: Vec<disclosure::Table> = tabulations.iter().map(|one| one.table.clone()).collect();
-    let policy = protection::policy(pipeline);
-    let linkage = history.link(&tables);
+    let linkage = history.link(&tables, false);
     let mut step = |at: disclosure::Progress| progress(job, name, at);
     let mut beside = linkage.report;
-    let protected = match disclosure::protect_beside(&tables, &policy, &linkage.beside, &|| false, &mut step) {
-        // Hidden figures have changed though all that both print is the same: to a reader the releases contradict.
+    let protected = match disclosure::protect_beside(&tables, policy, &linkage.beside, &|| false, &mut step) {
+        // Hidden figures have changed though all that both print is the same, or the sums of those that changed do not fit:
+        // to a reader the releases contradict each other, but not in what stayed the same.
         Err(DisclosureError::Contradiction { .. }) if linkage.beside != Beside::default() => {
-            beside.push(json!({ "linked": "hidden figures have changed: earlier releases contradict this one" }));
+            let linkage = history.link(&tables, true);
+            beside = linkage.report;
+            beside.push(json!({ "linked": "hidden figures have changed: only what stayed the same is compared" }));
             let message =
-                "earlier releases contradict this one, so that nothing can be subtracted from them".to_owned();
+                "earlier releases contradict this one, so that only figures that stayed the same are compared"
+                    .to_owned();
             job.reporter.event(&Event::Note { pipeline: name.clone(), message });
-            disclosure::protect(&tables, &policy, &mut step)
+            disclosure::protect_beside(&tables, policy, &linkage.beside, &|| false, &mut step)
         }
         outcome => outcome,
     };
@@ -310,7 +390,7 @@ fn certify(
 ) -> Result<Option<(String, disclosure::CertificateReport)>> {
     let name = &pipeline.spec.name;
     let mut step = |at: disclosure::Progress| progress(job, name, at);
-    let made = release::certificate(input, &protection::policy(pipeline), &mut step)?;
+    let made = release::certificate(input, &rules::policy(pipeline), &mut step)?;
     let message = match &made {
         Some((_, report)) if report.passed => return Ok(made),
         Some((_, report)) => format!(

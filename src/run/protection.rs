@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::disclosure::{self, Attacker, DisclosureError, Level, Policy, Protected, Reason, Status};
+use crate::disclosure::{self, Attacker, DisclosureError, Protected, Reason, Status, Table};
 use crate::error::{Error, Result};
-use crate::release::{DimensionColumn, MeasureColumn, MeasureKind, MeasureValues, OutputTable};
+use crate::release::{self, DimensionColumn, MeasureColumn, MeasureKind, MeasureValues, OutputTable};
 use crate::tabulate::{Rate, Tabulation};
-use crate::workspace::{self, Homogeneous, ResolvedPipeline};
+use crate::workspace::{Method, ResolvedPipeline};
 
 /// What to do where tables can't be protected.
 const NARROWER: &str =
@@ -14,33 +14,14 @@ const NARROWER: &str =
 /// How many findings a refusal names.
 const FINDINGS: usize = 10;
 
-/// The policy of a pipeline. The agreement's floor is already in `minimum_cell`, and the check of the workspace has seen
-/// to the level.
-pub(super) fn policy(pipeline: &ResolvedPipeline) -> Policy {
-    let spec = &pipeline.spec.disclosure;
-    Policy {
-        minimum_cell: pipeline.minimum_cell,
-        level: match spec.level {
-            workspace::Level::Full => Level::Full,
-            workspace::Level::Exact => Level::Exact,
-            workspace::Level::Interval(width) => Level::Interval(width),
-            workspace::Level::Percent(percent) => Level::Percent(percent),
-        },
-        zeros: match spec.zeros {
-            workspace::Zeros::Hide => disclosure::Zeros::Hide,
-            workspace::Zeros::Print => disclosure::Zeros::Print,
-        },
-        homogeneous: spec.homogeneous == Homogeneous::Hide,
-        contributor: spec.contributor,
-        insider: [spec.insider, pipeline.agreement.outputs.protection.insider].contains(&workspace::Insider::Refuse),
-        ..Policy::default()
-    }
-}
-
 /// What a disclosure error is to the run. Its text names cells, never counts.
 pub(super) fn refused(error: DisclosureError) -> Error {
     let refused = |hint| Error::disclosure("disclosure.refused", error.to_string()).with_hint(hint);
-    let DisclosureError::AuditFailed(report) = &error else { return refused(NARROWER) };
+    let report = match &error {
+        DisclosureError::AuditFailed(report) => report,
+        DisclosureError::Unprotectable { .. } => return refused(NARROWER),
+        _ => return refused(error.hint()),
+    };
     let mut text = format!("the audit does not pass: {} finding(s)\n", report.findings.len());
     for finding in report.findings.iter().take(FINDINGS) {
         let to = match finding.attacker {
@@ -84,6 +65,20 @@ pub(super) fn output(
         .collect()
 }
 
+/// Tables of which every figure is printed, changed as it is.
+pub(super) fn output_changed(
+    pipeline: &ResolvedPipeline,
+    tabulations: &[Tabulation],
+    changed: Vec<Table>,
+) -> Result<Vec<OutputTable>> {
+    let printed = |(tabulation, table): (&Tabulation, Table)| {
+        let statuses = vec![vec![Status::Published; table.cell_count()]; table.measures.len()];
+        let (spec, axes) = (tabulation.spec.clone(), tabulation.axes.clone());
+        output_table(pipeline, &Tabulation { spec, axes, table, rows: tabulation.rows }, &statuses)
+    };
+    tabulations.iter().zip(changed).map(printed).collect()
+}
+
 fn output_table(pipeline: &ResolvedPipeline, tabulation: &Tabulation, statuses: &[Vec<Status>]) -> Result<OutputTable> {
     let spec = &tabulation.spec;
     let written = pipeline.spec.tables.get(&spec.name);
@@ -114,7 +109,7 @@ fn output_table(pipeline: &ResolvedPipeline, tabulation: &Tabulation, statuses: 
             table.values.push(MeasureValues::Counts(shown(&tabulation.table.values[at], &statuses[at])));
             table.steward_reasons.push(statuses[at].iter().map(|status| reason(*status)).collect());
         } else if let Some(rate) = spec.rates.iter().find(|rate| &rate.name == name) {
-            push_rate(&mut table, tabulation, statuses, rate)?;
+            push_rate(&mut table, tabulation, statuses, rate, hides(pipeline))?;
         }
     }
     Ok(table)
@@ -125,7 +120,13 @@ fn shown(values: &[i64], statuses: &[Status]) -> Vec<Option<i64>> {
 }
 
 /// A rate is printed where both of its counts are, so that it says nothing that they do not.
-fn push_rate(table: &mut OutputTable, tabulation: &Tabulation, statuses: &[Vec<Status>], rate: &Rate) -> Result<()> {
+fn push_rate(
+    table: &mut OutputTable,
+    tabulation: &Tabulation,
+    statuses: &[Vec<Status>],
+    rate: &Rate,
+    hides: bool,
+) -> Result<()> {
     let index = |name: &str| {
         tabulation.spec.measures.iter().position(|measure| measure.name == name).ok_or_else(|| {
             Error::config("table.ratio", format!("rate `{}` is of `{name}`, which is not counted", rate.name))
@@ -139,7 +140,10 @@ fn push_rate(table: &mut OutputTable, tabulation: &Tabulation, statuses: &[Vec<S
     for cell in 0..tabulation.table.cell_count() {
         let published = statuses[above][cell].is_published() && statuses[below][cell].is_published();
         let denominator = counts[below][cell];
-        values.push((published && denominator > 0).then(|| percent(counts[above][cell], denominator, rate.decimals)));
+        values.push((published && denominator > 0).then(|| {
+            // Noise can make a part larger than its whole.
+            percent(counts[above][cell].min(denominator), denominator, rate.decimals)
+        }));
         reasons.push(match (published, denominator > 0) {
             (true, true) => "published",
             (true, false) => "not applicable",
@@ -154,7 +158,7 @@ fn push_rate(table: &mut OutputTable, tabulation: &Tabulation, statuses: &[Vec<S
             denominator: rate.denominator.clone(),
         },
         description: rate.description.clone(),
-        suppressed_rule: "hidden where one of its counts is".to_owned(),
+        suppressed_rule: if hides { "hidden where one of its counts is".to_owned() } else { String::new() },
         counted: String::new(),
         of: None,
         is_part: false,
@@ -234,7 +238,15 @@ fn reason(status: Status) -> &'static str {
     }
 }
 
+fn hides(pipeline: &ResolvedPipeline) -> bool {
+    pipeline.spec.disclosure.method == Method::Suppression
+}
+
+/// When a figure is hidden, in words for readers; empty where none is.
 fn rule_text(pipeline: &ResolvedPipeline) -> String {
+    if !hides(pipeline) {
+        return String::new();
+    }
     format!("hidden where it stands for fewer than {} people, or would give such a count away", pipeline.minimum_cell)
 }
 
@@ -246,8 +258,11 @@ pub(super) fn audit_report(
 ) -> Result<serde_json::Value> {
     let audit = &protected.audit;
     let loss = &protected.summary;
+    let method = release::Method::Suppression;
     Ok(json!({
         "passed": audit.passed,
+        "method": method.name(),
+        "guarantee": method.guarantee(),
         "cells": loss.cells,
         "hidden_primary": loss.primary,
         "hidden_zeros": loss.zeros,

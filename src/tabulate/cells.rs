@@ -298,7 +298,7 @@ fn values(spec: &TableSpec, axes: &[Axis], groups: &[Group]) -> Result<Vec<Vec<i
 }
 
 /// The columns of `count_by`, once each, in order.
-fn by_columns(spec: &TableSpec) -> Vec<String> {
+pub(super) fn by_columns(spec: &TableSpec) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();
     for column in spec.measures.iter().filter_map(by_key) {
         if !columns.iter().any(|one| one == column) {
@@ -308,7 +308,7 @@ fn by_columns(spec: &TableSpec) -> Vec<String> {
     columns
 }
 
-fn where_columns(spec: &TableSpec) -> Vec<String> {
+pub(super) fn where_columns(spec: &TableSpec) -> Vec<String> {
     spec.measures
         .iter()
         .filter_map(|measure| match &measure.source {
@@ -318,7 +318,7 @@ fn where_columns(spec: &TableSpec) -> Vec<String> {
         .collect()
 }
 
-fn where_column(spec: &TableSpec, measure: &str) -> Option<String> {
+pub(super) fn where_column(spec: &TableSpec, measure: &str) -> Option<String> {
     spec.measures.iter().find(|one| one.name == measure).and_then(|one| match &one.source {
         MeasureSource::Where(column) => Some(column.clone()),
         _ => None,

@@ -2,10 +2,12 @@
 //! pipeline declares; no row is dropped.
 
 mod cells;
+mod keys;
 mod layout;
 mod people;
 mod spec;
 
 pub use cells::{Tabulation, tabulate};
+pub use keys::cell_keys;
 pub use layout::{Axis, Place};
 pub use spec::{MeasureColumn, MeasureSource, Rate, TableSpec, resolve};

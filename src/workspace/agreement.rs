@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::method::MethodName;
 use super::pipeline::{Homogeneous, Insider, Level};
 use super::types::{Days, Ordered};
 
@@ -151,6 +152,8 @@ pub struct Outputs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Protection {
+    /// The methods of which pipelines may choose; where it is left out, they may hide figures and nothing else.
+    pub methods: Vec<MethodName>,
     /// The least that must stay open about a hidden cell.
     pub level: Level,
     /// Whether pipelines may show groups in which nobody or everybody is counted.
@@ -164,7 +167,13 @@ pub struct Protection {
 
 impl Default for Protection {
     fn default() -> Self {
-        Self { level: Level::Full, homogeneous: Homogeneous::Hide, contributor: true, insider: Insider::Report }
+        Self {
+            methods: vec![MethodName::Suppression],
+            level: Level::Full,
+            homogeneous: Homogeneous::Hide,
+            contributor: true,
+            insider: Insider::Report,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod diagnose;
 mod document;
 mod linkage;
 mod load;
+mod method;
 mod odcs;
 mod pipeline;
 mod resolved;
@@ -32,6 +33,7 @@ pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;
 pub use linkage::{CompareAs, FilterEncoding, LinkThresholds, Probabilistic};
 pub use load::{contract, load, parse, read};
+pub use method::{CellKey, Method, MethodName, Rounding};
 pub use pipeline::{
     Assignment, Dimension, Disclosure, Homogeneous, Identity, Insider, Level, Link, LinkRule, Measure, Pick, Pipeline,
     Release, Source, Table, Window, Zeros,

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::linkage::Probabilistic;
+use super::method::Method;
 use super::types::{Days, Ordered};
 
 /// One indicator family.
@@ -203,6 +204,9 @@ pub struct Measure {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Disclosure {
+    /// How figures are protected, one of the agreement's methods; the same one for all tables, and for all releases of the
+    /// pipeline.
+    pub method: Method,
     /// The smallest count shown; the agreement's where it is left out, and never below it.
     pub minimum_cell: Option<u64>,
     /// What an attacker may find out about a hidden cell.
@@ -221,6 +225,7 @@ pub struct Disclosure {
 impl Default for Disclosure {
     fn default() -> Self {
         Self {
+            method: Method::default(),
             minimum_cell: None,
             level: Level::default(),
             zeros: Zeros::default(),

@@ -19,6 +19,7 @@ mod key_services;
 mod keys;
 mod killed;
 mod linkage;
+mod methods;
 mod published;
 mod quarantine;
 mod repeated;

@@ -113,7 +113,10 @@ fn print_table(table: &PublishedTable, reasons: &Reasons) {
             *counts.entry(reason.as_str()).or_default() += 1;
         }
     }
-    output::line("  figures, and why they are hidden (`*`); only stewards see this");
+    output::line(match book.method.is_suppression() {
+        true => "  figures, and why they are hidden (`*`); only stewards see this",
+        false => "  figures, all of them changed and shown",
+    });
     let lines: Vec<Vec<String>> =
         counts.iter().map(|(reason, n)| vec![format!("{:>9}", output::number(*n)), (*reason).to_owned()]).collect();
     output::columns(&lines).iter().for_each(|line| output::line(format!("  {line}")));
@@ -146,6 +149,22 @@ fn foot(candidate: &Candidate) {
 /// What was tried beside the reader's view, and what proof goes with the release.
 fn protection(audit: &Value) -> Vec<String> {
     let mut lines = Vec::new();
+    if let (Some(method), Some(guarantee)) = (audit["method"].as_str(), audit["guarantee"].as_str()) {
+        lines.push(format!("method: {method}"));
+        lines.push(format!("  {guarantee}"));
+    }
+    let change = &audit["change"];
+    let counted = [
+        ("beyond_neighbouring_multiples", "figures are beyond a neighbouring multiple, as far as `within` allows"),
+        ("changed", "figures are not the true ones"),
+        ("unequal_sums", "totals are not the sum of their printed parts"),
+        ("narrowed", "small figures are narrowed by printed totals below the level, though not to one value"),
+    ];
+    for (key, what) in counted {
+        if let Some(count) = change[key].as_u64().filter(|count| *count > 0) {
+            lines.push(format!("{} {what}", output::number(count)));
+        }
+    }
     for view in audit["attackers"].as_array().into_iter().flatten() {
         let count = view["computed"].as_u64().unwrap_or(0);
         let who = view["who"].as_str().unwrap_or_default();
@@ -165,7 +184,7 @@ fn protection(audit: &Value) -> Vec<String> {
             output::number(proven),
             output::number(hidden)
         ),
-        _ => "no certificate".to_owned(),
+        _ => audit["without_certificate"].as_str().unwrap_or("no certificate").to_owned(),
     });
     lines
 }
@@ -194,6 +213,9 @@ pub(super) fn difference(difference: &Difference) -> Vec<String> {
             "table {}: {} figures changed, {} newly hidden, {} newly shown; {} rows added, {} removed",
             table.table, table.changed, table.newly_hidden, table.newly_shown, table.rows_added, table.rows_removed
         ));
+        if let Some([before, now]) = &table.method {
+            lines.push(format!("  protected by {now}, before by {before}"));
+        }
         lines.extend(table.columns_added.iter().map(|column| format!("  column {column} is new")));
         lines.extend(table.columns_removed.iter().map(|column| format!("  column {column} is gone")));
     }

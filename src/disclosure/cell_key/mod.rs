@@ -4,9 +4,7 @@
 //! |---|---|
 //! | `keys` | the keys of cells |
 //! | `noise` | the perturbation table |
-//! | `bounds` | what the sums say about perturbed figures |
 
-mod bounds;
 mod keys;
 mod noise;
 
@@ -15,6 +13,7 @@ mod tests;
 
 use std::fmt;
 
+use super::bounds;
 use super::error::DisclosureError;
 use super::policy::{Phase, Policy, Progress};
 use super::protection::{counts_only, is_open};

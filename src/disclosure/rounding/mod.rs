@@ -6,8 +6,9 @@
 //! | `unit` | one more person: what grows together |
 //! | `walk` | a rounding of a release of any size |
 //! | `exact` | the nearest rounding of a small one |
-//! | `random` | pseudo-random numbers that are the same everywhere |
+//! | `beside` | what earlier roundings of the same figures say besides |
 
+mod beside;
 mod exact;
 mod problem;
 mod unit;
@@ -17,8 +18,10 @@ mod walk;
 mod tests;
 
 use super::error::DisclosureError;
+use super::history;
 use super::policy::{Phase, Policy, Progress};
 use super::protection::{counts_only, is_open};
+use super::public::PublicTable;
 use super::system::{self, Release};
 use super::table::{CellName, Table};
 use exact::Outcome;
@@ -183,16 +186,38 @@ pub fn round(
     policy: &Policy,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Rounded, DisclosureError> {
+    round_beside(tables, rounding, policy, &[], progress)
+}
+
+/// As [`round`], for readers who have earlier roundings to the same base besides.
+///
+/// # Guarantees
+/// Those of [`round`] where each earlier figure that a reader may take for the one at hand (it is less than the base from
+/// the true one) is printed alike: who came to one release came to the other. Where some are printed otherwise, both
+/// multiples are known; then no small figure falls below the policy's level by use of one total and its parts at a
+/// time, repeatedly, or the tables are refused. Of people who came or left in between a reader knows the difference to
+/// within two bases.
+///
+/// # Errors
+/// As [`round`]; figures of which the releases together say too much.
+pub fn round_beside(
+    tables: &[Table],
+    rounding: &Rounding,
+    policy: &Policy,
+    earlier: &[PublicTable],
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Rounded, DisclosureError> {
     rounding.check(policy)?;
     counts_only(tables)?;
     let release = system::build(tables)?;
-    let problem = Problem::new(&release, rounding);
+    let problem = Problem::new(&release, rounding, &history::names(tables, &release));
     let found = find(&problem, rounding, progress);
-    let tables = printed(tables, &release, &found.units, problem.base);
+    let rounded = printed(tables, &release, &found.units, problem.base);
     progress(Progress { phase: Phase::Audit, done: 0, total: 1 });
-    let report = check(&tables, &release, &problem, rounding, &found)?;
+    let report = check(&rounded, &release, &problem, rounding, &found)?;
+    beside::check(tables, &release, &rounded, rounding, policy, earlier)?;
     progress(Progress { phase: Phase::Audit, done: 1, total: 1 });
-    Ok(Rounded { tables, report })
+    Ok(Rounded { tables: rounded, report })
 }
 
 /// Rounds of mending.

@@ -23,7 +23,8 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(release: &Release, rounding: &Rounding) -> Self {
+    /// `names` tells figures apart, and is the same for a figure in every release.
+    pub(super) fn new(release: &Release, rounding: &Rounding, names: &[u64]) -> Self {
         let base = rounding.base();
         let values: Vec<i64> = release.variables().map(|variable| variable.value).collect();
         let low: Vec<i64> = values.iter().map(|value| value / base).collect();
@@ -40,7 +41,7 @@ impl Problem {
         }
         let aims = match rounding.aim {
             Aim::Nearest => values.clone(),
-            Aim::Random { seed } => random_aims(&values, base, seed),
+            Aim::Random { seed } => random_aims(&values, base, seed, names),
         };
         Problem { base, values, aims, low, high, equations, whole_of, part_of }
     }
@@ -67,14 +68,15 @@ impl Problem {
     }
 }
 
-/// Each figure up with the probability of its remainder over the base, else down: unbiased, figure by figure.
-fn random_aims(values: &[i64], base: i64, seed: u64) -> Vec<i64> {
-    let mut random = Random::new(seed);
+/// Each figure up with the probability of its remainder over the base, else down: unbiased, figure by figure. What is drawn
+/// depends on the figure's name alone, so that it is drawn the same way in each release, whatever else is in it: repetition
+/// averages nothing out, and a figure that grows by one goes up once, nobody knows where.
+fn random_aims(values: &[i64], base: i64, seed: u64, names: &[u64]) -> Vec<i64> {
     let bound = base.unsigned_abs();
-    let aim = |value: &i64| {
+    let aim = |(value, name): (&i64, &u64)| {
         let remainder = value % base;
-        let up = random.below(bound) < remainder.unsigned_abs();
+        let up = Random::new(seed ^ name).below(bound) < remainder.unsigned_abs();
         value - remainder + if up { base } else { 0 }
     };
-    values.iter().map(aim).collect()
+    values.iter().zip(names).map(aim).collect()
 }

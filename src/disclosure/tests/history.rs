@@ -169,3 +169,106 @@ fn a_small_figure_that_was_printed_before_is_refused() {
     };
     assert!(cells.iter().any(|cell| cell.coordinates[1].1 == "a"), "{cells:?}");
 }
+
+/// What a reader computes who puts together what two releases print of a cohort in which nothing printed has changed.
+fn union(before: &PublicTable, now: &PublicTable, row: &[usize]) -> Option<i64> {
+    let known = |cell: usize| now.values[0][cell].or(before.values[0][cell]);
+    let (total, parts) = row.split_first()?;
+    let hidden: Vec<&usize> = parts.iter().filter(|cell| known(**cell).is_none()).collect();
+    let printed: i64 = parts.iter().filter_map(|cell| known(*cell)).sum();
+    (hidden.len() == 1).then_some(known(*total)? - printed)
+}
+
+/// School by cohort by race: in each cohort some school grew and another shrank, and nothing changed at (2025, a).
+fn cube(now: bool) -> Table {
+    tabulate(
+        "by_race",
+        vec![flat("cohort", &["2025", "2026"]), flat("school", &["a", "b"]), flat("race", &["x", "y", "z", "w"])],
+        vec![count("n")],
+        |_, leaf| {
+            let step = i64::from(now);
+            match (leaf[0], leaf[1], leaf[2]) {
+                ("2025", "a", "x") => 4,
+                ("2025", "a", "y") => 26,
+                ("2025", "a", "z") => 30,
+                ("2025", "a", _) => 34,
+                ("2025", _, "x") => 41 - 2 * step,
+                ("2025", _, _) => 50 + step,
+                (_, "a", "y") => 33 - 3 * step,
+                (_, "a", _) => 44 + step,
+                (_, _, "z") => 61 - step,
+                _ => 72 + 2 * step,
+            }
+        },
+    )
+}
+
+#[test]
+fn figures_that_went_up_and_down_elsewhere_do_not_unmask_a_group_that_stayed() {
+    let (before, now) = ([cube(false)], [cube(true)]);
+    let policy = Policy::default();
+    let row: Vec<usize> = (0..now[0].cell_count())
+        .filter(|&cell| {
+            let at = now[0].cell_name(0, None, cell).coordinates;
+            at[0].1 == "2025" && at[1].1 == "a"
+        })
+        .collect();
+    let small = row[1];
+    assert_eq!((now[0].values[0][small], row.len()), (4, 5));
+    // The release as it would be by itself, and an earlier one that leaned on other races, safe by itself as well.
+    let alone = protect(&now, &policy, &mut silent).expect("protected");
+    let leaned: Vec<usize> =
+        row[2..].iter().copied().filter(|&cell| !alone.statuses[0][0][cell].is_published()).collect();
+    let costly = Policy {
+        prefer_keeping: leaned
+            .iter()
+            .map(|&cell| Preference {
+                dimension: "race".to_owned(),
+                nodes: vec![now[0].cell_name(0, None, cell).coordinates[2].1.clone()],
+                factor: 1000,
+            })
+            .collect(),
+        ..policy.clone()
+    };
+    let first = protect(&before, &costly, &mut silent).expect("protected");
+    let public = earlier(&before, &first.statuses);
+    let fallen = union(&public[0], &public_view(&now, &alone.statuses)[0], &row);
+    assert_eq!(fallen, Some(4), "the attack by subtraction must work where nobody looks");
+    // Beside it.
+    let (beside, linked) = beside(&public, &now);
+    assert!(matches!(linked[0], Linked::Parts { .. }), "{linked:?}");
+    let both = protected_beside(&now, &policy, &beside).expect("protected");
+    assert_eq!(union(&public[0], &public_view(&now, &both.statuses)[0], &row), None);
+    // Only what stayed the same is linked where releases contradict each other otherwise.
+    let mut restated = Beside::default();
+    link_restated(&public[0], "release 1", &now, &mut restated);
+    let both = protected_beside(&now, &policy, &restated).expect("protected");
+    assert_eq!(union(&public[0], &public_view(&now, &both.statuses)[0], &row), None);
+}
+
+#[test]
+fn a_measure_that_stayed_the_same_is_linked_though_another_changed() {
+    let make = |passed: i64| {
+        tabulate(
+            "t",
+            vec![flat("school", &["a", "b", "c", "d"])],
+            vec![count("n"), count_where("passed", 0)],
+            |measure, leaf| {
+                let at = usize::from(leaf[0].as_bytes()[0] - b'a');
+                let change = if at % 2 == 0 { passed } else { -passed };
+                if measure == 0 { COUNTS[0][at] } else { [0, 15, 20, 25][at] + if at == 0 { 0 } else { change } }
+            },
+        )
+    };
+    let (before, now) = ([make(0)], [make(1)]);
+    let mut statuses = vec![vec![vec![Status::Published; 5]; 2]];
+    for cell in [1, 4] {
+        statuses[0][0][cell] = Status::Complementary;
+    }
+    let (beside, linked) = beside(&earlier(&before, &statuses), &now);
+    assert!(matches!(linked[0], Linked::Partly { .. } | Linked::Parts { .. } | Linked::Grown), "{linked:?}");
+    let whole = beside.others.iter().any(|table| {
+        table.measures.len() == 1 && table.measures[0].name == "n" && table.dimensions[0].nodes.len() == 5
+    });
+    assert!(whole, "the counts of all schools are the same");
+}

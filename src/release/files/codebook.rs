@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{NOT_APPLICABLE, PUBLISHED, SUPPRESSED, status_column};
+use crate::release::Method;
 use crate::release::input::{CandidateInput, DimensionColumn, MeasureColumn, MeasureKind, OutputTable};
 
 /// The codebook of one table of a release; the value of `accord` in the Parquet footer.
@@ -51,6 +52,12 @@ pub struct TableBook {
     /// The people counted: tables of one universe share the cells that have the same coordinates.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub universe: String,
+    /// How its figures are protected; suppression where it is left out.
+    #[serde(default, skip_serializing_if = "Method::is_suppression")]
+    pub method: Method,
+    /// The same in words, with what it promises.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub protection: String,
     /// Its columns, in order.
     pub columns: Vec<ColumnBook>,
 }
@@ -191,6 +198,11 @@ impl Codebook {
                 description: table.description.clone(),
                 counts: table.counts.clone(),
                 universe: table.universe.clone(),
+                method: input.method.clone(),
+                protection: match input.method.is_suppression() {
+                    true => String::new(),
+                    false => format!("{}: {}", input.method.name(), input.method.guarantee()),
+                },
                 columns: dimensions.chain(measures).collect(),
             },
         }
@@ -231,7 +243,7 @@ fn measure(column: &MeasureColumn, counts: &str) -> ColumnBook {
     ColumnBook {
         description: column.description.clone().unwrap_or_else(|| column.name.replace('_', " ")),
         unit: Some(unit),
-        hidden_when: Some(column.suppressed_rule.clone()),
+        hidden_when: Some(column.suppressed_rule.clone()).filter(|rule| !rule.is_empty()),
         counted: Some(column.counted.clone()).filter(|counted| !counted.is_empty()),
         of: column.of.clone(),
         is_part: column.is_part,

@@ -52,11 +52,13 @@ ul.codes { margin: .25rem 0 0; padding-left: 1.1rem; }
 <ul>
 {% for name in first.attribution %}<li>{{ name }}</li>
 {% endfor %}</ul>
-{% endif %}<h2 id="hidden">Hidden figures</h2>
+{% endif %}{% if !first.table.protection.is_empty() %}<h2 id="changed">Changed figures</h2>
+<p>No figure is hidden, and none is to be taken for the true one. The protection is {{ first.table.protection }}.</p>
+{% else %}<h2 id="hidden">Hidden figures</h2>
 <p>A figure that could point to people in a small group is hidden: it is empty (null), and the column beside it, which ends
 in <code>_status</code>, says <code>suppressed</code>. Hidden is neither zero nor missing. Some figures that are not small
 are hidden too, because others could be computed from them.</p>
-<nav aria-label="Tables"><h2 id="tables">Tables</h2>
+{% endif %}<nav aria-label="Tables"><h2 id="tables">Tables</h2>
 <ul>
 {% for book in books %}<li><a href="#{{ book.table.name }}">{{ book.table.title }}</a></li>
 {% endfor %}</ul>

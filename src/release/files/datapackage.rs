@@ -63,6 +63,9 @@ fn resource(table: &OutputTable, book: &Codebook, file: &File) -> Value {
     if let Some(description) = &table.description {
         resource.insert("description".into(), json!(description));
     }
+    if !book.table.protection.is_empty() {
+        resource.insert("protection".into(), json!(book.table.protection));
+    }
     resource.insert("format".into(), json!("parquet"));
     resource.insert("mediatype".into(), json!("application/vnd.apache.parquet"));
     resource.insert("bytes".into(), json!(file.bytes.len()));

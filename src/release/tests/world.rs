@@ -276,6 +276,7 @@ pub(super) fn input() -> CandidateInput {
         recipients: vec!["analysts".to_owned()],
         licence: Some("CC-BY-4.0".to_owned()),
         attribution: vec!["The district".to_owned()],
+        method: crate::release::Method::Suppression,
         tables: vec![table],
         certificate: None,
         beside: Vec::new(),

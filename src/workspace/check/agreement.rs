@@ -14,6 +14,13 @@ pub(super) fn check(document: &Document, agreement: &Agreement, files: &Files) -
     if agreement.outputs.minimum_cell < 2 {
         findings.push(document.finding("/outputs/minimum_cell", "the smallest count that may be shown is 2 or more"));
     }
+    let methods = &agreement.outputs.protection.methods;
+    if methods.is_empty() {
+        let finding = document.finding("/outputs/protection/methods", "without a method nothing can be published");
+        findings.push(finding.help("leave `methods` out to allow suppression"));
+    }
+    let words: Vec<String> = methods.iter().map(|method| method.word().to_owned()).collect();
+    findings.extend(repeated(document, "/outputs/protection/methods", &words));
     findings.extend(repeated(document, "/outputs/dimensions", &agreement.outputs.dimensions));
     for (at, clause) in agreement.data.iter().enumerate() {
         findings.extend(clause_of(document, agreement, at, clause, files));

@@ -4,7 +4,7 @@ use super::super::diagnose::{Finding, listed};
 use super::super::document::{Document, step};
 use super::super::load::Files;
 use super::super::resolved::reading_order;
-use super::super::{Agreement, Contract, Homogeneous, Pipeline};
+use super::super::{Agreement, Contract, Homogeneous, Method, Pipeline};
 use super::{delivery, link, names, repeated, sql_name, table, unknown};
 
 const LOOSENED: &str = "a pipeline may tighten its agreement, never loosen it";
@@ -25,6 +25,7 @@ pub(super) fn check(document: &Document, pipeline: &Pipeline, files: &Files) -> 
     for (name, one) in pipeline.tables.iter() {
         findings.extend(table::check(document, pipeline, name, one));
     }
+    findings.extend(people_only(document, pipeline));
     findings.extend(recipients(document, pipeline, agreement, files));
     if let Some(agreement) = agreement {
         findings.extend(within(document, pipeline, agreement));
@@ -150,6 +151,20 @@ fn within(document: &Document, pipeline: &Pipeline, agreement: &Agreement) -> Ve
     findings
 }
 
+/// What changes figures protects people by what their cells count, so that a row must be a person.
+fn people_only(document: &Document, pipeline: &Pipeline) -> Vec<Finding> {
+    if pipeline.disclosure.method == Method::Suppression {
+        return Vec::new();
+    }
+    let others = pipeline.tables.iter().filter(|(_, table)| table.counts != "person");
+    let finding = |(name, table): (&str, &super::super::Table)| {
+        let message = format!("`{}` can't be rounded or given noise: one person may be in several", table.counts);
+        let finding = document.finding(&format!("/tables/{}/counts", step(name)), message);
+        finding.help("GROUP BY person in a model and count `person`, or hide figures: `method: suppression`")
+    };
+    others.map(finding).collect()
+}
+
 /// Settings of the protection under the agreement's floor.
 fn loosened(document: &Document, pipeline: &Pipeline, agreement: &Agreement) -> Vec<Finding> {
     let (own, outputs) = (&pipeline.disclosure, &agreement.outputs);
@@ -166,6 +181,8 @@ fn loosened(document: &Document, pipeline: &Pipeline, agreement: &Agreement) -> 
         "minimum_cell",
         format!("at least {}", outputs.minimum_cell),
     );
+    let words: Vec<&str> = floor.methods.iter().map(|method| method.word()).collect();
+    require(floor.methods.contains(&own.method.name()), "method", listed(&words, "or"));
     let minimum_cell = outputs.minimum_cell.max(own.minimum_cell.unwrap_or(0));
     require(own.level.is_at_least(floor.level, minimum_cell), "level", format!("level {} at least", floor.level));
     let homogeneous = own.homogeneous == Homogeneous::Hide || floor.homogeneous == Homogeneous::Print;

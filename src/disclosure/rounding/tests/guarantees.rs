@@ -1,9 +1,9 @@
 //! What a reader must grant, and when a base is refused.
 
 use super::brute::{near, sources};
-use crate::disclosure::rounding::{Aim, Rounding, promised, round};
+use crate::disclosure::rounding::{Aim, Rounding, promised, round, round_beside};
 use crate::disclosure::samples::{dimension, table};
-use crate::disclosure::{DisclosureError, Level, MeasureKind, Policy, Progress, Table};
+use crate::disclosure::{DisclosureError, Level, MeasureKind, Policy, Progress, PublicTable, Table};
 
 const COUNT: (&str, MeasureKind) = ("n", MeasureKind::Count);
 const PASSED: (&str, MeasureKind) = ("passed", MeasureKind::CountWhere { of: 0 });
@@ -145,4 +145,58 @@ fn a_group_of_nobody_may_have_somebody() {
     assert!(seen[0][1][1].contains(&5) && seen[0][1][2].contains(&1));
     let both = near(&shown[0], 3).iter().any(|values| values[1][1] < values[0][1] && values[1][2] > 0);
     assert!(both);
+}
+
+fn public(table: &Table) -> PublicTable {
+    PublicTable {
+        name: table.name.clone(),
+        universe: table.universe.clone(),
+        dimensions: table.dimensions.clone(),
+        measures: table.measures.clone(),
+        values: table.values.iter().map(|values| values.iter().map(|&value| Some(value)).collect()).collect(),
+        rates: Vec::new(),
+        edition: None,
+    }
+}
+
+/// All true tables that fit both releases are tried.
+#[test]
+fn two_roundings_of_the_same_figures_leave_small_ones_open_or_the_second_is_refused() {
+    let policy = Policy { minimum_cell: 4, level: Level::Interval(2), ..Policy::default() };
+    let (mut passed, mut refused) = (0, 0);
+    for leaves in [[1, 2, 4, 0], [7, 1, 1, 2], [3, 6, 0, 1], [1, 1, 1, 1], [5, 4, 8, 1], [2, 2, 3, 3], [1, 5, 1, 5]] {
+        let truth = [two_by_two(&leaves)];
+        for seed in 0..12 {
+            let aim = |seed| Rounding { base: 3, aim: Aim::Random { seed }, within: 1 };
+            let first = rounded(&truth, &aim(seed));
+            let earlier = [public(&first[0])];
+            let second = match round_beside(&truth, &aim(seed + 100), &policy, &earlier, &mut |_: Progress| {}) {
+                Ok(second) => second.tables,
+                Err(DisclosureError::Beside { cells }) => {
+                    refused += 1;
+                    assert!(!cells.is_empty());
+                    continue;
+                }
+                Err(error) => panic!("{error}"),
+            };
+            passed += 1;
+            let of_second = near(&second[0], 3);
+            let both: Vec<_> = near(&first[0], 3).into_iter().filter(|source| of_second.contains(source)).collect();
+            assert!(both.contains(&truth[0].values));
+            for (cell, &value) in truth[0].values[0].iter().enumerate().filter(|(_, value)| policy.is_small(**value)) {
+                let open = || both.iter().map(|source| source[0][cell]);
+                let width = open().max().zip(open().min()).map(|(high, low)| high - low);
+                assert!(width >= Some(2), "{leaves:?} {seed} cell {cell} is {value}");
+            }
+        }
+    }
+    assert!(passed > 20 && refused > 0, "{passed} passed, {refused} refused");
+}
+
+#[test]
+fn a_figure_is_rounded_the_same_way_whatever_else_is_in_the_release() {
+    let rounding = Rounding { base: 5, aim: Aim::Random { seed: 11 }, within: 1 };
+    let few = [table("t", vec![dimension("a", "x y z")], &[COUNT], &[&[7, 12, 23]])];
+    let more = [table("t", vec![dimension("a", "v w x y z")], &[COUNT], &[&[9, 4, 7, 12, 23]])];
+    assert_eq!(rounded(&few, &rounding)[0].values[0], rounded(&more, &rounding)[0].values[0][2..]);
 }

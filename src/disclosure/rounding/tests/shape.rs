@@ -126,7 +126,7 @@ fn the_search_for_large_releases_finds_neighbours() {
     for (base, aim) in [(3, Aim::Nearest), (5, Aim::Nearest), (10, Aim::Nearest), (5, Aim::Random { seed: 3 })] {
         let rounding = Rounding { base, aim, within: 1 };
         let release = system::build(&truth).expect("release");
-        let problem = Problem::new(&release, &rounding);
+        let problem = Problem::new(&release, &rounding, &crate::disclosure::history::names(&truth, &release));
         let mut walk = Walk::new(&problem, 7);
         walk.run(ROUNDS, &mut |_: Progress| {});
         assert_eq!(walk.violations(), 0);

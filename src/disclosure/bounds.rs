@@ -1,6 +1,7 @@
-//! What a reader concludes from the sums: the true figures are additive, the perturbed ones are not.
+//! What a reader concludes from the sums, one total and its parts at a time: the true figures are additive, whatever is
+//! printed for them.
 
-use crate::disclosure::system::Release;
+use super::system::Release;
 
 /// The reader's interval of each figure, by repeated use of one total and its parts at a time, from those given.
 pub(super) fn narrow(release: &Release, intervals: &mut [(i64, i64)]) {
