@@ -150,7 +150,7 @@ fn a_destroyed_key_is_gone_with_every_copy() {
     }
     let mut removed = now(ring.destroy(&key("a", 1))).expect("destroyed");
     removed.sort();
-    let files = ["a.e1.age", "a.e1.age.bak", "a.e1.passphrase.age"].map(|name| format!("file {name}"));
+    let files = ["a.e1.age", "a.e1.age.bak", "a.e1.age~", "a.e1.passphrase.age"].map(|name| format!("file {name}"));
     assert_eq!(removed, files);
     let left: Vec<String> = std::fs::read_dir(&directory)
         .expect("the folder")
