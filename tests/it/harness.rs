@@ -118,7 +118,9 @@ impl Workspace {
     pub(crate) fn copy(&self) -> Self {
         let other = Self::empty();
         copy(self.root(), other.root());
-        Self { environment: self.environment.clone(), captured: AtomicUsize::new(1000), ..other }
+        // What the copied commands said stays beside what its own say.
+        let captured = AtomicUsize::new(self.captured.load(Ordering::Relaxed));
+        Self { environment: self.environment.clone(), captured, ..other }
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -190,6 +190,7 @@ fn keys_are_wrapped_for_partners_who_may_take_over() {
 fn a_key_is_in_no_log_error_or_file() {
     let workspace = Workspace::with_candidates();
     let key = opened(&workspace, FILE);
+    workspace.ok("run college_going --again");
     workspace.ok(&format!("keys rotate {AGREEMENT}"));
     workspace.ok("run college_going");
     workspace.ok("keys list --output json");

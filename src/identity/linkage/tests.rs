@@ -570,6 +570,8 @@ fn frequency_alignment_finds_no_name_in_hardened_record_filters() {
     }
     let side: Side = people.into_iter().enumerate().collect();
     assert!(aligned(&spec(""), &side) >= 3, "the attack works where each field has its own plain filter");
+    // Equal values keep equal filters, however hard: it is the record that hides how often a name occurs.
+    assert!(aligned(&spec("encoding: { bits: 512, hashes: 6, folds: 1, flips: 0.1 }"), &side) >= 3);
     assert_eq!(aligned(&spec(HARDENED), &side), 0);
 }
 
