@@ -11,3 +11,4 @@ mod history;
 mod large;
 mod linked;
 mod magnitudes;
+mod walk;
