@@ -10,6 +10,7 @@
 //! C. E. Lemke, "The dual method of solving the linear programming problem", Naval Research Logistics Quarterly 1
 //! (1954); R. Fourer, "Notes on the dual simplex method" (1994): bounds passed in the ratio test.
 
+mod over;
 mod step;
 
 use super::condense::System;

@@ -24,12 +24,15 @@ pub use report::{AuditReport, Finding, FindingKind, Narrowest, View};
 
 /// The parts of the machinery that make and check certificates.
 pub(in crate::disclosure) mod parts {
-    pub(in crate::disclosure) use super::assign::assign;
+    pub(in crate::disclosure) use super::assign::{Estimate, assign};
     pub(in crate::disclosure) use super::bounds::{Bounds, Broken};
+    pub(in crate::disclosure) use super::chain::mix;
     pub(in crate::disclosure) use super::examine::{EFFORT, contradiction};
     pub(in crate::disclosure) use super::figures::{Extra, NONE, UNBOUNDED};
     pub(in crate::disclosure) use super::open::Open;
-    pub(in crate::disclosure) use super::room::{Room, Shown};
+    pub(in crate::disclosure) use super::room::{Move, Room, Shown};
     pub(in crate::disclosure) use super::system::{Columns, Rule, System};
-    pub(in crate::disclosure) use super::witness::{Wants, search};
+    #[cfg(test)]
+    pub(in crate::disclosure) use super::walk::walk;
+    pub(in crate::disclosure) use super::witness::{Wants, goals, is_unmet, one_by_one, whole_tables};
 }

@@ -108,15 +108,20 @@ struct Edge {
 
 /// What came of walks.
 #[derive(Default)]
-pub(super) struct Walked {
+pub(in crate::disclosure) struct Walked {
     /// Variables that cannot get to their goals, sorted.
-    pub(super) hopeless: Vec<u32>,
+    pub(in crate::disclosure) hopeless: Vec<u32>,
     /// Variables of components that are too large to be walked through.
-    pub(super) missed: usize,
+    pub(in crate::disclosure) missed: usize,
 }
 
 /// Walks through every component that is not too large, within `work`.
-pub(super) fn walk(room: &mut Room<'_>, wants: &Wants, work: usize, step: &mut dyn FnMut(usize, usize)) -> Walked {
+pub(in crate::disclosure) fn walk(
+    room: &mut Room<'_>,
+    wants: &Wants,
+    work: usize,
+    step: &mut dyn FnMut(usize, usize),
+) -> Walked {
     let open = room.open;
     let mut walked = Walked::default();
     let mut left = work;

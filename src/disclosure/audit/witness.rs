@@ -142,7 +142,7 @@ pub(in crate::disclosure) fn search(
 }
 
 /// Looks for pairs of whole assignments that lean towards what is wanted; gives the variables that are left.
-fn whole_tables(
+pub(in crate::disclosure) fn whole_tables(
     room: &mut Room<'_>,
     wants: &Wants,
     known: &mut Option<Estimate>,

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use super::exchanges::certificate;
 use super::leaves::fit;
+use super::reach::Reach;
 use super::verify::{name, numbered};
 use super::{Certificate, EquationName, Rules};
 use crate::disclosure::audit::Published;
 use crate::disclosure::audit::parts::{
-    Bounds, Broken, EFFORT, NONE, Open, Room, Shown, System, Wants, assign, contradiction, search,
+    Bounds, Broken, EFFORT, Estimate, NONE, Open, Room, Shown, System, Wants, assign, contradiction, mix, one_by_one,
+    whole_tables,
 };
 use crate::disclosure::error::DisclosureError;
 use crate::disclosure::policy::{Phase, Policy, Progress};
@@ -19,6 +21,12 @@ use crate::disclosure::table::MeasureKind;
 const LARGE: usize = 60_000;
 /// A whole table is kept if it shows this many figures to be open, in parts of the figures that it changes.
 const WORTH: usize = 40;
+
+/// Pairs of whole tables that lean one way and the other.
+const PAIRS: usize = 2;
+/// How often each figure that is left is looked at, and the steps that may take.
+const ROUNDS: u64 = 4;
+const STEPS: usize = 2000;
 
 /// Makes a certificate of public tables. `about` is a digest of them.
 ///
@@ -53,10 +61,31 @@ pub fn certify(
         return Err(DisclosureError::Unassigned { cell: Box::new(system.name(unknown as usize)) });
     }
     let wants: Wants = (0..open.len()).map(|v| Some(policy.requirement(room.base()[v], open.lower[v]))).collect();
-    // Twice as much proves some more of the figures that may as well be empty, and each night waits for it.
-    search(&mut room, &wants, estimate, EFFORT / 2, &mut step);
+    look(&mut room, &wants, estimate, &mut step);
     let maker = Maker { system: &system, bounds: &bounds, open: &open, room: &room, wants: &wants };
     Ok(maker.certificate(policy, about))
+}
+
+/// Looks for tables and moves that show figures to be open: a few whole tables, then what takes each figure that is left to
+/// its goal, then for the last few all that an audit tries.
+fn look(room: &mut Room<'_>, wants: &Wants, estimate: Option<Estimate>, step: &mut dyn FnMut(usize, usize)) {
+    let mut known = estimate;
+    let mut left = whole_tables(room, wants, &mut known, PAIRS, step);
+    let open = room.open;
+    // What cannot be empty comes first.
+    left.sort_by_key(|&v| (open.lower[v as usize] <= 0, mix(u64::from(v), 0), v));
+    let mut reach = (!left.is_empty()).then(|| Reach::new(open));
+    for salt in 0..ROUNDS {
+        let (Some(reach), before) = (&mut reach, left.len()) else { return };
+        left = reach.moves(room, wants, left, (salt, STEPS), step);
+        if left.is_empty() {
+            return;
+        }
+        if left.len() == before {
+            break;
+        }
+    }
+    one_by_one(room, wants, left, EFFORT / 20);
 }
 
 /// As [`certify`] does for a large table, whatever the size.

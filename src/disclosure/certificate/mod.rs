@@ -10,12 +10,14 @@
 //! | `exchanges` | the same for one large table |
 //! | `leaves` | a whole table that fits one large table |
 //! | `make` | a certificate from public tables |
+//! | `reach` | moves of single figures |
 //! | `verify` | the check |
 //! | `text` | the form in which certificates and public tables are written and read |
 
 mod exchanges;
 mod leaves;
 mod make;
+mod reach;
 mod text;
 mod verify;
 

@@ -13,7 +13,7 @@ use super::linked::{cohorts, rated};
 use crate::disclosure::*;
 
 /// Figures that a certificate cannot do anything for: neither open nor out of the question.
-fn hopeless(public: &[PublicTable], policy: &Policy, ranges: &Ranges) -> BTreeSet<CellName> {
+pub(super) fn hopeless(public: &[PublicTable], policy: &Policy, ranges: &Ranges) -> BTreeSet<CellName> {
     let is_hidden = |&(table, measure, of, cell): &Place| of.is_some() || public[table].values[measure][cell].is_none();
     let group = |&(table, measure, of, cell): &Place| {
         let mut wholes = Vec::new();

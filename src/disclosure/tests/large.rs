@@ -1,8 +1,13 @@
 //! The ways of large tables, on tables that are not.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
+use super::brute::ranges;
 use super::build::*;
+use super::certificates::hopeless;
+use super::exhaustive::{CAP, policies, release};
 use crate::disclosure::certificate::large_certificate;
 use crate::disclosure::large;
 use crate::disclosure::*;
@@ -50,6 +55,30 @@ fn pattern(table: &Table, policy: &Policy) -> (Vec<Vec<Vec<Status>>>, usize) {
         primary.status(variable as usize, hidden)
     };
     (vec![vec![release.printed(0, 0).iter().map(status).collect()]], found.unmet.len() + condensed.hopeless.len())
+}
+
+/// What a certificate by exchanges proves is true: compared with the reader who tries everything.
+#[test]
+fn a_large_certificate_proves_only_what_trying_everything_shows() {
+    let mut runner = TestRunner::deterministic();
+    let counts = prop::collection::vec(0..=8_i64, 6..12);
+    let cases = (prop::sample::select(vec![0_usize, 2]), counts, policies(), prop::collection::vec(any::<bool>(), 40));
+    let (mut looked, mut proven) = (0, 0);
+    for _ in 0..300 {
+        let (shape, counts, policy, coins) = cases.new_tree(&mut runner).expect("drawn").current();
+        let tables = release(shape, &counts);
+        let public = public_view(&tables, &super::exhaustive::pattern(&tables, &policy, &coins));
+        let Some(ranges) = ranges(&public, &policy, CAP) else { continue };
+        let made = large_certificate(public[..].into(), &policy).expect("no contradiction");
+        let Some(certificate) = made else { continue };
+        let report = verify(public[..].into(), &certificate).expect("it fits");
+        looked += 1;
+        proven += report.open;
+        for name in hopeless(&public, &policy, &ranges) {
+            assert!(report.names.contains(&name), "{name} is proven though it is not so");
+        }
+    }
+    assert!(looked > 100 && proven > 300, "{looked} certificates, {proven} figures");
 }
 
 proptest! {

@@ -12,3 +12,4 @@ mod large;
 mod linked;
 mod magnitudes;
 mod own_checks;
+mod walk;
