@@ -127,7 +127,7 @@ impl<'c> RowChecker<'c> {
         }
         for &(at, of) in &self.meanings {
             let used = self.uses.iter().filter(|(field, _)| *field == of);
-            let meaning = used.filter_map(|(_, one)| self.fields[of].meaning(*one)).last();
+            let meaning = used.filter_map(|(_, one)| self.fields[of].meaning(*one)).next_back();
             if let (Cell::Missing, Some(meaning)) = (self.cells[of], meaning) {
                 self.cells[at] = Cell::Text(field::append(&mut self.scratch, meaning));
             }
