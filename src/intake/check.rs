@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{Cell, FieldPlan, Misfit, Use};
+use super::field::{self, Cell, FieldPlan, Misfit, Use};
 use super::keys::KeyOfRow;
 use super::layout::{Layout, column_name};
 use super::reader::{Columns, Kind, Record, Span};
@@ -65,6 +65,8 @@ impl<'c> Checker<'c> {
 pub(super) struct RowChecker<'c> {
     fields: Vec<FieldPlan<'c>>,
     rules: RowRules<'c>,
+    /// Fields that hold the meaning of another one's missing values, and that one.
+    meanings: Vec<(usize, usize)>,
     /// The row at hand.
     pub(super) cells: Vec<Cell>,
     /// Texts of the row at hand that do not stand in its record as they are.
@@ -77,7 +79,10 @@ pub(super) struct RowChecker<'c> {
 
 impl<'c> RowChecker<'c> {
     pub(super) fn new(contract: &'c Contract, asked: &Asked) -> Result<Self> {
+        let place = |name: &String| contract.fields.iter().position(|field| field.name == *name);
+        let meaning = |(at, field): (usize, &Field)| Some((at, place(field.meaning_of.as_ref()?)?));
         Ok(Self {
+            meanings: contract.fields.iter().enumerate().filter_map(meaning).collect(),
             fields: contract.fields.iter().map(FieldPlan::new).collect::<Result<_>>()?,
             rules: RowRules::new(contract, asked)?,
             cells: Vec::with_capacity(contract.fields.len()),
@@ -111,6 +116,10 @@ impl<'c> RowChecker<'c> {
         self.keys.clear();
         self.uses.clear();
         for (at, (field, &column)) in self.fields.iter().zip(&columns.of_field).enumerate() {
+            if field.spec.meaning_of.is_some() {
+                self.cells.push(Cell::Missing);
+                continue;
+            }
             let uses = &mut self.uses;
             let span = column.map_or(Span { kind: Kind::Null, ..Span::default() }, |column| record.spans[column]);
             let picture = layout.pictures[at];
@@ -118,6 +127,13 @@ impl<'c> RowChecker<'c> {
                 uses.push((at, one));
             });
             self.cells.push(read.map_err(|misfit| Reject { field: Some(at), misfit })?);
+        }
+        for &(at, of) in &self.meanings {
+            let used = self.uses.iter().filter(|(field, _)| *field == of);
+            let meaning = used.filter_map(|(_, one)| self.fields[of].meaning(*one)).next_back();
+            if let (Cell::Missing, Some(meaning)) = (self.cells[of], meaning) {
+                self.cells[at] = Cell::Text(field::append(&mut self.scratch, meaning));
+            }
         }
         let scratch = &self.scratch;
         let checked = self.rules.check(&self.cells, |cell| text_of(cell, record.text, scratch), &mut self.keys);

@@ -206,6 +206,17 @@ impl<'c> FieldPlan<'c> {
         Ok(cell)
     }
 
+    /// What a missing value of that kind means; none of what is done to values that are there.
+    pub(super) fn meaning(&self, one: Use) -> Option<&'c str> {
+        match one {
+            Use::MissingWord(at) => self.spec.missing.get(self.missing.get(at as usize)?).map(String::as_str),
+            Use::Blank => Some("blank"),
+            Use::Null => Some("null"),
+            Use::Placeholder => Some("placeholder"),
+            Use::Trimmed | Use::Unwrapped | Use::Stripped | Use::Padded | Use::Replaced(_) => None,
+        }
+    }
+
     fn is_word(&self, text: &str) -> bool {
         self.missing.contains(&text)
     }
@@ -423,7 +434,8 @@ fn rewrite(place: Place, record: &str, scratch: &mut String, write: impl FnOnce(
     Place { scratch: true, start, end: scratch.len() as u32 }
 }
 
-fn append(scratch: &mut String, text: &str) -> Place {
+/// Puts a text behind what the scratch text holds.
+pub(super) fn append(scratch: &mut String, text: &str) -> Place {
     let start = scratch.len() as u32;
     scratch.push_str(text);
     Place { scratch: true, start, end: scratch.len() as u32 }

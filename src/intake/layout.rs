@@ -49,9 +49,10 @@ impl<'c> Layout<'c> {
     /// The layout that the contract itself describes.
     fn own(contract: &'c Contract) -> Result<Self> {
         let mut places = Vec::with_capacity(contract.fields.len());
-        let mut behind = 0;
-        for (at, field) in contract.fields.iter().enumerate() {
+        let (mut behind, mut at) = (0, 0);
+        for field in &contract.fields {
             let place = match &contract.format {
+                _ if field.meaning_of.is_some() => Place::Absent,
                 Format::FixedWidth { record_length, .. } => {
                     let place = position(field, field.position, behind, *record_length);
                     let place = place.ok_or_else(|| no_position(contract, field))?;
@@ -65,6 +66,7 @@ impl<'c> Layout<'c> {
                 }
                 _ => Place::Order(at),
             };
+            at += usize::from(place != Place::Absent);
             places.push(place);
         }
         Ok(Self {
@@ -80,7 +82,9 @@ impl<'c> Layout<'c> {
     }
 
     fn other(contract: &'c Contract, other: &'c OtherLayout) -> Result<Self> {
+        let of_columns = |field: &&Field| field.meaning_of.is_none();
         let place = |(at, field): (usize, &'c Field)| match (other.columns.get(&field.name), &other.format) {
+            _ if field.meaning_of.is_some() => Ok(Place::Absent),
             (Some(ColumnPlace::Absent), _) => Ok(Place::Absent),
             (Some(ColumnPlace::Column(name)), _) => Ok(Place::Column { name, occurrence: None }),
             (Some(ColumnPlace::Number(number)), _) => Ok(Place::Order(number.saturating_sub(1))),
@@ -90,7 +94,9 @@ impl<'c> Layout<'c> {
             (None, format) if format.names_columns() => {
                 Ok(Place::Column { name: column_name(field), occurrence: field.occurrence })
             }
-            (None, Format::Delimited { .. } | Format::Excel { .. }) if other.columns.is_empty() => Ok(Place::Order(at)),
+            (None, Format::Delimited { .. } | Format::Excel { .. }) if other.columns.is_empty() => {
+                Ok(Place::Order(contract.fields[..at].iter().filter(of_columns).count()))
+            }
             _ => Err(no_position(contract, field)),
         };
         let fixed = matches!(other.format, Format::FixedWidth { .. });

@@ -128,8 +128,11 @@ fn width(format: &Format, columns: usize) -> usize {
 /// The names of the columns, where they are surely names: where none is known, it may be a row, and a row is never shown.
 fn shown<'f>(layout: &Layout<'_>, found: &'f Sniffed) -> Option<&'f [String]> {
     let names = found.names();
-    let sure = names.iter().any(|name| layout.knows(name));
-    (sure && layout.format.names_columns()).then_some(names)
+    let known = names.iter().filter(|name| layout.knows(name)).count();
+    let sure = known > 0 && known * 3 >= names.len().min(layout.columns().count());
+    // Of a damaged line of JSON the pieces between its commas are no names, even where one of them is a key.
+    let pieces = *layout.format == Format::JsonLines {} && found.format != Format::JsonLines {};
+    (sure && !pieces && layout.format.names_columns()).then_some(names)
 }
 
 /// What differs, a line each.

@@ -105,6 +105,13 @@ fn part(text: &str) -> Packed {
     deflated(std::iter::once(text.as_bytes().to_vec()))
 }
 
+#[test]
+fn packed_parquet_that_unpacks_to_more_than_is_read_is_refused() {
+    let parquet = contract("{ type: parquet }", "compression: zstd");
+    let start = std::iter::once(b"PAR1".to_vec());
+    refused(&parquet, &zstd(start.chain((0..400).map(|_| vec![0; 1 << 20]))), "intake.batch_too_large");
+}
+
 fn workbook(strings: Packed, sheet: Packed) -> Vec<u8> {
     let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     let book = format!(

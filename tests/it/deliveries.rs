@@ -411,7 +411,10 @@ fn a_late_partner_is_said_and_one_that_is_too_late_or_missing_stops_the_pipeline
         world.deliver(&compact(today() - ago.days()), &[add(2, "B")]);
     };
     delivered(8);
-    assert_eq!(world.report()["freshness"][0]["state"], "fresh");
+    // On the last day of each limit it is not beyond it.
+    let report = world.report();
+    assert_eq!(report["freshness"][0]["state"], "fresh");
+    assert_eq!(report["freshness"][0]["gaps"], Value::Array(Vec::new()), "seven days lie between them");
     let candidate = world.0.candidate("grades");
     delivered(9);
     let report = world.report();
@@ -420,6 +423,8 @@ fn a_late_partner_is_said_and_one_that_is_too_late_or_missing_stops_the_pipeline
         (&"late".into(), &"unchanged".into())
     );
     world.0.run("run grades").expect(0).says("grades of registrar: late, last delivery of ").says("9 days ago");
+    delivered(15);
+    assert_eq!(world.report()["freshness"][0]["state"], "late");
     delivered(16);
     let refused = world.0.run("run grades").expect(4).says("of registrar").says("16 days ago; the limit is 15d");
     refused.says("ask registrar for a new delivery").says("the last release stays");

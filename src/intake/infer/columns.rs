@@ -252,6 +252,10 @@ fn names_columns(names: &[String], rows: &[Vec<String>]) -> bool {
         let worded = name.chars().any(char::is_alphabetic) && !NO_VALUE.contains(&name.trim());
         worded && cells().next().is_some() && cells().all(|cell| is_of_numbers(cell))
     };
+    // Pieces of JSON, or of a row in quotes.
+    if names.iter().any(|name| name.contains(['"', '{', '}'])) {
+        return false;
+    }
     names.iter().any(is_name) || names.iter().enumerate().any(over_numbers)
 }
 

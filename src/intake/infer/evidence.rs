@@ -129,7 +129,8 @@ impl Evidence {
             self.trimmed |= text.trim().len() != text.len() && !text.bytes().all(|byte| byte == b' ');
             self.unwrapped |= formula;
         }
-        if kind == Kind::Null || seen.is_empty() {
+        // Lists and errors have no text, and are there.
+        if kind == Kind::Null || (seen.is_empty() && !matches!(kind, Kind::Nested | Kind::Fault)) {
             self.blank += 1;
             return;
         }

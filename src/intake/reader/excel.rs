@@ -54,7 +54,7 @@ impl ExcelReader {
             _ => Sheet::Number(0),
         };
         let header = layout.format.header_rows();
-        let width = if header == 0 { layout.places.len() } else { 0 };
+        let width = if header == 0 { layout.by_order().1 } else { 0 };
         let titles = u32::try_from(layout.format.title_rows()).unwrap_or(u32::MAX);
         Self { path: path.to_owned(), sheet, titles, header, width, bytes: Vec::new(), sheets: None }
     }

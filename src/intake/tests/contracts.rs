@@ -277,3 +277,68 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_meaning_of_each_missing_value_can_be_read_beside_it() {
+    let fields = r#"
+fields:
+  - { name: id, PLACE1type: string, required: true }
+  - { name: why, type: string, meaning_of: rate }
+  - { name: rate, PLACE2type: number, missing: { "*": suppressed, "N/A": none, "--": not reported, "-9999": not asked } }
+  - { name: school, PLACE3type: string, missing: { "": not placed }, placeholders: { values: ["000"], action: missing } }
+  - { name: why_no_school, type: string, meaning_of: school }
+thresholds: { rejected: "100%" }
+"#;
+    let meanings = [
+        ["1", "", "1.5", "001", ""],
+        ["2", "suppressed", "", "", "not placed"],
+        ["3", "none", "", "", "placeholder"],
+        ["4", "not reported", "", "001", ""],
+        ["5", "not asked", "", "001", ""],
+        ["6", "blank", "", "001", ""],
+    ];
+    let comma = "1,1.5,001\n2,*,\n3,N/A,000\n4,--,001\n5,-9999,001\n6,,001\n";
+    let fixed: String = comma
+        .lines()
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            format!("{}{:<5}{:<3}\n", cells[0], cells[1], cells[2])
+        })
+        .collect();
+    let json: String = comma
+        .lines()
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            format!("{{\"id\":\"{}\",\"rate\":\"{}\",\"school\":\"{}\"}}\n", cells[0], cells[1], cells[2])
+        })
+        .collect();
+    let position = |at: usize, start: usize, length: usize| {
+        (format!("PLACE{at}"), format!("position: {{ start: {start}, length: {length} }}, "))
+    };
+    let files = [
+        ("{ type: delimited, delimiter: \",\", header: false }", comma.to_owned()),
+        ("{ type: delimited, delimiter: \",\", header: true }", format!("id,rate,school\n{comma}")),
+        ("{ type: fixed_width, record_length: 9 }", fixed),
+        ("{ type: json_lines }", json),
+    ];
+    for (format, text) in files {
+        let mut fields = fields.to_owned();
+        for (mark, place) in [position(1, 1, 1), position(2, 2, 5), position(3, 7, 3)] {
+            fields = fields.replace(&mark, if format.contains("fixed") { &place } else { "" });
+        }
+        let clean = if format.contains("fixed") { "missing: { \"*\"" } else { "" };
+        let fields = if clean.is_empty() { fields } else { fields.replace(clean, &format!("clean: [trim], {clean}")) };
+        let yaml = format!("id: c\nversion: 1.0.0\npartner: p\ntitle: T\nformat: {format}\nencoding: utf-8{fields}");
+        let contract = crate::workspace::contract("c.yaml", yaml.clone());
+        let contract = contract.unwrap_or_else(|findings| panic!("{}\n{yaml}", findings.render(false)));
+        let outcome = scan_one(&contract, &text);
+        assert!(outcome.result.is_ok(), "{format}: {:?}", outcome.error());
+        assert_eq!(outcome.rejects(), [], "{format}");
+        assert_eq!(outcome.rows, meanings, "{format}");
+    }
+    let null = "{\"id\":\"1\",\"school\":\"1\"}\n{\"id\":\"2\",\"rate\":null,\"school\":\"1\"}\n";
+    let yaml = fields.replace("PLACE1", "").replace("PLACE2", "").replace("PLACE3", "");
+    let yaml =
+        format!("id: c\nversion: 1.0.0\npartner: p\ntitle: T\nformat: {{ type: json_lines }}\nencoding: utf-8{yaml}");
+    assert!(scan_one(&contract(&yaml), null).rows.iter().all(|row| row[1] == "null"), "null is not blank");
+}

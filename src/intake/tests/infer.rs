@@ -107,8 +107,8 @@ fn every_format_and_compression_is_drafted_and_the_draft_admits_its_sample() {
         ("pipe, CRLF", delimited("|", "\r\n").into_bytes(), 12, "delimiter: \"|\""),
         ("caret, trailing", delimited("^", "^\r\n").into_bytes(), 12, "trailing_delimiter: true"),
         ("windows", windows.clone(), 12, "encoding: windows-1252"),
-        ("utf-16 little", utf16(&comma, false), 12, "encoding: utf-16"),
-        ("utf-16 big", utf16(&comma, true), 12, "encoding: utf-16"),
+        ("utf-16 little", utf16(&format!("\u{feff}{comma}"), false), 12, "encoding: utf-16"),
+        ("utf-16 big", utf16(&format!("\u{feff}{comma}"), true), 12, "encoding: utf-16"),
         ("fixed", fixed.into_bytes(), 60, "position: { start: 8, length: 3 }"),
         ("json", json_lines().into_bytes(), 13, "# column \"Tags\" is left out: it has lists or objects"),
         ("parquet", parquet_file(&batch), 12, "# column \"Updated At\" is left out: it has days with a time"),
@@ -191,7 +191,24 @@ fn a_draft_marks_what_a_person_must_decide_and_quotes_no_value() {
                 0012345678,SECRET,20080229,1.5,Y,10-20,\"=\"\"0020011\"\"\"\n\
                 0012345679,HIDDEN,20080301,*,N,,\"=\"\"0020012\"\"\"\n";
     let draft = draft_of(text.as_bytes()).expect("a draft");
-    insta::assert_snapshot!(draft, @"");
+    insta::assert_snapshot!(draft, @r##"
+    # A draft, made of a sample of 2 rows. Look through it with the partner, above all what is marked.
+    id: drafted
+    version: 0.1.0
+    partner: WHO # the party of the agreement that delivers it
+    title: WHAT
+    format: { type: delimited, delimiter: ",", header: true, quote: '"', title_rows: 1 }
+    encoding: utf-8 # the sample is ASCII alone: ask the partner
+    # person: [ssid, last_name, born] # whom a row is about: which of these, if any?
+    fields:
+      - { name: ssid, column: "SSID", type: string, required: true } # identifies people? then `normalise: digits`, and link by it only
+      - { name: last_name, column: "Last Name", type: string, required: true } # identifies people? then `normalise: family_name`, and link by it only
+      - { name: born, column: "Born", type: date, date_formats: [YYYYMMDD], required: true } # identifies people? then `normalise: date`, and link by it only
+      - { name: score, column: "Score", type: number, missing: { "*": WHY } }
+      - { name: foster, column: "Foster", type: boolean, boolean_words: { "true": ["Y"], "false": ["N"] }, required: true }
+      - { name: band, column: "Band", type: string }
+      - { name: code, column: "Code", type: string, clean: [unwrap_excel_formula], required: true }
+    "##);
     for (name, bytes) in
         [("nothing", &b""[..]), ("noise", &b"\x00\x01\x02\x03"[..]), ("an archive", &b"PK\x03\x04"[..])]
     {
@@ -214,8 +231,9 @@ fn a_first_row_of_a_person_is_not_taken_for_names_of_columns() {
 #[test]
 fn what_comes_late_in_a_sample_is_seen() {
     // Beyond what is looked at to recognise the layout: another type, another encoding.
-    let mut text = format!("ID,Value\n{}", "17,3\n".repeat(1_200_000)).into_bytes();
-    text.extend(b"18,Ni\xf1o\n");
+    let row = format!("17,3,{}\n", "x".repeat(1000));
+    let mut text = format!("ID,Value,Note\n{}", row.repeat(5_000)).into_bytes();
+    text.extend(b"18,Ni\xf1o,\n");
     let draft = draft_of(&text).expect("a draft");
     assert!(draft.contains("windows-1252") && draft.contains("column: \"Value\", type: string"), "{draft}");
 }

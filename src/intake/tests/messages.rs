@@ -1,6 +1,6 @@
 //! What is said of what is wrong: always where, why and what to do, never a value.
 
-use super::formats::{arrow_file, bzip2, parquet_file, utf16, zip, zstd};
+use super::formats::{arrow_file, bzip2, parquet_file, zip, zstd};
 use super::*;
 use crate::workspace::Encoding;
 
@@ -95,9 +95,14 @@ fn files() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>, u64)> {
     ]
 }
 
+/// With its byte order mark.
+fn utf16(text: &str, big: bool) -> Vec<u8> {
+    super::formats::utf16(&format!("\u{feff}{text}"), big)
+}
+
 #[track_caller]
 fn silent(name: &str, said: &str) {
-    assert!(!said.contains(LETTERS) && !said.contains(DIGITS), "{name}: a value is said");
+    assert!(!said.contains(LETTERS) && !said.contains(DIGITS), "{name}: a value is said: {said}");
 }
 
 /// All that can be said of an outcome, on a page, in JSON or in a log.

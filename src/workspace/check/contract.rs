@@ -17,6 +17,7 @@ pub(super) fn check(document: &Document, contract: &Contract, files: Option<&Fil
     for (at, field) in contract.fields.iter().enumerate() {
         findings.extend(of_type(document, at, field));
         findings.extend(codes(document, at, field));
+        findings.extend(meaning(document, contract, at, field));
     }
     findings.extend(layout::check(document, contract));
     findings.extend(person(document, contract));
@@ -161,6 +162,30 @@ fn codes(document: &Document, at: usize, field: &Field) -> Vec<Finding> {
         Finding::new(&document.source, document.locate_key(&pointer), format!("`{word}` is both missing and allowed"))
     });
     replaced.chain(both).collect()
+}
+
+/// A field of meanings is text without a column, a check or a clean-up of its own, of a field that has a column.
+fn meaning(document: &Document, contract: &Contract, at: usize, field: &Field) -> Option<Finding> {
+    let of = field.meaning_of.as_ref()?;
+    let pointer = format!("/fields/{at}/meaning_of");
+    let Some(other) = contract.field(of) else {
+        return unknown(document, &pointer, "field", of, field_names(contract));
+    };
+    let bare = Field {
+        name: field.name.clone(),
+        meaning_of: field.meaning_of.clone(),
+        description: field.description.clone(),
+        ..Field::of_text()
+    };
+    let same = |one: &Field| serde_json::to_value(one).ok();
+    let message = if other.meaning_of.is_some() {
+        format!("`{of}` holds meanings itself")
+    } else if same(&bare) != same(field) {
+        format!("`{}` holds the meanings of `{of}`, and has nothing but a name and the type `string`", field.name)
+    } else {
+        return None;
+    };
+    Some(Finding::new(&document.source, document.locate_key(&pointer), message))
 }
 
 fn person(document: &Document, contract: &Contract) -> Vec<Finding> {

@@ -139,7 +139,9 @@ fn places(document: &Document, contract: &Contract, layout: &OtherLayout, at: &s
             _ => wrong(format!("a column of `{word}` is not found like this")),
         }
     }
-    let unlisted = fields().find(|name| !layout.columns.contains_key(name));
+    let placed = contract.fields.iter().filter(|field| field.meaning_of.is_none()).map(|field| field.name.as_str());
+    let mut placed = placed.filter(|name| !layout.columns.contains_key(name));
+    let unlisted = placed.next();
     let fixed = matches!(layout.format, Format::FixedWidth { .. });
     let must = fixed || (!layout.format.names_columns() && !layout.columns.is_empty());
     if let Some(name) = unlisted.filter(|_| must) {
@@ -196,6 +198,9 @@ fn fixed_width(document: &Document, contract: &Contract, record_length: usize) -
     let mut placed: Vec<(usize, usize, usize)> = Vec::new();
     let mut behind = 1;
     for (at, field) in contract.fields.iter().enumerate() {
+        if field.meaning_of.is_some() {
+            continue;
+        }
         let pointer = format!("/fields/{at}/position");
         let pictured = field.picture.as_ref().map(|picture| picture.length());
         let (start, length) = match (field.position, pictured) {

@@ -116,6 +116,10 @@ pub struct Field {
     /// it is listed (or the field is not required).
     #[serde(default)]
     pub missing: Ordered<String>,
+    /// Another field, of whose missing values this one holds the meaning: that of its word under `missing`, or `blank`,
+    /// `null` or `placeholder`. It has no column of its own and is empty where there is a value.
+    #[serde(default)]
+    pub meaning_of: Option<String>,
     /// The codes it may hold, each with its meaning.
     #[serde(default)]
     pub allowed: Option<Ordered<String>>,
@@ -311,6 +315,40 @@ pub struct Thresholds {
 impl Default for Thresholds {
     fn default() -> Self {
         Self { rejected: Share(0.01), row_change: Share(0.25), match_rate: Share(0.1) }
+    }
+}
+
+impl Field {
+    /// A text without a name, and without anything that is asked of it.
+    pub(crate) fn of_text() -> Self {
+        Self {
+            name: String::new(),
+            column: None,
+            occurrence: None,
+            position: None,
+            picture: None,
+            logical_type: LogicalType::String,
+            date_formats: Vec::new(),
+            boolean_words: None,
+            implied_decimals: None,
+            precision: None,
+            scale: None,
+            required: false,
+            missing: Ordered::default(),
+            meaning_of: None,
+            allowed: None,
+            replace: Ordered::default(),
+            clean: Vec::new(),
+            normalise: None,
+            placeholders: None,
+            minimum: None,
+            maximum: None,
+            length: None,
+            pattern: None,
+            check_digit: None,
+            unique: false,
+            description: None,
+        }
     }
 }
 
