@@ -47,8 +47,8 @@ struct Kept {
     alive: Vec<bool>,
     /// By cell: the last entry of the list of its witnesses.
     head: Vec<u32>,
-    /// Witness and the entry before.
-    entries: Vec<(u32, u32)>,
+    /// Witness, how far it moves the cell, and the entry before.
+    entries: Vec<(u32, i32, u32)>,
 }
 
 impl Kept {
@@ -58,8 +58,8 @@ impl Kept {
 
     fn push(&mut self, moves: &[(u32, i32)]) {
         let number = self.alive.len() as u32;
-        for &(cell, _) in moves {
-            self.entries.push((number, self.head[cell as usize]));
+        for &(cell, by) in moves {
+            self.entries.push((number, by, self.head[cell as usize]));
             self.head[cell as usize] = self.entries.len() as u32 - 1;
         }
         self.moves.extend_from_slice(moves);
@@ -67,12 +67,13 @@ impl Kept {
         self.alive.push(true);
     }
 
-    /// The witnesses that move a cell, while they are any.
-    fn of(&self, cell: u32) -> impl Iterator<Item = u32> + '_ {
+    /// The witnesses that move a cell, while they are any, and how far.
+    fn of(&self, cell: u32) -> impl Iterator<Item = (u32, i32)> + '_ {
         let entry = |at: u32| (at != NONE).then_some(at);
         let entries =
-            std::iter::successors(entry(self.head[cell as usize]), move |&at| entry(self.entries[at as usize].1));
-        entries.map(|at| self.entries[at as usize].0).filter(|&witness| self.alive[witness as usize])
+            std::iter::successors(entry(self.head[cell as usize]), move |&at| entry(self.entries[at as usize].2));
+        let own = entries.map(|at| self.entries[at as usize]).map(|(witness, by, _)| (witness, by));
+        own.filter(|&(witness, _)| self.alive[witness as usize])
     }
 
     fn by(&self, witness: u32, cell: u32) -> i32 {
@@ -174,30 +175,22 @@ impl<'a> Large<'a> {
         unmet
     }
 
-    /// How far the figure must still be moved: a signed change; `None` when it is protected. `without` is a cell that
-    /// witnesses may not move.
-    fn need(&self, unknown: usize, without: Option<u32>) -> Option<i64> {
+    /// How far the figure must still be moved: a signed change; `None` when it is protected.
+    fn need(&self, unknown: usize) -> Option<i64> {
         let own = &self.system.unknowns[unknown];
         let requirement = self.system.requirement(self.policy, unknown);
         let (mut low, mut high) = (own.value, own.value);
-        let uses = |witness: u32| without.is_some_and(|cell| self.kept.by(witness, cell) != 0);
         let mut see = |there: i64| (low, high) = (low.min(there), high.max(there));
         match self.places(unknown).first() {
             Some(&cell) => {
-                for witness in self.kept.of(cell) {
-                    if !uses(witness) {
-                        see(own.value + i64::from(self.kept.by(witness, cell)));
-                    }
-                }
+                self.kept.of(cell).for_each(|(_, by)| see(own.value + i64::from(by)));
             }
             // A sum of figures.
             None => {
                 let members = self.members(unknown);
-                for witness in members.iter().flat_map(|&cell| self.kept.of(cell)) {
-                    if !uses(witness) {
-                        let by = members.iter().map(|&cell| i64::from(self.kept.by(witness, cell))).sum::<i64>();
-                        see(own.value + by);
-                    }
+                for (witness, _) in members.iter().flat_map(|&cell| self.kept.of(cell)) {
+                    let by = members.iter().map(|&cell| i64::from(self.kept.by(witness, cell))).sum::<i64>();
+                    see(own.value + by);
                 }
             }
         }
@@ -221,7 +214,7 @@ impl<'a> Large<'a> {
 
     fn protect(&mut self, unknown: usize, without: Option<u32>) -> bool {
         for _ in 0..3 {
-            let Some(change) = self.need(unknown, without) else { return true };
+            let Some(change) = self.need(unknown) else { return true };
             let found = match self.places(unknown).first() {
                 Some(&cell) => self.exchange(cell, change, without),
                 None => {
@@ -234,7 +227,7 @@ impl<'a> Large<'a> {
                 return false;
             }
         }
-        self.need(unknown, without).is_none()
+        self.need(unknown).is_none()
     }
 
     /// Moves a cell while others stay.
@@ -314,7 +307,7 @@ impl<'a> Large<'a> {
     /// A linear program around a figure that no exchange moves far enough.
     fn solve(&mut self, unknown: usize) -> bool {
         for _ in 0..3 {
-            let Some(change) = self.need(unknown, None) else { return true };
+            let Some(change) = self.need(unknown) else { return true };
             let goal = Goal { sum: &[(unknown, change.signum())], change: change.abs() };
             let (system, cells, starts, places) = (self.system, &self.grid.cells, &self.starts, &self.places);
             let movable = |index: usize| {
@@ -336,7 +329,7 @@ impl<'a> Large<'a> {
             }
             self.kept.push(&moves);
         }
-        self.need(unknown, None).is_none()
+        self.need(unknown).is_none()
     }
 
     fn publish_again(&mut self, stop: &dyn Fn() -> bool, progress: &mut dyn FnMut(Progress)) {
@@ -365,7 +358,8 @@ impl<'a> Large<'a> {
 
     /// Publishes a cell if all that relied on it can be protected without moving it.
     fn try_publish(&mut self, cell: u32) {
-        let dead: Vec<u32> = self.kept.of(cell).collect();
+        let dead: Vec<u32> = self.kept.of(cell).map(|(witness, _)| witness).collect();
+        dead.iter().for_each(|&witness| self.kept.alive[witness as usize] = false);
         let moved = dead.iter().flat_map(|&witness| self.kept.moves(witness));
         let mut figures: Vec<usize> = moved.map(|&(moved, _)| self.unknown[moved as usize] as usize).collect();
         figures.sort_unstable();
@@ -375,13 +369,11 @@ impl<'a> Large<'a> {
         figures.retain(|&unknown| self.system.unknowns[unknown].protected);
         figures.sort_unstable();
         figures.dedup();
-        figures.retain(|&unknown| self.need(unknown, Some(cell)).is_some());
+        figures.retain(|&unknown| self.need(unknown).is_some());
         let done = figures.len() <= FIGURES && figures.iter().all(|&unknown| self.protect(unknown, Some(cell)));
         if !done {
+            dead.into_iter().for_each(|witness| self.kept.alive[witness as usize] = true);
             return;
-        }
-        for witness in dead {
-            self.kept.alive[witness as usize] = false;
         }
         let unknown = self.unknown[cell as usize] as usize;
         for at in self.starts[unknown]..self.starts[unknown + 1] {

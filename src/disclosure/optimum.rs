@@ -3,7 +3,8 @@
 //! A figure that is not protected although a set of cells is hidden needs at least one of the others: that is a *cut*. The
 //! cheapest pattern that meets all cuts so far is found by a whole-number program; where it protects everything it is
 //! the optimum, since every pattern that protects meets all cuts; where not, it gives the next cut. Cuts are made strong
-//! by hiding more, cheapest first, for as long as the figure stays unprotected.
+//! by hiding more for as long as the figure stays unprotected: first all cells that the multipliers of an impossible
+//! program do not name, then the others, cheapest first.
 //!
 //! # Reference
 //! M. Fischetti and J. J. Salazar, "Solving the cell suppression problem on tabular data with linear constraints",
@@ -13,7 +14,7 @@
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, SolveOptions};
 
 use super::condense::System;
-use super::local::{Goal, Local, Movable, Witness, reach};
+use super::local::{Far, Goal, Local, Movable, Witness, reach};
 use super::policy::{Policy, Requirement};
 
 /// Systems with more cells to choose from are left to the search.
@@ -25,6 +26,9 @@ const UNKNOWNS: usize = 300;
 const CUTS: usize = 600;
 /// Nodes of a hitting-set program.
 const NODES: u64 = 20_000;
+
+/// Steps of a linear program.
+const STEPS: usize = 2000;
 
 /// A pattern and its witnesses.
 pub(super) struct Optimum {
@@ -143,9 +147,11 @@ impl Small<'_> {
         let least = (requirement.upper - value).max(0);
         let mut found = Vec::new();
         let mut high = high;
-        if let Some(up) = (least.max(1)..=most).rev().find_map(|by| self.moved(hidden, figure, 1, by)) {
+        if let Some(up) = self.farthest(hidden, figure, least.max(1), most) {
             high = high.max(at(&up));
             found.push(up);
+        } else if high < requirement.upper {
+            return None;
         }
         let wanted = Requirement { upper: requirement.upper, ..requirement };
         let down = (value - requirement.lower).max(requirement.width - (high - value)).max(0);
@@ -156,17 +162,53 @@ impl Small<'_> {
         requirement.is_met(low, high).then_some(found)
     }
 
+    /// The witness that takes the figure up farthest, at least and at most so far: what lies between two ways is one.
+    fn farthest(&mut self, hidden: &[bool], figure: usize, least: i64, most: i64) -> Option<Witness> {
+        if let Some(witness) = self.moved(hidden, figure, 1, most) {
+            return Some(witness);
+        }
+        let (mut reached, mut failed) = (least, most);
+        let mut best = (least < most).then(|| self.moved(hidden, figure, 1, least)).flatten()?;
+        while failed - reached > 1 {
+            let middle = reached + (failed - reached) / 2;
+            match self.moved(hidden, figure, 1, middle) {
+                Some(witness) => (best, reached) = (witness, middle),
+                None => failed = middle,
+            }
+        }
+        Some(best)
+    }
+
     fn moved(&mut self, hidden: &[bool], figure: usize, sign: i64, change: i64) -> Option<Witness> {
         let unknowns = &self.system.unknowns;
         let movable = |index: usize| {
             if hidden[index] || !unknowns[index].printed { Movable::Free } else { Movable::No }
         };
-        self.local.witness(&Goal { sum: &[(figure, sign)], change }, &[usize::MAX], &[], &movable)
+        let goal = Goal { sum: &[(figure, sign)], change };
+        match self.local.far(&goal, STEPS, &movable) {
+            Far::Found(witness) => Some(witness),
+            Far::Impossible => None,
+            Far::Unknown => self.local.witness(&goal, &[usize::MAX], &[], &movable),
+        }
+    }
+
+    /// A larger pattern that leaves the figure unprotected: where one program is impossible its multipliers (Farkas'
+    /// lemma) name few cells that block it, and all others can be hidden at once.
+    fn unblocked(&mut self, hidden: &[bool], figure: usize) -> Vec<bool> {
+        let mut most = hidden.to_vec();
+        if self.ranges(hidden, figure, &[]).is_none() && !self.local.blocked().is_empty() {
+            self.candidates.iter().for_each(|&cell| most[cell] = true);
+            self.local.blocked().iter().for_each(|&cell| most[cell] = hidden[cell]);
+            if self.ranges(&most, figure, &[]).is_some() {
+                most.copy_from_slice(hidden);
+            }
+        }
+        most
     }
 
     /// Adds a cut that a pattern violates which leaves the figure unprotected.
     fn cut(&mut self, hidden: &[bool], figure: usize) -> Option<()> {
-        let mut most = hidden.to_vec();
+        let mut most = self.unblocked(hidden, figure);
         let mut needed = Vec::new();
         for cell in self.candidates.clone() {
             if most[cell] {

@@ -51,6 +51,20 @@ struct Axis {
 /// One factor of an exchange: how far in cells a node is from the figure's own, and whether it gains or loses.
 type Factor = Vec<(isize, bool)>;
 
+/// Dimensions in which people may differ at once, and one of their nodes in each.
+const GROUP: usize = 5;
+type Tuple = [u32; GROUP];
+
+/// The cell that an exchange starts from, whether it gains, how many people have to move, and whether only what is
+/// hidden may.
+#[derive(Clone, Copy)]
+struct Start {
+    cell: u32,
+    gains: bool,
+    least: i32,
+    hidden_only: bool,
+}
+
 /// What can be done in one dimension.
 #[derive(Default)]
 struct Options {
@@ -311,7 +325,9 @@ impl Grid {
             return None;
         }
         let donors: Vec<Vec<u32>> = self.axes.iter().map(|axis| self.donors(axis, cell, gains, need)).collect();
-        let single: Vec<Options> = (0..self.axes.len()).map(|axis| self.options(axis, cell, &donors[axis])).collect();
+        let from = Start { cell, gains, least, hidden_only };
+        let options = |axis: usize| self.possible(from, self.options(axis, cell, &donors[axis]));
+        let single: Vec<Options> = (0..self.axes.len()).map(options).collect();
         let room = if gains { i32::MAX } else { own.room + self.moved[cell as usize] };
         let (price, amount) = (if hidden_only { 0.0 } else { own.price.max(0.0) }, need.min(room));
         let first: Vec<Options> = single.iter().map(Options::first).collect();
@@ -333,7 +349,10 @@ impl Grid {
         branch.run(single.iter().collect(), price, amount);
         if branch.best.rate > 0.0 {
             let groups = self.groups.iter().filter(|group| group.iter().all(|&axis| !donors[axis].is_empty()));
-            joint.extend(groups.map(|group| (group, self.joint(group, cell, gains, need, &donors))));
+            joint.extend(groups.map(|group| {
+                let options = self.joint(group, cell, gains, need, &donors);
+                (group, self.possible(from, options))
+            }));
             for (group, joint) in &joint {
                 let rest = (0..self.axes.len()).filter(|axis| !group.contains(axis)).map(|axis| &single[axis]);
                 branch.run(rest.chain([joint]).collect(), price, amount);
@@ -342,6 +361,18 @@ impl Grid {
         let (work, best) = (branch.work + EXCHANGE, branch.best);
         self.work += work;
         (best.amount > 0).then_some(best)
+    }
+
+    /// The options that are possible beside the cell itself: it is among the cells of any exchange.
+    fn possible(&self, from: Start, mut options: Options) -> Options {
+        let fits = |&(offset, gains): &(isize, bool)| {
+            let at = (from.cell as isize + offset) as usize;
+            let (own, moved) = (self.cells[at], self.moved[at]);
+            let fixed = own.price == f32::INFINITY || (from.hidden_only && own.price > 0.0);
+            (moved != 0 || !fixed) && (from.gains == gains || own.room + moved >= from.least)
+        };
+        options.factors.retain(|factor| factor.iter().all(fits));
+        options
     }
 
     /// The leaves that people may come from in a dimension, cheapest first.
@@ -373,16 +404,16 @@ impl Grid {
 
     /// People who differ in several dimensions at once.
     fn joint(&self, group: &[usize], cell: u32, gains: bool, need: i32, donors: &[Vec<u32>]) -> Options {
-        let mut tuples: Vec<(isize, Vec<u32>)> = vec![(0, Vec::new())];
-        for &axis in group {
+        let mut tuples: Vec<(isize, Tuple)> = vec![(0, [NONE; GROUP])];
+        for (position, &axis) in group.iter().enumerate() {
             let own = &self.axes[axis];
             let node = own.node(cell);
             let few = &donors[axis][..donors[axis].len().min(if group.len() > 2 { 4 } else { SIBLINGS })];
             tuples = (tuples.iter())
-                .flat_map(|(offset, tuple)| {
+                .flat_map(|&(offset, tuple)| {
                     few.iter().map(move |&donor| {
-                        let mut tuple = tuple.clone();
-                        tuple.push(donor);
+                        let mut tuple = tuple;
+                        tuple[position] = donor;
                         (offset + own.offset(node, donor), tuple)
                     })
                 })
@@ -391,7 +422,7 @@ impl Grid {
         // The figure's own people gain; those who differ in all lose.
         tuples.sort_by_cached_key(|&(offset, _)| self.rank((cell as isize + offset) as usize, gains, need));
         tuples.truncate(JOINT);
-        let factor = |(_, tuple): (isize, Vec<u32>)| self.transfer(group, cell, &tuple);
+        let factor = |(_, tuple): (isize, Tuple)| self.transfer(group, cell, &tuple);
         Options { factors: tuples.into_iter().map(factor).collect() }
     }
 
@@ -426,7 +457,7 @@ fn strides(dimensions: &[Dimension]) -> Vec<usize> {
 
 /// Sets of two dimensions or more, small ones first.
 fn groups(dimensions: usize) -> Vec<Vec<usize>> {
-    let sets = 0..1_u32 << dimensions.min(5);
+    let sets = 0..1_u32 << dimensions.min(GROUP);
     let members = |set: u32| (0..dimensions).filter(|axis| set >> axis & 1 == 1).collect::<Vec<usize>>();
     let mut groups: Vec<Vec<usize>> = sets.map(members).filter(|group| group.len() > 1).collect();
     groups.sort_by_key(Vec::len);

@@ -39,6 +39,28 @@ fn what_is_known_to_leak_in_connecticuts_graduation_rates_is_found() {
     assert_eq!(report["worst"].as_array().map(Vec::len), Some(10));
 }
 
+/// Nested parts under four classifications: what the state hid is made up, what it printed is kept.
+#[test]
+fn connecticuts_districts_protected_again_leave_nothing() {
+    let workspace = Workspace::bare();
+    let (from, spec) = ("fixtures/tables/connecticut/completed", "districts.yaml");
+    workspace.ok(&format!("protect --spec {from}/{spec} --out safe"));
+    let text = workspace.read(&format!("{from}/{spec}"));
+    workspace.write(&format!("safe/{spec}"), &text);
+    let report = json(&workspace.ok(&format!("audit --spec safe/{spec} --output json")).stdout);
+    for fault in ["small", "homogeneous", "small_sums", "bounds", "printed_small", "undecided", "contradictions"] {
+        assert_eq!(report[fault], 0, "{fault}");
+    }
+    assert_eq!(report["passed"], true);
+    assert_eq!((sum(&report, "fallen"), sum(&report, "fallen_rates")), (report["empty"].as_u64().unwrap(), 0));
+    assert!(sum(&report, "hidden") > 500, "{}", sum(&report, "hidden"));
+    let race = "four-year-graduation-rates__2012-13_race_grad.csv";
+    let (before, after) = (workspace.read(&format!("{from}/{race}")), workspace.read(&format!("safe/{race}")));
+    let small = |line: &&str| line.split("\",\"").skip(3).take(2).any(|word| matches!(word.parse(), Ok(1..=5)));
+    assert!(before.lines().filter(small).count() > 20);
+    assert_eq!(after.lines().filter(small).count(), 0);
+}
+
 #[test]
 fn the_report_for_people_names_figures_and_shows_no_value() {
     let workspace = Workspace::bare();
