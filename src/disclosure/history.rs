@@ -128,6 +128,30 @@ pub fn link(earlier: &PublicTable, edition: &str, tables: &[Table], beside: &mut
     if grown { Linked::Grown } else { Linked::Partly { dimension: name, categories: best.same.len() } }
 }
 
+/// How much a table of unknown people looks like one of those at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resemblance {
+    /// Not: most that both print is another figure, or nothing is in both.
+    None,
+    /// Most that both print is the same.
+    Mostly,
+    /// All that both print is the same.
+    Whole,
+}
+
+/// Compares what an earlier table prints, of whatever people, with the tables at hand, as a reader would who wonders whether
+/// both count the same people. Its `universe` is the one to be tried.
+pub fn resembles(earlier: &PublicTable, tables: &[Table]) -> Resemblance {
+    let compared = compare(earlier, tables);
+    let count = |wanted: &[Compared]| compared.iter().flatten().filter(|one| wanted.contains(one)).count();
+    match (count(&[Compared::Same]), count(&[Compared::More, Compared::Less])) {
+        (0, _) => Resemblance::None,
+        (_, 0) => Resemblance::Whole,
+        (same, differ) if same >= differ => Resemblance::Mostly,
+        _ => Resemblance::None,
+    }
+}
+
 /// As [`link`], but nothing is taken to be the same except parts in which all that both print is. No figure at hand contradicts
 /// that, whatever became of the others: where releases contradict each other otherwise, this much can still be subtracted.
 pub fn link_restated(earlier: &PublicTable, edition: &str, tables: &[Table], beside: &mut Beside) -> Linked {

@@ -62,7 +62,7 @@ pub use certificate::{
     public_text, verify,
 };
 pub use error::DisclosureError;
-pub use history::{Beside, Linked, link, link_restated};
+pub use history::{Beside, Linked, Resemblance, link, link_restated, resembles};
 pub use policy::{
     Attacker, Level, Phase, Policy, Preference, Progress, Reason, Requirement, Status, Summary, Weight, Zeros,
 };

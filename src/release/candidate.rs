@@ -3,6 +3,8 @@
 //! `release/` holds the very bytes to be published, `steward/` what only stewards see, and `candidate.json`, written
 //! last, names all of it: a candidate exists only when it is whole, and equal inputs end in equal bytes.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -87,6 +89,9 @@ pub struct Manifest {
     /// Versions of the pipeline beside which it was audited.
     #[serde(default)]
     pub beside: Vec<u32>,
+    /// Versions of other pipelines over the same people beside which it was audited.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside_others: BTreeMap<String, Vec<u32>>,
     /// Every file of the candidate but this one.
     pub files: Vec<ManifestFile>,
 }
@@ -265,6 +270,16 @@ impl Candidate {
     }
 }
 
+impl Manifest {
+    /// The contracts of the extracts from which it was made, once each.
+    pub(super) fn contracts(&self) -> Vec<String> {
+        let mut contracts: Vec<String> = self.sources.iter().map(|source| source.contract.clone()).collect();
+        contracts.sort();
+        contracts.dedup();
+        contracts
+    }
+}
+
 fn in_folder(folder: &str, files: Vec<File>) -> Vec<File> {
     files.into_iter().map(|file| File { name: format!("{folder}/{}", file.name), bytes: file.bytes }).collect()
 }
@@ -298,6 +313,7 @@ fn manifest(input: &CandidateInput, files: &[File]) -> Manifest {
         audit: input.audit.clone(),
         policy: input.policy.clone(),
         beside: input.beside.clone(),
+        beside_others: input.beside_others.clone(),
         files: files.iter().map(file).collect(),
     }
 }

@@ -1,6 +1,6 @@
 //! What a run hands over to be laid down as a candidate: protected cells and everything that describes them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,8 @@ pub struct CandidateInput {
     pub tables: Vec<OutputTable>,
     /// Versions that were public already when the tables were audited, and beside which they were.
     pub beside: Vec<u32>,
+    /// Versions of other pipelines over the same people that were, too.
+    pub beside_others: BTreeMap<String, Vec<u32>>,
     /// The certificate of these tables, as text; it is published with them.
     pub certificate: Option<String>,
     /// Rows in and out of each step. Stewards only.

@@ -80,5 +80,6 @@ pub use vault::{Opening, VaultDesk, vault_folder, write_vault};
 pub use verify::{Check, VerifyReport, verify};
 pub use version::{
     Latest, PublicApproval, ReleaseRecord, WithdrawnVersion, folder as version_folder, latest, not_beside,
+    over_the_same,
 };
 pub use withdraw::withdraw;

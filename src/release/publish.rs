@@ -39,7 +39,7 @@ pub struct Published {
 /// pipeline runs; `release.immutable` where a file of the version was changed; the storage's.
 pub async fn publish(context: &Context<'_>, pipeline: &str, id: &str, actor: &str) -> Result<Published> {
     known_account(context, actor)?;
-    let lock = context.state.lock(&lock_name(pipeline), actor, None).await?;
+    let lock = context.state.lock(LOCK, actor, None).await?;
     let published = publish_locked(context, pipeline, id, actor, &lock).await;
     // Also where it was refused: a lease that nobody gives back keeps others waiting until it runs out.
     lock.release().await;
@@ -83,18 +83,18 @@ pub(super) async fn audited_beside(context: &Context<'_>, candidate: &Candidate)
     let unknown = not_beside(context.published, candidate).await?;
     match unknown.first() {
         None => Ok(()),
-        Some(version) => {
-            let message = format!("version {version} was published after candidate {} was audited", candidate.id);
+        Some((of, version)) => {
+            let of = if of == pipeline { String::new() } else { format!(" of `{of}`, over the same people,") };
+            let message = format!("version {version}{of} was published after candidate {} was audited", candidate.id);
             Err(Error::disclosure("release.not_audited_beside", message)
                 .with_hint(format!("`accord run {pipeline}` makes a candidate that is audited beside it")))
         }
     }
 }
 
-/// The lock that publications and withdrawals of a pipeline take.
-pub(super) fn lock_name(pipeline: &str) -> String {
-    format!("publish-{pipeline}")
-}
+/// The lock that publications and withdrawals take: one for all pipelines, since each release is audited beside those of
+/// other pipelines over the same people.
+pub(super) const LOCK: &str = "publish";
 
 impl Published {
     fn new(pipeline: &str, candidate: &str, version: u32, already: bool) -> Self {

@@ -1,5 +1,7 @@
 //! The layout of what is published: `PIPELINE/v0001/` with its files and `RELEASE.json`, and `PIPELINE/latest.json`.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -37,6 +39,10 @@ pub struct ReleaseRecord {
     pub sums_digest: String,
     /// SHA-256 of the candidate's manifest, which stewards have.
     pub manifest_digest: String,
+    /// The contracts of the extracts from which it was made: releases of other pipelines over the same people read one of
+    /// them, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contracts: Vec<String>,
     /// How figures are protected; suppression where it is left out.
     #[serde(default, skip_serializing_if = "Method::is_suppression")]
     pub method: Method,
@@ -155,11 +161,11 @@ pub(super) async fn record_of(
     Ok(Some((record, bytes)))
 }
 
-/// Versions of a candidate's pipeline that its audit did not know, other than its own.
+/// Versions that its audit did not know, other than a candidate's own: of its pipeline, and of others over the same people.
 ///
 /// # Errors
 /// `release.record` for a version whose record was changed; the storage's.
-pub async fn not_beside(published: &Store, candidate: &Candidate) -> Result<Vec<u32>> {
+pub async fn not_beside(published: &Store, candidate: &Candidate) -> Result<Vec<(String, u32)>> {
     let manifest = &candidate.manifest;
     let mut unknown = Vec::new();
     for version in versions(published, &manifest.pipeline).await? {
@@ -167,10 +173,42 @@ pub async fn not_beside(published: &Store, candidate: &Candidate) -> Result<Vec<
             && let Some((record, _)) = record_of(published, &manifest.pipeline, version).await?
             && record.approved.candidate != candidate.id
         {
-            unknown.push(version);
+            unknown.push((manifest.pipeline.clone(), version));
         }
     }
+    for (pipeline, versions) in over_the_same(published, &manifest.pipeline, &manifest.contracts()).await? {
+        let known = manifest.beside_others.get(&pipeline).map_or(&[][..], Vec::as_slice);
+        let new = versions.into_iter().filter(|version| !known.contains(version));
+        unknown.extend(new.map(|version| (pipeline.clone(), version)));
+    }
     Ok(unknown)
+}
+
+/// The published versions of other pipelines that read an extract of one of these contracts, ascending. One whose record
+/// does not say what it read counts as well.
+///
+/// # Errors
+/// `release.record` for a version whose record was changed; the storage's.
+pub async fn over_the_same(
+    published: &Store,
+    pipeline: &str,
+    contracts: &[String],
+) -> Result<BTreeMap<String, Vec<u32>>> {
+    let mut found: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for entry in published.list("").await? {
+        let Some((other, folder)) = entry.path.split_once('/') else { continue };
+        let Some(version) = folder.strip_suffix(RECORD).and_then(|folder| folder.strip_suffix('/')) else { continue };
+        let Some(version) = version.strip_prefix('v').and_then(|digits| digits.parse().ok()) else { continue };
+        if other == pipeline {
+            continue;
+        }
+        let Some((record, _)) = record_of(published, other, version).await? else { continue };
+        if record.contracts.is_empty() || record.contracts.iter().any(|one| contracts.contains(one)) {
+            found.entry(other.to_owned()).or_default().push(version);
+        }
+    }
+    found.values_mut().for_each(|versions| versions.sort_unstable());
+    Ok(found)
 }
 
 /// The version that publishes exactly `target`, finished or not.
@@ -210,6 +248,7 @@ impl ReleaseRecord {
             approved: approved.target().clone(),
             sums_digest: approved.case.candidate.sums_digest.clone(),
             manifest_digest: approved.case.candidate.manifest_digest.clone(),
+            contracts: manifest.contracts(),
             method: manifest.method.clone(),
             required: approved.case.standing.required,
             one_from_each: approved.rule.one_from_each.clone(),

@@ -6,7 +6,7 @@ use super::approved::not_open;
 use super::context::{Case, Context};
 use super::event::Event;
 use super::keys::StewardKey;
-use super::publish::lock_name;
+use super::publish::LOCK;
 use super::state::{Standing, State};
 use super::version::{find_version, point_latest};
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ pub async fn withdraw(
 ) -> Result<Standing> {
     known_account(context, actor)?;
     let reason = said(reason)?;
-    let lock = context.state.lock(&lock_name(pipeline), actor, None).await?;
+    let lock = context.state.lock(LOCK, actor, None).await?;
     let standing = withdraw_locked(context, pipeline, id, actor, key, reason).await;
     lock.release().await;
     standing

@@ -1,16 +1,21 @@
-//! Earlier releases of a pipeline: readers keep them, so what would be published is protected and audited beside them.
+//! Earlier releases of a pipeline, and those of other pipelines over the same people: readers keep them, so what would be published is protected and audited beside them.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::Job;
-use crate::disclosure::{Beside, Linked, PublicTable, Table, link, link_restated};
+use crate::disclosure::{Beside, Linked, PublicTable, Resemblance, Table, link, link_restated, resembles};
 use crate::error::{Error, Result};
 use crate::release::{self, EarlierTable, Method};
+use crate::workspace::ResolvedPipeline;
 
 /// The releases of a pipeline that are public, withdrawn ones too: what was read can't be taken back.
 pub(super) struct History {
     /// Version and tables, ascending.
     releases: Vec<(u32, Vec<EarlierTable>)>,
+    /// The same of other pipelines that read an extract of the same contract.
+    others: Vec<(String, u32, Vec<EarlierTable>)>,
 }
 
 /// What is public besides, for disclosure control and in words.
@@ -22,8 +27,25 @@ pub(super) struct Linkage {
 }
 
 impl History {
-    pub(super) async fn read(job: &Job<'_>, pipeline: &str) -> Result<Self> {
-        Ok(Self { releases: release::published_tables(job.published, pipeline).await? })
+    pub(super) async fn read(job: &Job<'_>, pipeline: &ResolvedPipeline) -> Result<Self> {
+        let name = &pipeline.spec.name;
+        let contracts: Vec<String> = pipeline.sources.iter().map(|source| source.contract.id.clone()).collect();
+        let mut others = Vec::new();
+        for (other, versions) in release::over_the_same(job.published, name, &contracts).await? {
+            let tables = release::published_tables(job.published, &other).await?;
+            let tables = tables.into_iter().filter(|(version, _)| versions.contains(version));
+            others.extend(tables.map(|(version, tables)| (other.clone(), version, tables)));
+        }
+        Ok(Self { releases: release::published_tables(job.published, name).await?, others })
+    }
+
+    /// The versions of other pipelines, ascending.
+    pub(super) fn versions_of_others(&self) -> BTreeMap<String, Vec<u32>> {
+        let mut versions: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (pipeline, version, _) in &self.others {
+            versions.entry(pipeline.clone()).or_default().push(*version);
+        }
+        versions
     }
 
     /// The versions, ascending.
@@ -37,13 +59,18 @@ impl History {
     /// # Errors
     /// `disclosure.other_method` naming the release and both methods.
     pub(super) fn check_method(&self, method: &Method) -> Result<()> {
-        let others = self.releases.iter().flat_map(|(version, tables)| tables.iter().map(move |one| (version, one)));
-        match others.into_iter().find(|(_, one)| one.method != *method) {
+        let named = |version: &u32| format!("release {version}");
+        let own =
+            self.releases.iter().flat_map(|(version, tables)| tables.iter().map(move |one| (named(version), one)));
+        let others = self.others.iter().flat_map(|(pipeline, version, tables)| {
+            tables.iter().map(move |one| (format!("release {version} of `{pipeline}`"), one))
+        });
+        match own.chain(others).find(|(_, one)| one.method != *method) {
             None => Ok(()),
-            Some((version, one)) => {
+            Some((release, one)) => {
                 let (before, now) = (one.method.name(), method.name());
                 let now = if before == now { format!("{now}, under another key") } else { now };
-                let message = format!("release {version} protects the same people by {before}, and this one by {now}");
+                let message = format!("{release} protects the same people by {before}, and this one by {now}");
                 Err(Error::disclosure("disclosure.other_method", message).with_hint(
                     "both together protect nobody as either promises: keep the method of the earlier releases, with its \
                      parameters and its key. Withdrawn releases count: what was read can't be taken back",
@@ -78,6 +105,26 @@ impl History {
     pub(super) fn link(&self, tables: &[Table], restated: bool) -> Linkage {
         let mut linkage = Linkage { beside: Beside::default(), report: Vec::new() };
         let mut seen: Vec<&PublicTable> = Vec::new();
+        let mut universes: Vec<&str> = tables.iter().map(|table| table.universe.as_str()).collect();
+        universes.sort_unstable();
+        universes.dedup();
+        for (pipeline, version, earlier) in &self.others {
+            for EarlierTable { table, .. } in earlier {
+                for universe in &universes {
+                    // Whom another pipeline counts nobody says: its figures do, as they do to a reader.
+                    let table = PublicTable { universe: (*universe).to_owned(), ..table.clone() };
+                    let edition = format!("release {version} of {pipeline}");
+                    let linked = match resembles(&table, tables) {
+                        Resemblance::None => continue,
+                        Resemblance::Whole if !restated => link(&table, &edition, tables, &mut linkage.beside),
+                        _ => link_restated(&table, &edition, tables, &mut linkage.beside),
+                    };
+                    let (table, linked) = (&table.name, words(&linked));
+                    let said = json!({ "pipeline": pipeline, "version": version, "table": table, "linked": linked });
+                    linkage.report.push(said);
+                }
+            }
+        }
         for (version, earlier) in &self.releases {
             for EarlierTable { table, .. } in earlier {
                 // The same again says nothing new.

@@ -45,7 +45,7 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
     }
     let before = earlier.map(|candidate| candidate.manifest);
     let (books, tabulations, cell_keys) = compute(job, pipeline, &checked, &keys, &delivered, before.as_ref()).await?;
-    let history = History::read(job, name).await?;
+    let history = History::read(job, pipeline).await?;
     let method = method(pipeline, &keys);
     history.check_method(&method)?;
     let done = match rules::protection(pipeline, keys.rounding_seed()) {
@@ -83,6 +83,7 @@ pub(super) async fn run_pipeline(job: &Job<'_>, name: &str) -> Result<PipelineRe
             "plan": page,
         }),
         beside: history.versions(),
+        beside_others: history.versions_of_others(),
         certificate: None,
         sources: pipeline.sources.iter().map(source_note).collect(),
     };

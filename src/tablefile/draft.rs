@@ -219,7 +219,9 @@ impl Draft<'_> {
         let found: Vec<&str> = words.into_iter().filter(|word| is_symbol(word)).collect();
         let (none, hidden): (Vec<&str>, Vec<&str>) = found.iter().copied().partition(|word| NONE.contains(word));
         let list = |words: &[&str]| words.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join(", ");
-        let hidden = if hidden.is_empty() { vec!["*"] } else { hidden };
+        // The first one is written: a mark that a reader sees, and does not take for a bound.
+        let mut hidden = if hidden.iter().all(|word| word.is_empty()) { [vec!["*"], hidden].concat() } else { hidden };
+        hidden.sort_by_key(|word| (word.is_empty(), word.contains('<')));
         writeln!(out, "symbols:")?;
         writeln!(
             out,

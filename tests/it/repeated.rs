@@ -78,6 +78,53 @@ fn a_release_is_audited_beside_those_before_it() {
 }
 
 #[test]
+fn releases_of_another_pipeline_over_the_same_people_are_earlier_releases() {
+    let workspace = Workspace::light();
+    let folder = "pipelines/college_again";
+    for file in ["pipeline.yaml", "outcomes.sql"] {
+        workspace.write(&format!("{folder}/{file}"), workspace.read(&format!("pipelines/college_going/{file}")));
+    }
+    workspace.replace(&format!("{folder}/pipeline.yaml"), "name: college_going\n", "name: college_again\n");
+    workspace.ok("run college_going");
+    workspace.ok("run college_again");
+    for steward in ["lausd_steward", "laccd_steward"] {
+        workspace.approve("college_going", steward);
+        workspace.approve("college_again", steward);
+    }
+    workspace.ok("release publish college_going");
+    // Its audit did not know what is public by now.
+    let refused = workspace.run("release publish college_again").expect(6);
+    refused.says("version 1 of `college_going`, over the same people, was published after");
+    workspace.ok("run college_again").says("waits for approval");
+    workspace
+        .ok("release show college_again")
+        .says("beside release 1 of college_going, table college_going: the same figures");
+    for steward in ["lausd_steward", "laccd_steward"] {
+        workspace.approve("college_again", steward);
+    }
+    workspace.ok("release publish college_again");
+    workspace.ok("run college_again").says("unchanged");
+    // Another pipeline's method is another method over the same people.
+    let agreement = "config/agreements/college-going-2026.yaml";
+    let required = "  complementary_suppression: required\n";
+    workspace.replace(
+        agreement,
+        required,
+        &format!("{required}  protection: {{ methods: [suppression, rounding] }}\n"),
+    );
+    workspace.write(
+        "pipelines/college_rounded/pipeline.yaml",
+        workspace
+            .read(&format!("{folder}/pipeline.yaml"))
+            .replace("name: college_again\n", "name: college_rounded\n")
+            .replace("\nrelease:\n", "\ndisclosure: { method: { rounding: { base: 15 } } }\n\nrelease:\n"),
+    );
+    workspace.write("pipelines/college_rounded/outcomes.sql", workspace.read(&format!("{folder}/outcomes.sql")));
+    let refused = workspace.run("run college_rounded").expect(6);
+    refused.says("of `college_again` protects the same people by suppression, and this one by controlled rounding");
+}
+
+#[test]
 fn a_run_again_is_a_new_round_of_the_same_candidate() {
     let workspace = Workspace::with_candidates();
     let before = workspace.files("var/state/candidates");

@@ -172,8 +172,11 @@ fn protection(audit: &Value) -> Vec<String> {
     }
     for earlier in audit["beside"].as_array().into_iter().flatten() {
         let linked = earlier["linked"].as_str().unwrap_or_default();
+        let of = earlier["pipeline"].as_str().map(|other| format!(" of {other}")).unwrap_or_default();
         match (earlier["version"].as_u64(), earlier["table"].as_str()) {
-            (Some(version), Some(table)) => lines.push(format!("beside release {version}, table {table}: {linked}")),
+            (Some(version), Some(table)) => {
+                lines.push(format!("beside release {version}{of}, table {table}: {linked}"))
+            }
             _ => lines.push(linked.to_owned()),
         }
     }

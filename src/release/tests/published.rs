@@ -20,7 +20,7 @@ async fn publish_then_verify_from_the_bucket_alone() {
     assert_eq!(world.state_of(&candidate).await, State::Published { version: 1 });
     let report = verified(&world).await;
     assert!(report.passed(), "{report:?}");
-    assert_eq!(report.checks.len(), 10);
+    assert_eq!(report.checks.len(), 11);
     let latest = latest(&world.published, PIPELINE).await.unwrap().unwrap();
     assert_eq!((latest.version, latest.digest), (Some(1), Some(candidate.digest)));
     let names: Vec<String> =
@@ -157,7 +157,7 @@ async fn a_folder_that_is_not_ours_is_left_alone() {
 async fn two_publications_of_a_pipeline_exclude_each_other() {
     let world = World::new();
     let candidate = world.approved(&input()).await;
-    let lock = world.state.lock("publish-college_going", "another", None).await.unwrap();
+    let lock = world.state.lock("publish", "another", None).await.unwrap();
     assert_eq!(code(world.publish(&candidate).await), "storage.locked");
     lock.release().await;
     assert!(world.publish(&candidate).await.is_ok());

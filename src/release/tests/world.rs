@@ -280,6 +280,7 @@ pub(super) fn input() -> CandidateInput {
         tables: vec![table],
         certificate: None,
         beside: Vec::new(),
+        beside_others: std::collections::BTreeMap::new(),
         books: json!({ "intake": { "in": 10, "out": 9 } }),
         audit: json!({ "passed": true }),
         policy: json!({ "minimum_cell": 11 }),
