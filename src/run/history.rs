@@ -1,4 +1,5 @@
-//! Earlier releases of a pipeline, and those of other pipelines over the same people: readers keep them, so what would be published is protected and audited beside them.
+//! Earlier releases of a pipeline, and those of other pipelines over the same people: readers keep them, so what would be
+//! published is protected and audited beside them.
 
 use std::collections::BTreeMap;
 
