@@ -8,6 +8,7 @@ mod layouts;
 mod quarantine;
 mod random;
 mod samples;
+mod spill;
 mod spread;
 
 use std::io::Write;
