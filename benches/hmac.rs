@@ -5,11 +5,7 @@
 //! instructions unused, or compiles `sha2` for another one, slows pseudonyms and `sha2` down together, and is found all the
 //! same.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a program of its own, with a clock and an output"
-)]
+#![expect(clippy::print_stdout, reason = "a program of its own, with an output")]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Keys of rows that were seen: 16 bytes each and a little room, in memory up to a limit and on disk beyond it.
 
 use std::hash::{BuildHasher, RandomState};
+use std::hint::black_box;
 use std::sync::Arc;
 
 use crate::error::Result;
@@ -95,6 +96,15 @@ impl KeyTable {
     pub(super) fn len(&self) -> u64 {
         let spilled = self.spilled.iter().flat_map(|spilled| &spilled.runs).map(|(_, run)| run.len()).sum::<usize>();
         (self.taken + spilled) as u64
+    }
+
+    /// Asks memory for where a key is looked for. Each of many keys is elsewhere in a large table: asked one after the
+    /// other they are fetched side by side, looked for one after the other each waits for the one before.
+    pub(super) fn touch(&self, key: u128) {
+        let entry = entry_of(key);
+        let place = self.parts.get(part(entry)).and_then(|part| part.entries.get(part.start(entry)));
+        let block = self.spilled.as_ref().map(|spilled| spilled.filter.0[spilled.filter.block(entry)][0]);
+        black_box((place.copied(), block));
     }
 
     /// Whether the key is there.

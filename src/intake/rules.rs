@@ -201,6 +201,21 @@ impl<'c> Rules<'c> {
         keys.chunks_exact(self.rules.len().max(1))
     }
 
+    /// Asks memory for what the next rows will be judged by.
+    pub(super) fn touch(&self, rows: &[KeyOfRow]) {
+        for (rule, key) in self.rules.iter().cycle().zip(rows) {
+            let Some(Key { key, .. }) = key else { continue };
+            match rule {
+                State::Unique { seen: keys, .. }
+                | State::Consistent { seen: keys, .. }
+                | State::Referred { keys, .. } => {
+                    keys.touch(*key);
+                }
+                State::Reference { keys, .. } => keys.touch(*key),
+            }
+        }
+    }
+
     /// Judges a row by its keys, against the rows that were admitted before it and against other sources, and takes note
     /// of it.
     ///

@@ -289,7 +289,7 @@ fn transit() -> String {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineConfig {
-    /// Memory for queries; beyond it they spill to disk.
+    /// Memory for queries, and before them for what intake remembers of rows; beyond it both spill to disk.
     pub memory_limit: ByteSize,
     /// Folder for spill files, relative to the workspace; emptied at the start of each run.
     pub spill_directory: PathBuf,

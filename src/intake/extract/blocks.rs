@@ -10,6 +10,9 @@ use super::super::reader::{Block, Heading, PIECE, TextReader, Unpack};
 use super::{Intake, Kept, Open};
 use crate::error::{Error, Result};
 
+/// Rows whose keys memory is asked for at a time.
+const TOUCHED: usize = 64;
+
 impl<'a> Intake<'a> {
     /// Whether each row is looked at in its turn: where something was decided about some, or each one is captured.
     pub(super) fn is_in_turn(&self, open: &Open<'_>) -> bool {
@@ -150,11 +153,16 @@ impl<'a> Intake<'a> {
         open.rows_in += examined.rows_in;
         let mut early = std::mem::take(&mut examined.rejects).into_iter().peekable();
         let mut dropped = Vec::new();
-        for (row, keys) in self.rules.rows(&std::mem::take(&mut examined.keys)).enumerate() {
+        let keys = std::mem::take(&mut examined.keys);
+        for (row, of_row) in self.rules.rows(&keys).enumerate() {
+            if row % TOUCHED == 0 {
+                let from = row * of_row.len();
+                self.rules.touch(&keys[from..(from + TOUCHED * of_row.len()).min(keys.len())]);
+            }
             while let Some(one) = early.next_if(|one| one.before <= row) {
                 self.reject(&mut open.rejects, place, &Kept::text(one.line, &one.kept), &one.reject)?;
             }
-            if let Err(misfit) = self.rules.judge(keys)? {
+            if let Err(misfit) = self.rules.judge(of_row)? {
                 let row_kept = Kept::text(examined.origins[row].line, examined.record(row));
                 self.reject(&mut open.rejects, place, &row_kept, &Reject { field: None, misfit })?;
                 examined.forget(row);

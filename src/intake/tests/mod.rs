@@ -9,6 +9,7 @@ mod messages;
 mod quarantine;
 mod random;
 mod samples;
+mod spill;
 mod spread;
 
 use std::io::Write;

@@ -20,16 +20,20 @@ rules:
 thresholds: { rejected: 100% }
 "#;
 
-/// All that a person can see of an intake.
 fn seen(contract: &Contract, bytes: &[u8], spread: Spread) -> String {
     let outcome =
         scan_spread(contract, &[("in/a.csv", bytes)], &mut References::of([contract]), Resolutions::default(), spread);
+    shown(&outcome)
+}
+
+/// All that a person can see of an intake.
+pub(super) fn shown(outcome: &Outcome) -> String {
     let report = match &outcome.result {
         Ok(report) => serde_json::to_string(report).expect("a report"),
         Err(error) => format!("{} {error}", error.code()),
     };
     // Rows that were handed on before an error go nowhere.
-    let rows = if outcome.result.is_ok() { outcome.rows } else { Vec::new() };
+    let rows: &[_] = if outcome.result.is_ok() { &outcome.rows } else { &[] };
     let kept: Vec<_> = outcome
         .quarantined
         .iter()
