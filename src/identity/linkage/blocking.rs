@@ -8,9 +8,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
+use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::Partitioning;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use zeroize::Zeroize;
@@ -95,14 +98,16 @@ pub(super) struct KeyedRows {
 }
 
 impl KeyedRows {
-    /// All parts of a rule's rows.
-    pub(super) fn parts(
+    /// A rule's rows as a table. Parts hold whole blocks, so that joining and counting blocks moves no row from one part
+    /// to another: DataFusion is told that its parts are by hash of the key, which it takes to be one and the same hash for
+    /// all tables. It must not join one of these with a table of another kind.
+    pub(super) fn table(
         keys: &Arc<Keys>,
         rule: usize,
         one_in: u64,
         parts: usize,
         names: [&str; 2],
-    ) -> (SchemaRef, Vec<Arc<dyn PartitionStream>>) {
+    ) -> Result<StreamingTable> {
         let schema = Arc::new(Schema::new(vec![
             Field::new(names[0], DataType::UInt32, false),
             Field::new(names[1], DataType::UInt64, false),
@@ -111,8 +116,9 @@ impl KeyedRows {
             let part = (part, parts as u64);
             Arc::new(Self { schema: Arc::clone(&schema), keys: Arc::clone(keys), rule, one_in, part })
         };
+        let by_key = Partitioning::Hash(vec![Arc::new(Column::new(names[1], 1))], parts);
         let parts = (0..parts as u64).map(part).collect();
-        (schema, parts)
+        Ok(StreamingTable::try_new(schema, parts)?.with_output_partitioning(by_key))
     }
 
     /// The rows and their keys; what they take is held in `memory`.

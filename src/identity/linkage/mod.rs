@@ -1,17 +1,18 @@
 //! Linkage by probability, on keyed encodings alone: whom no rule links, weighed by how much agrees.
 //!
 //! ```text
-//! rows ─► encode ─► sides ─► join ─► compare ─► train ─► engine (score) ─► matching ─► outcome
-//!         tokens,   one      pairs   a pattern  model    odds of pairs     probabi-    links, work list,
-//!         filters   number-  by      a pair     by EM                      lities      report
-//!                   ing      rules                                         together
+//! rows ─► encode ─► sides ─► blocking ─► vector ─► session ─► train ─► engine (score) ─► matching ─► outcome
+//!         tokens,   one      a table     a pattern equi-join, model    odds of pairs     probabi-    links, work
+//!         filters   number-  of keys     a pair    GROUP BY   by EM                      lities      list, report
+//!                   ing      a rule                                                      together
 //! ```
 //!
-//! Pairs are never held: a pair becomes its pattern, patterns are counted, and only pairs that may be the same person
-//! are kept. Encodings are, 20 to 30 bytes a row and 130 a distinct value, within `engine.memory_limit`; they never
-//! leave this process, and are wiped when the step ends.
+//! Pairs are never held: DataFusion joins the keys of a rule, a pair becomes its pattern, patterns are counted, and only
+//! pairs that may be the same person are kept. Encodings are, 20 to 30 bytes a row and 130 a distinct value, reserved in
+//! the memory of the run's queries; they never leave this process, are not spilled, and are wiped when the step ends.
 //!
-//! Guarantees, each with a test of its name: links are the same for any order of rows and any number of threads;
+//! Guarantees, each with a test of its name: links are the same for any order of rows and any partitioning; the pairs and
+//! their counts are those of trying all; a link that does not fit into memory is refused; nothing of a link is spilled;
 //! one-to-one links nobody twice; stated precision is real precision; members of a household are not linked; nothing is
 //! linked automatically where nothing tells siblings or twins apart; encodings of two agreements do not join; frequency
 //! alignment and pattern mining find nothing in hardened record filters; encodings and keys do not show in `Debug`.

@@ -212,9 +212,10 @@ impl Session {
         let sides = pairs.comparer.sides();
         let people = (sides.left.len() as u64, sides.right.len() as u64);
         let patterns = || {
-            let (schema, parts) = RandomPairs::parts(people, seed, wanted, self.partitions);
+            let drawn =
+                self.context.read_table(Arc::new(RandomPairs::table(people, seed, wanted, self.partitions)?))?;
             let vector = comparison_vector(pairs, 0).call(vec![col("left"), col("right")]);
-            by_pattern(self.read(schema, parts)?.select(vec![vector.alias("pattern")])?)
+            by_pattern(drawn.select(vec![vector.alias("pattern")])?)
         };
         self.counts(patterns()).await
     }
@@ -265,12 +266,7 @@ impl Session {
         one_in: u64,
         names: [&str; 2],
     ) -> Result<DataFrame, DataFusionError> {
-        let (schema, parts) = KeyedRows::parts(keys, rule, one_in, self.partitions, names);
-        self.read(schema, parts)
-    }
-
-    fn read(&self, schema: SchemaRef, parts: Vec<Arc<dyn PartitionStream>>) -> Result<DataFrame, DataFusionError> {
-        self.context.read_table(Arc::new(StreamingTable::try_new(schema, parts)?))
+        self.context.read_table(Arc::new(KeyedRows::table(keys, rule, one_in, self.partitions, names)?))
     }
 
     async fn stream(&self, frame: Result<DataFrame, DataFusionError>) -> Result<SendableRecordBatchStream> {
@@ -305,9 +301,9 @@ impl Session {
     }
 }
 
-/// `SELECT pattern, count(*) GROUP BY pattern`
+/// `SELECT pattern, count(*) WHERE pattern IS NOT NULL GROUP BY pattern`
 fn by_pattern(patterns: DataFrame) -> Result<DataFrame, DataFusionError> {
-    patterns.aggregate(vec![col("pattern")], vec![count(lit(1))])
+    patterns.filter(col("pattern").is_not_null())?.aggregate(vec![col("pattern")], vec![count(lit(1))])
 }
 
 /// Pairs that one stream of random numbers draws.
@@ -324,7 +320,7 @@ struct RandomPairs {
 }
 
 impl RandomPairs {
-    fn parts(people: (u64, u64), seed: u64, wanted: u64, parts: usize) -> (SchemaRef, Vec<Arc<dyn PartitionStream>>) {
+    fn table(people: (u64, u64), seed: u64, wanted: u64, parts: usize) -> Result<StreamingTable, DataFusionError> {
         let row = |name| Field::new(name, DataType::UInt32, false);
         let schema = Arc::new(Schema::new(vec![row("left"), row("right")]));
         let chunks = if people.0 * people.1 == 0 { 0 } else { wanted.div_ceil(CHUNK).max(1) };
@@ -332,8 +328,7 @@ impl RandomPairs {
             let chunks = (part as u64..chunks).step_by(parts).collect();
             Arc::new(Self { schema: Arc::clone(&schema), people, seed, chunks })
         };
-        let parts = (0..parts).map(part).collect();
-        (schema, parts)
+        StreamingTable::try_new(Arc::clone(&schema), (0..parts).map(part).collect())
     }
 }
 

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Builder};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
 use arrow::datatypes::{DataType, UInt32Type, UInt64Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
@@ -95,17 +95,17 @@ impl ScalarUDFImpl for ComparisonVector {
         let (lefts, rights) = (lefts.as_primitive::<UInt32Type>(), rights.as_primitive::<UInt32Type>());
         let ([left, right], [left_keys, right_keys]) = (self.pairs.rows(), self.pairs.ends());
         let within = self.pairs.between != Between::Sides;
-        let mut patterns = UInt64Builder::with_capacity(lefts.len());
-        for (&l, &r) in lefts.values().iter().zip(rights.values()) {
-            if within && (l >= r || left.people[l as usize] == right.people[r as usize])
-                || given_by(left_keys.of(l), right_keys.of(r), self.rule)
-            {
-                patterns.append_null();
-            } else {
-                patterns.append_value(self.pairs.comparer.pattern(left.row(l), right.row(r)));
-            }
-        }
-        Ok(ColumnarValue::Array(Arc::new(patterns.finish())))
+        let pairs = lefts.values().iter().zip(rights.values());
+        let (patterns, counts): (Vec<Pattern>, Vec<bool>) = pairs
+            .map(|(&l, &r)| {
+                let twice = within && (l >= r || left.people[l as usize] == right.people[r as usize]);
+                match twice || given_by(left_keys.of(l), right_keys.of(r), self.rule) {
+                    true => (0, false),
+                    false => (self.pairs.comparer.pattern(left.row(l), right.row(r)), true),
+                }
+            })
+            .unzip();
+        Ok(ColumnarValue::Array(Arc::new(UInt64Array::new(patterns.into(), Some(counts.into())))))
     }
 }
 
@@ -144,13 +144,15 @@ impl ScalarUDFImpl for LikelyPair {
         let patterns = patterns.as_primitive::<UInt64Type>();
         let sides = self.comparer.sides();
         let ends = lefts.values().iter().zip(rights.values());
-        let likely = patterns.iter().zip(ends).map(|(pattern, (&l, &r))| {
-            pattern.is_some_and(|pattern| {
-                let adjust = || self.comparer.adjust(sides.left.row(l), sides.right.row(r));
-                self.likely.holds(pattern, adjust)
-            })
+        let there: Vec<bool> = match patterns.nulls() {
+            Some(nulls) => nulls.iter().collect(),
+            None => vec![true; patterns.len()],
+        };
+        let likely = patterns.values().iter().zip(there).zip(ends).map(|((&pattern, there), (&l, &r))| {
+            let adjust = || self.comparer.adjust(sides.left.row(l), sides.right.row(r));
+            there && self.likely.holds(pattern, adjust)
         });
-        let likely: BooleanArray = likely.map(Some).collect();
+        let likely = BooleanArray::from(likely.collect::<Vec<bool>>());
         let compared = patterns.len() - patterns.null_count();
         self.likely.compared.fetch_add(compared as u64, Ordering::Relaxed);
         Ok(ColumnarValue::Array(Arc::new(likely)))
