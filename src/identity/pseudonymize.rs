@@ -114,8 +114,8 @@ struct Groups {
 }
 
 impl Groups {
-    fn by(field: &String) -> Self {
-        Self { field: field.clone(), of: HashMap::new() }
+    fn by(field: &str) -> Self {
+        Self { field: field.to_owned(), of: HashMap::new() }
     }
 
     fn note(&mut self, person: Pseudonym, value: &str) {
@@ -203,7 +203,7 @@ impl Pseudonymizer {
                     link: spec.link_name().to_owned(),
                     encoder: LinkEncoder::new(spec, |domain| keys.linkage_key(domain)),
                     fields: places(&names, contract, clause, &mut self.identifying)?,
-                    groups: groups.iter().map(Groups::by).collect(),
+                    groups: groups.iter().map(|field| Groups::by(field)).collect(),
                 })
             })
             .collect::<Result<_>>()?;

@@ -75,13 +75,16 @@ pub struct ProbabilityReport {
     pub groups: Vec<GroupQuality>,
 }
 
+/// Gives the group of a person.
+pub(crate) type GroupOf<'a> = Box<dyn Fn(&Pseudonym) -> Option<&'a str> + 'a>;
+
 /// A field by whose values a link reports.
 pub(crate) struct GroupBy<'a> {
     pub(crate) field: &'a str,
     /// Whether its people are those on the right.
     pub(crate) right: bool,
     /// The group of a person.
-    pub(crate) of: Box<dyn Fn(&Pseudonym) -> Option<&'a str> + 'a>,
+    pub(crate) of: GroupOf<'a>,
 }
 
 /// Links and what is left to do.
