@@ -482,7 +482,8 @@ fn debug_shows_no_key_and_no_pseudonym() {
 #[test]
 fn no_panic_quotes_a_key() {
     fn said<T: std::fmt::Debug>(holder: T) -> String {
-        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Err::<(), T>(holder).unwrap()));
+        let broken: Result<(), T> = std::iter::once(Err(holder)).collect();
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| broken.unwrap()));
         panic.expect_err("it panics").downcast_ref::<String>().expect("with words").to_lowercase()
     }
     let of = || keys("a", 1, 0xab);

@@ -88,11 +88,10 @@ fn a_key_in_use_is_on_locked_pages_alone() {
 /// The core of a run that is aborted while its keys are in use.
 fn core(workspace: &Workspace, filter: Option<&str>) -> Option<Vec<u8>> {
     let mut child = workspace.start_dumping_until(&["run", "college_going"], &UNTIL);
-    if let Some(filter) = filter {
-        std::fs::write(format!("/proc/{}/coredump_filter", child.id()), filter).ok()?;
-    }
+    let set = filter.map(|filter| std::fs::write(format!("/proc/{}/coredump_filter", child.id()), filter));
     signal(&child, "-ABRT");
     child.wait().expect("ended");
+    set.transpose().ok()?;
     let name = workspace.files("").into_iter().map(|(name, _)| name).find(|name| name.starts_with("core"))?;
     let mut bytes = Vec::new();
     File::open(workspace.path(&name)).expect("the core").read_to_end(&mut bytes).expect("it can be read");

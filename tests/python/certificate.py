@@ -11,6 +11,7 @@ small; 1 some are not; 2 the certificate is wrong.
 """
 import json
 import sys
+from collections import defaultdict
 from itertools import product
 from pathlib import Path
 
@@ -102,6 +103,15 @@ class Tables:
             self.add_equations(number, table)
         for link in (line for line in lines if "part" in line):
             self.add_link(link)
+        # Where a figure stands: the equations, and the figures that follow from it. None of these has any that follow.
+        self.rows, self.follow = defaultdict(list), defaultdict(list)
+        for name, row in self.equations.items():
+            for figure, _ in row:
+                self.rows[figure].append(name)
+        for derived, terms in self.derived.items():
+            for figure in terms:
+                assert figure not in self.derived
+                self.follow[figure].append(derived)
 
     def lay_out(self, number, table, offset):
         table["sizes"] = [len(d["nodes"]) for d in table["dimensions"]]
@@ -209,13 +219,31 @@ class Tables:
         return full
 
     def check(self, full):
+        """A whole table."""
         for figure, value in full.items():
-            if value < (0 if figure in self.known else self.least[figure]):
-                raise Wrong(f"below its least value: {figure}")
-        for name, row in self.equations.items():
-            if sum(c * full[f] for f, c in row):
-                raise Wrong(f"does not add up: {name}")
+            self.check_least(figure, value)
+        for name in self.equations:
+            self.check_sum(name, full.__getitem__)
 
+    def changed(self, differences, full):
+        """What differs in a table from one that is whole, which is whole itself: what no difference touches still adds up."""
+        changed = {figure: full[figure] + by for figure, by in differences.items()}
+        value = lambda figure: changed[figure] if figure in changed else full[figure]
+        follow = {derived for figure in differences for derived in self.follow[figure]}
+        changed.update({derived: sum(c * value(f) for f, c in self.derived[derived].items()) for derived in follow})
+        for figure in changed:
+            self.check_least(figure, changed[figure])
+        for name in {name for figure in changed for name in self.rows[figure]}:
+            self.check_sum(name, value)
+        return changed
+
+    def check_least(self, figure, value):
+        if value < (0 if figure in self.known else self.least[figure]):
+            raise Wrong(f"below its least value: {figure}")
+
+    def check_sum(self, name, value):
+        if sum(c * value(f) for f, c in self.equations[name]):
+            raise Wrong(f"does not add up: {name}")
 
 def tighten(row, rest, low, high):
     """Each term is what the others leave of the rest, in whole numbers."""
@@ -255,17 +283,17 @@ def verify(public, certificate):
     unknown = [f for f in whole[0] if f not in tables.known]
     ranges = {f: (whole[0][f], whole[0][f]) for f in unknown}
 
-    def take(differences, start):
-        full = tables.complete({f: start[f] + differences.get(f, 0) for f in hidden})
-        tables.check(full)
-        for f in unknown:
-            ranges[f] = (min(ranges[f][0], full[f]), max(ranges[f][1], full[f]))
-        return full
+    tables.check(whole[0])
 
-    take({}, whole[0])
+    def take(differences, start):
+        changed = tables.changed(differences, start)
+        for f, value in changed.items():
+            ranges[f] = (min(ranges[f][0], value), max(ranges[f][1], value))
+        return changed
+
     for line in lines:
         if "table" in line:
-            whole.append(take(pairs(line["table"], hidden), whole[0]))
+            whole.append({**whole[0], **take(pairs(line["table"], hidden), whole[0])})
     for line in lines:
         if "move" in line:
             take(pairs(line["move"][1:], hidden), whole[line["move"][0]])

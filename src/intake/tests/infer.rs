@@ -60,7 +60,7 @@ fn a_draft_reads_the_sample_that_it_was_made_of() {
 /// Twelve rows in any format, as text.
 fn rows() -> Vec<[String; 4]> {
     let row = |at: u32| {
-        let score = if at % 3 == 0 { "*".to_owned() } else { format!("{at}.5") };
+        let score = if at.is_multiple_of(3) { "*".to_owned() } else { format!("{at}.5") };
         [format!("{:010}", 123_456_780 + at), "Ana Nuñez".to_owned(), format!("2008-02-{at:02}"), score]
     };
     (1..=12).map(row).collect()

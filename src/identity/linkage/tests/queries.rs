@@ -184,12 +184,12 @@ fn a_link_that_does_not_fit_into_memory_is_refused_and_says_what_to_do() {
     };
     let whole = link(1 << 30).0.unwrap();
     let (mut encodings, mut queries, mut links) = (0, 0, 0);
-    for memory in (12..30).flat_map(|power| [1 << power, 3 << (power - 1)]) {
+    let mut try_with = |memory| {
         let (done, held, reserved) = link(memory);
         assert_eq!(reserved, 0, "all is given back");
-        match done {
+        match &done {
             Ok(found) => {
-                assert!(found == whole);
+                assert!(*found == whole);
                 links += 1;
             }
             Err(refused) => {
@@ -199,6 +199,14 @@ fn a_link_that_does_not_fit_into_memory_is_refused_and_says_what_to_do() {
                 if memory > held { queries += 1 } else { encodings += 1 }
             }
         }
+        done.is_ok()
+    };
+    // From far too little to plenty, and closer and closer to what is just enough.
+    let (mut little, mut enough) = (1 << 12, 1 << 29);
+    for step in 0..16 {
+        // The queries ask for little beside the encodings.
+        let middle = if step % 2 == 0 { little + (enough - little) / 8 } else { little + (enough - little) / 2 };
+        if try_with(middle) { enough = middle } else { little = middle }
     }
     assert!(encodings > 0 && queries > 0 && links > 0, "{encodings}, {queries}, {links}");
 }
