@@ -23,8 +23,8 @@ fn draft_of(bytes: &[u8]) -> Result<String> {
     })
 }
 
-fn drafted(bytes: &[u8]) -> (String, Contract) {
-    let draft = draft_of(bytes).expect("a draft");
+fn drafted(name: &str, bytes: &[u8]) -> (String, Contract) {
+    let draft = draft_of(bytes).unwrap_or_else(|error| panic!("{name}: {error:?}"));
     let contract = workspace::contract("drafted.yaml", draft.clone());
     let contract = contract.unwrap_or_else(|findings| panic!("{}\n{draft}", findings.render(false)));
     (draft, contract)
@@ -33,7 +33,7 @@ fn drafted(bytes: &[u8]) -> (String, Contract) {
 /// Drafts a contract and reads the same file by it: all rows are admitted.
 #[track_caller]
 fn admitted(name: &str, bytes: &[u8], rows: usize) -> String {
-    let (draft, contract) = drafted(bytes);
+    let (draft, contract) = drafted(name, bytes);
     let outcome = scan_one(&contract, bytes);
     assert!(outcome.result.is_ok(), "{name}: {:?}\n{draft}", outcome.error());
     assert_eq!(outcome.rejects(), [], "{name}\n{draft}");
@@ -51,7 +51,7 @@ fn a_draft_reads_the_sample_that_it_was_made_of() {
         admitted(name, &sample(file), usize::try_from(expected["rows"].as_u64().expect("rows")).expect("rows"));
     }
     for name in ["students.xlsx", "students.xls"] {
-        let (draft, contract) = drafted(&fixture(name));
+        let (draft, contract) = drafted(name, &fixture(name));
         let outcome = scan_one(&contract, fixture(name));
         assert!(outcome.result.is_ok(), "{name}: {:?}\n{draft}", outcome.error());
     }
@@ -163,8 +163,12 @@ fn sheet() -> Vec<u8> {
     let relations: &[u8] = b"<Relationships><Relationship Id=\"rId1\" \
         Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet\" \
         Target=\"worksheets/sheet1.xml\"/></Relationships>";
+    let root: &[u8] = b"<Relationships><Relationship Id=\"rId1\" \
+        Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument\" \
+        Target=\"xl/workbook.xml\"/></Relationships>";
     zip(&[
         ("[Content_Types].xml", b"<Types/>", false),
+        ("_rels/.rels", root, false),
         ("xl/workbook.xml", book, false),
         ("xl/_rels/workbook.xml.rels", relations, false),
         ("xl/worksheets/sheet1.xml", text.as_bytes(), false),
