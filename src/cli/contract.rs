@@ -183,6 +183,11 @@ fn page(contract: &Contract, report: &IntakeReport, limit: Share, admissible: bo
             vec![count(one.rows), one.rule.clone(), one.column.clone().unwrap_or_else(|| "the whole row".to_owned())]
         }),
     );
+    let mut rules: Vec<&str> = rejects.iter().map(|one| one.rule.as_str()).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    let known = rules.into_iter().filter_map(|rule| Some(vec![rule.to_owned(), intake::advice(rule)?.to_owned()]));
+    lines("what to do", known);
     let mut changes = Vec::new();
     for book in &report.fields {
         let field = &book.field;

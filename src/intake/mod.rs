@@ -4,6 +4,7 @@
 //! Nothing is guessed: a wrong declaration refuses the delivery, a value that doesn't fit rejects its row. Rows in =
 //! rows admitted + rows rejected + rows resolved, always. No message quotes a value of a row.
 
+mod advice;
 mod archive;
 mod batch;
 mod block;
@@ -42,6 +43,7 @@ mod tests;
 pub use reader::panic_is_of_a_file;
 pub(crate) use reader::{Delimited, Span};
 
+pub use advice::advice;
 pub use batch::arrow_type;
 pub use capture::{Captured, capture};
 pub(crate) use compare::{is_constant_of, is_less};

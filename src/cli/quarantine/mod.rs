@@ -14,7 +14,7 @@ use clap::Subcommand;
 use super::app::App;
 use super::output;
 use crate::error::{Error, Result};
-use crate::intake::QuarantinedRow;
+use crate::intake::{QuarantinedRow, advice};
 use crate::release::Ledger;
 use crate::run::{self, Held, Openers};
 use crate::storage::Store;
@@ -150,7 +150,7 @@ fn counts<'r>(rows: impl IntoIterator<Item = &'r QuarantinedRow>) -> BTreeMap<(&
 fn counts_json(counts: &BTreeMap<(&str, &str), u64>) -> serde_json::Value {
     let one = |((rule, column), rows): (&(&str, &str), &u64)| {
         let column = Some(column).filter(|column| **column != "-");
-        serde_json::json!({ "rule": rule, "column": column, "rows": rows })
+        serde_json::json!({ "rule": rule, "column": column, "rows": rows, "what_to_do": advice(rule) })
     };
     counts.iter().map(one).collect()
 }

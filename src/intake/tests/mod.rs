@@ -123,6 +123,7 @@ impl Outcome {
     }
     /// Line, column, rule.
     fn rejects(&self) -> Vec<(u64, &str, &str)> {
+        assert!(self.quarantined.iter().all(|row| advice(&row.rule).is_some()), "each rule says what to do");
         self.quarantined.iter().map(|row| (row.line, row.column.as_deref().unwrap_or(""), row.rule.as_str())).collect()
     }
 }
