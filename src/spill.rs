@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 
@@ -33,6 +34,8 @@ const WIDTH: usize = 16;
 const PAGE: usize = 256;
 /// Hashes that are read at a time where all are.
 const STRETCH: usize = 4096;
+/// Into how many parts what hashes can be is divided for counting.
+const PARTS: usize = 256;
 
 /// Hashes on disk, sorted, each once.
 #[derive(Debug)]
@@ -97,6 +100,20 @@ impl Run {
         })
     }
 
+    /// The place of the first hash that is `least` or more.
+    ///
+    /// # Errors
+    /// `spill.read` where the disk refuses.
+    fn place(&self, least: u128) -> Result<usize> {
+        let (mut from, mut to) = (0, self.hashes);
+        while from < to {
+            let middle = from.midpoint(to);
+            let below = self.read(middle, &mut [0; WIDTH])?.iter().all(|hash| u128::from_be_bytes(*hash) < least);
+            if below { from = middle + 1 } else { to = middle }
+        }
+        Ok(from)
+    }
+
     /// The hashes from a place on, as many as there is room for.
     fn read<'b>(&self, from: usize, room: &'b mut [u8]) -> Result<&'b [[u8; WIDTH]]> {
         let taken = (self.hashes.saturating_sub(from) * WIDTH).min(room.len());
@@ -106,6 +123,44 @@ impl Run {
         })?;
         Ok(room.as_chunks().0)
     }
+}
+
+/// How many different hashes several runs hold, counted by `threads` of them, each part of what hashes can be for itself.
+/// Hashes are taken to be spread evenly: what is in memory at a time is then a 256th of all for each thread.
+///
+/// # Errors
+/// `spill.read` where the disk refuses.
+pub(crate) fn count(runs: &[Arc<Run>], threads: usize) -> Result<u64> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let (mut count, mut part) = (0, Vec::new());
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= PARTS {
+                return Ok(count);
+            }
+            part.clear();
+            for run in runs {
+                let from = run.place((at as u128) << (128 - PARTS.ilog2()))?;
+                let to =
+                    if at + 1 == PARTS { run.len() } else { run.place((at as u128 + 1) << (128 - PARTS.ilog2()))? };
+                let mut bytes = vec![0; (to - from) * WIDTH];
+                part.extend(run.read(from, &mut bytes)?.iter().map(|hash| u128::from_be_bytes(*hash)));
+            }
+            // Sorted stretches: this sort merges them.
+            part.sort();
+            part.dedup();
+            count += part.len() as u64;
+        }
+    };
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        all.into_iter().map(|one| one.join().unwrap_or_else(|_| Err(stopped()))).sum()
+    })
+}
+
+fn stopped() -> Error {
+    Error::internal("spill.thread", "a thread that counted what was laid down stopped")
 }
 
 /// The hashes of several runs, sorted, each once.
@@ -168,13 +223,14 @@ mod tests {
             sets in prop::collection::vec(prop::collection::btree_set(0..3000_u128, 0..900), 1..5),
         ) {
             // Far apart, and some with the same upper half.
-            let wide = |number: u128| (number / 3) << 100 | number;
+            let wide = |number: u128| (number / 3) << 118 | number;
             let folder = tempfile::tempdir().expect("a folder");
             let spill = Spill { directory: folder.path().to_owned(), memory: 0 };
             let run = |set: &BTreeSet<u128>| Arc::new(Run::write(&spill, set.iter().map(|&one| Ok(wide(one)))).expect("a run"));
             let runs: Vec<_> = sets.iter().map(run).collect();
             let all: BTreeSet<u128> = sets.iter().flatten().copied().collect();
             let merged: Result<Vec<_>> = Merged::of(runs.iter().map(Arc::clone)).collect();
+            prop_assert_eq!(count(&runs, 2).expect("counted"), all.len() as u64);
             prop_assert_eq!(merged.expect("hashes"), all.into_iter().map(wide).collect::<Vec<_>>());
             for (set, run) in sets.iter().zip(&runs) {
                 prop_assert_eq!(run.len(), set.len());

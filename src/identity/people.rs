@@ -7,7 +7,7 @@ use super::keys::KeyId;
 use super::linkage::EncodedPeople;
 use super::pseudonym::{LinkToken, Pseudonym};
 use crate::error::Result;
-use crate::spill::{Merged, Run, Spill};
+use crate::spill::{self, Run, Spill};
 use crate::workspace::Normaliser;
 
 /// The distinct people of a source and their link tokens.
@@ -105,12 +105,8 @@ impl Headcount {
             return Ok((people.len() as u64, people));
         }
         self.lay_down(true)?;
-        let mut count = 0;
-        for person in Merged::of(self.runs) {
-            person?;
-            count += 1;
-        }
-        Ok((count, Vec::new()))
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok((spill::count(&self.runs, threads)?, Vec::new()))
     }
 
     /// Lays them down where memory is full, or at the end.
