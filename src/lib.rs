@@ -37,6 +37,7 @@ pub mod synth;
 pub mod tablefile;
 pub mod tabulate;
 pub mod workspace;
+mod yaml;
 
 pub use error::{Error, Kind, Result};
 pub use spill::Spill;

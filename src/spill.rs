@@ -140,10 +140,12 @@ pub(crate) fn count(runs: &[Arc<Run>], threads: usize) -> Result<u64> {
                 return Ok(count);
             }
             part.clear();
+            // The next part begins where this one ends, and after the last one is nothing.
+            let bound = |run: &Run, at: usize| {
+                if at == PARTS { Ok(run.len()) } else { run.place((at as u128) << (128 - PARTS.ilog2())) }
+            };
             for run in runs {
-                let from = run.place((at as u128) << (128 - PARTS.ilog2()))?;
-                let to =
-                    if at + 1 == PARTS { run.len() } else { run.place((at as u128 + 1) << (128 - PARTS.ilog2()))? };
+                let (from, to) = (bound(run, at)?, bound(run, at + 1)?);
                 let mut bytes = vec![0; (to - from) * WIDTH];
                 part.extend(run.read(from, &mut bytes)?.iter().map(|hash| u128::from_be_bytes(*hash)));
             }

@@ -95,17 +95,16 @@ impl Headcount {
         self.lay_down(false)
     }
 
-    /// How many people there are, and who, where all of them are in memory.
+    /// How many people there are, and who, where all of them are in memory. Those on disk are counted by `threads`.
     ///
     /// # Errors
     /// `spill.read` or `spill.write` where the disk refuses.
-    pub(super) fn finish(mut self) -> Result<(u64, Vec<Pseudonym>)> {
+    pub(super) fn finish(mut self, threads: usize) -> Result<(u64, Vec<Pseudonym>)> {
         if self.runs.is_empty() {
             let people = self.people.finish();
             return Ok((people.len() as u64, people));
         }
         self.lay_down(true)?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Ok((spill::count(&self.runs, threads)?, Vec::new()))
     }
 
@@ -218,7 +217,7 @@ mod tests {
                     numbers.iter().for_each(|&number| one.push(person(number)).expect("written"));
                     all.join(one).expect("written");
                 }
-                all.finish().expect("counted")
+                all.finish(2).expect("counted")
             };
             let (count, people) = counted(None);
             prop_assert_eq!(count, people.len() as u64);

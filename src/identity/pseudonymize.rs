@@ -333,12 +333,12 @@ impl Pseudonymizer {
         }
     }
 
-    /// What linking needs of the rows so far.
+    /// What linking needs of the rows so far. People on disk are counted by `threads`.
     ///
     /// # Errors
     /// `spill.read` or `spill.write` where the disk refuses.
-    pub fn finish(self) -> Result<SourcePeople> {
-        let (count, people) = self.person.map(|part| part.people.finish()).transpose()?.unwrap_or_default();
+    pub fn finish(self, threads: usize) -> Result<SourcePeople> {
+        let (count, people) = self.person.map(|part| part.people.finish(threads)).transpose()?.unwrap_or_default();
         let identifying = &self.identifying;
         let rules = self.rules.into_iter().map(|part| RuleTokens {
             link: part.encoding.link,

@@ -97,7 +97,7 @@ fn spec(assignment: Assignment) -> Link {
 fn pseudonymized(keys: &AgreementKeys, rows: &[Row], size: usize) -> (Vec<PseudonymizedRows>, SourcePeople) {
     let mut step = Pseudonymizer::new(&contract("graduates"), &clause("graduates"), keys, &rules()).expect("a step");
     let batches = rows.chunks(size).map(|rows| step.apply(typed(rows)).expect("rows")).collect();
-    (batches, step.finish().expect("people"))
+    (batches, step.finish(1).expect("people"))
 }
 
 fn people(keys: &AgreementKeys, rows: &[Row]) -> SourcePeople {
@@ -407,7 +407,7 @@ fn rows_that_are_not_about_people_have_no_person_column() {
     let mut step = Pseudonymizer::new(&contract, &clause("graduates"), &keys, &[]).expect("a step");
     let rows = step.apply(typed(&ROWS)).expect("rows");
     assert_eq!((rows.batch().num_rows(), rows.batch().num_columns(), rows.without_person), (4, 2, 0));
-    assert_eq!(step.finish().expect("people").count(), 0);
+    assert_eq!(step.finish(1).expect("people").count(), 0);
     let error = Pseudonymizer::new(&contract, &clause("graduates"), &keys, &rules()).expect_err("a link of nobody");
     assert_eq!(error.code(), "identity.no_person_fields");
 }

@@ -7,6 +7,7 @@ use super::reader::{Heading, Reader, Record, nearest};
 use super::sniff::{Sniffed, sniff};
 use crate::error::{Error, Result};
 use crate::workspace::{Compression, Contract, Encoding, Format};
+use crate::yaml::quoted;
 
 /// Bytes of the start by which an extract is recognised.
 pub(super) const HEAD: usize = 64 << 10;
@@ -235,7 +236,7 @@ fn draft(contract: &Contract, nearest_layout: &Layout<'_>, found: &Sniffed) -> O
             (Place::Column { name: column, .. }, Some(names)) if !names.iter().any(|one| one == column) => {
                 let spare = names.iter().map(String::as_str).filter(|name| !nearest_layout.knows(name));
                 places.push(match nearest(column, spare) {
-                    Some(near) => format!("      {name}: {{ column: {near:?} }} # is it?"),
+                    Some(near) => format!("      {name}: {{ column: {} }} # is it?", quoted(near)),
                     None if field.required => format!("      {name}: {{ column: WHICH }} # it is required"),
                     None => format!("      {name}: absent # or which column?"),
                 });

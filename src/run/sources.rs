@@ -183,7 +183,7 @@ pub(super) async fn admit(
     if let Some(sealed) = pseudonymizer.take_sealed() {
         release::write_vault(job.state, keys, name, &source.name, &sealed).await?;
     }
-    let people = pseudonymizer.finish()?;
+    let people = pseudonymizer.finish(job.engine.threads)?;
     let book = SourceBook {
         source: source.name.clone(),
         contract: source.contract.id.clone(),

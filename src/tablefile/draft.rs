@@ -11,6 +11,7 @@ use super::raw::{RawColumn, RawFile};
 use super::spec::FormatSpec;
 use super::words::{scaled, unwrapped, whole};
 use crate::error::{Error, Result};
+use crate::yaml::quoted;
 
 /// Words that stand for hidden figures wherever tables are published.
 const SUPPRESSED: [&str; 16] =
@@ -218,7 +219,7 @@ impl Draft<'_> {
         let words: BTreeSet<&str> = figures.iter().flat_map(|column| &column.words).map(|word| word.trim()).collect();
         let found: Vec<&str> = words.into_iter().filter(|word| is_symbol(word)).collect();
         let (none, hidden): (Vec<&str>, Vec<&str>) = found.iter().copied().partition(|word| NONE.contains(word));
-        let list = |words: &[&str]| words.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join(", ");
+        let list = |words: &[&str]| words.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
         // The first one is written: a mark that a reader sees, and does not take for a bound.
         let mut hidden = if hidden.iter().all(|word| word.is_empty()) { [vec!["*"], hidden].concat() } else { hidden };
         hidden.sort_by_key(|word| (word.is_empty(), word.contains('<')));
@@ -405,5 +406,5 @@ fn word(text: &str) -> String {
         && text.chars().next().is_some_and(char::is_alphabetic)
         && !text.ends_with(' ')
         && !matches!(text.to_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no");
-    if plain { text.to_owned() } else { format!("{:?}", text) }
+    if plain { text.to_owned() } else { quoted(text) }
 }

@@ -34,5 +34,7 @@ pub(in crate::disclosure) mod parts {
     pub(in crate::disclosure) use super::system::{Columns, Rule, System};
     #[cfg(test)]
     pub(in crate::disclosure) use super::walk::walk;
-    pub(in crate::disclosure) use super::witness::{Wants, goals, is_unmet, one_by_one, whole_tables};
+    pub(in crate::disclosure) use super::witness::{
+        Find, Round, Wants, goals, is_unmet, one_by_one, rounds, whole_tables,
+    };
 }

@@ -74,7 +74,7 @@ const STAGES: [Stage; 13] = [
 ];
 
 /// What was found.
-enum Find {
+pub(in crate::disclosure) enum Find {
     /// A change of a whole assignment.
     Move(u32, Move),
     /// A bound.
@@ -201,15 +201,20 @@ pub(in crate::disclosure) fn one_by_one(
         let before = left.len();
         effort -= before * stage.cost();
         left = match stage {
-            Stage::Chain(starts) => rounds(room, wants, left, CHAIN_BATCH, &mut chains, &|room, chain, variable| {
-                by_chain(room, wants, chain, variable, starts)
-            }),
-            Stage::Program(size, fan) => rounds(room, wants, left, BATCH, &mut balls, &|room, worker, variable| {
-                by_program(room, wants, worker, variable, (size, fan))
-            }),
-            Stage::Prove(count) => rounds(room, wants, left, CHAIN_BATCH, &mut provers, &|room, prover, variable| {
-                by_proof(room, prover, variable, count)
-            }),
+            Stage::Chain(starts) => {
+                let find =
+                    |room: &Room<'_>, chain: &mut Chain, variable| by_chain(room, wants, chain, variable, starts);
+                rounds(room, wants, sought(left, CHAIN_BATCH), &mut chains, &find, &mut |_, _| {})
+            }
+            Stage::Program(size, fan) => {
+                let find =
+                    |room: &Room<'_>, worker: &mut _, variable| by_program(room, wants, worker, variable, (size, fan));
+                rounds(room, wants, sought(left, BATCH), &mut balls, &find, &mut |_, _| {})
+            }
+            Stage::Prove(count) => {
+                let find = |room: &Room<'_>, prover: &mut _, variable| by_proof(room, prover, variable, count);
+                rounds(room, wants, sought(left, CHAIN_BATCH), &mut provers, &find, &mut |_, _| {})
+            }
         };
         if !matches!(stage, Stage::Chain(_)) {
             programs += before;
@@ -274,25 +279,39 @@ fn claim(room: &Room<'_>, taken: &mut [bool], variable: u32, apart: u64) -> bool
     true
 }
 
+/// Which variables [`rounds`] takes, in which order, and how many of them before what they show is taken in.
+pub(in crate::disclosure) struct Round {
+    pub(in crate::disclosure) order: Vec<u32>,
+    pub(in crate::disclosure) batch: usize,
+    /// Whether one is still to be looked at.
+    pub(in crate::disclosure) is_wanted: fn(&Room<'_>, &Wants, u32) -> bool,
+}
+
+/// Those that are worth looking for, in this order.
+fn sought(order: Vec<u32>, batch: usize) -> Round {
+    Round { order, batch, is_wanted: is_sought }
+}
+
 /// Asks for moves for one variable after the other, two threads at a time, and takes them in in order: what comes out
-/// does not depend on the threads. Gives the variables that are not met in the end.
-fn rounds<W: Send>(
+/// does not depend on the threads. Gives the variables that are still wanted in the end. `step` is told how far it is.
+pub(in crate::disclosure) fn rounds<W: Send>(
     room: &mut Room<'_>,
     wants: &Wants,
-    order: Vec<u32>,
-    batch: usize,
+    Round { order, batch, is_wanted }: Round,
     workers: &mut [W; 2],
     find: &(dyn Fn(&Room<'_>, &mut W, u32) -> Vec<Find> + Sync),
+    step: &mut dyn FnMut(usize, usize),
 ) -> Vec<u32> {
     let mut at = 0;
     while at < order.len() {
         let mut chosen = Vec::with_capacity(batch);
         while at < order.len() && chosen.len() < batch {
-            if is_sought(room, wants, order[at]) {
+            if is_wanted(room, wants, order[at]) {
                 chosen.push(order[at]);
             }
             at += 1;
         }
+        step(at, order.len());
         let snapshot: &Room<'_> = room;
         let (first, second) = chosen.split_at(chosen.len() / 2);
         let [one, two] = workers;
@@ -316,7 +335,7 @@ fn rounds<W: Send>(
             }
         }
     }
-    order.into_iter().filter(|&variable| is_sought(room, wants, variable)).collect()
+    order.into_iter().filter(|&variable| is_wanted(room, wants, variable)).collect()
 }
 
 /// Where a variable comes nearest to a goal: the assignment to start from.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::disclosure::audit::parts::{Move, Open, Room, Wants, goals, is_unmet, mix};
+use crate::disclosure::audit::parts::{Find, Move, Open, Room, Round, Wants, goals, is_unmet, mix, rounds};
 use crate::disclosure::dual::{Dual, Outcome, Terms};
 
 /// Figures that are looked at together before what they show is taken in.
@@ -37,8 +37,6 @@ impl Reach {
 
     /// Moves figures one by one, from the table in which each comes nearest to its goal, in at most `steps` steps of the
     /// simplex each; gives those that remain. `salt` sets prices apart in another way.
-    ///
-    /// Two threads look, and what they find is taken in in order: what comes out does not depend on them.
     pub(super) fn moves(
         &mut self,
         room: &mut Room<'_>,
@@ -47,36 +45,13 @@ impl Reach {
         (salt, steps): (u64, usize),
         step: &mut dyn FnMut(usize, usize),
     ) -> Vec<u32> {
-        let mut at = 0;
-        while at < left.len() {
-            let mut chosen = Vec::with_capacity(BATCH);
-            while at < left.len() && chosen.len() < BATCH {
-                if is_unmet(room, wants, left[at]) {
-                    chosen.push(left[at]);
-                }
-                at += 1;
-            }
-            step(at, left.len());
-            let (capped, snapshot): (_, &Room<'_>) = (&self.capped, room);
-            let (first, second) = chosen.split_at(chosen.len() / 2);
-            let [one, two] = &mut self.workers;
-            let run = |dual: &mut Dual, part: &[u32]| -> Vec<(u32, Move)> {
-                let ways = Ways { room: snapshot, wants, capped, salt, steps };
-                part.iter().filter_map(|&variable| ways.moved(dual, variable)).collect()
-            };
-            let found = std::thread::scope(|scope| {
-                let other = scope.spawn(|| run(two, second));
-                let mut found = run(one, first);
-                found.extend(other.join().unwrap_or_default());
-                found
-            });
-            for (table, change) in found {
-                if change.iter().any(|&(variable, _)| is_unmet(room, wants, variable)) {
-                    room.learn(table, change);
-                }
-            }
-        }
-        left.into_iter().filter(|&variable| is_unmet(room, wants, variable)).collect()
+        let capped = &self.capped;
+        let find = |room: &Room<'_>, dual: &mut Dual, variable: u32| {
+            let ways = Ways { room, wants, capped, salt, steps };
+            ways.moved(dual, variable).map(|(table, change)| Find::Move(table, change)).into_iter().collect()
+        };
+        let round = Round { order: left, batch: BATCH, is_wanted: is_unmet };
+        rounds(room, wants, round, &mut self.workers, &find, step)
     }
 }
 

@@ -9,6 +9,7 @@ use super::part::Part;
 use super::{Column, Key, none};
 use crate::error::Result;
 use crate::workspace::{Compression, DateFormat, Encoding, Format};
+use crate::yaml::quoted;
 
 /// Parts of names that identifiers of people have, in small letters without anything between.
 const IDENTIFYING: [&str; 22] = [
@@ -344,7 +345,7 @@ fn type_of(best: Candidate, truth: bool) -> String {
         Candidate::Number => "number".to_owned(),
         Candidate::Boolean(..) if truth => "boolean".to_owned(),
         Candidate::Boolean(yes, no) => {
-            format!("boolean, boolean_words: {{ \"true\": [\"{yes}\"], \"false\": [\"{no}\"] }}")
+            format!("boolean, boolean_words: {{ \"true\": [{}], \"false\": [{}] }}", quoted(yes), quoted(no))
         }
         Candidate::String => "string".to_owned(),
     }
@@ -372,10 +373,6 @@ fn normaliser(name: &str, best: Candidate, column: &Column) -> &'static str {
         _ if has(&["ssn", "ssid", "phone", "zip"]) => "digits",
         _ => "exact",
     }
-}
-
-fn quoted(word: &str) -> String {
-    serde_json::Value::String(word.to_owned()).to_string()
 }
 
 /// A name that SQL can use, that no field before has.

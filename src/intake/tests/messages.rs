@@ -95,6 +95,18 @@ fn files() -> Vec<(&'static str, &'static str, &'static str, Vec<u8>, u64)> {
     ]
 }
 
+const COMPRESSIONS: [&str; 5] = ["none", "gzip", "zstd", "bzip2", "zip"];
+
+fn packed(compression: &str, bytes: &[u8]) -> Vec<u8> {
+    match compression {
+        "gzip" => gzip(bytes),
+        "zstd" => zstd(bytes),
+        "bzip2" => bzip2(bytes),
+        "zip" => zip(&[("part", bytes, true)]),
+        _ => bytes.to_vec(),
+    }
+}
+
 /// With its byte order mark.
 fn utf16(text: &str, big: bool) -> Vec<u8> {
     super::formats::utf16(&format!("\u{feff}{text}"), big)
@@ -124,16 +136,9 @@ fn everything(outcome: &Outcome) -> String {
 #[test]
 fn each_reject_names_file_line_column_rule_and_reason_in_any_format_and_quotes_no_value() {
     for (name, format, encoding, bytes, first) in files() {
-        for compression in ["none", "gzip", "zstd", "bzip2", "zip"] {
-            let packed = match compression {
-                "gzip" => gzip(&bytes),
-                "zstd" => zstd(&bytes),
-                "bzip2" => bzip2(&bytes),
-                "zip" => zip(&[("part", &bytes, true)]),
-                _ => bytes.clone(),
-            };
+        for compression in COMPRESSIONS {
             let name = format!("{name}, {compression}");
-            let outcome = scan_one(&contract_of(format, encoding, compression), packed);
+            let outcome = scan_one(&contract_of(format, encoding, compression), packed(compression, &bytes));
             assert!(outcome.result.is_ok(), "{name}: {:?}", outcome.error());
             silent(&name, &everything(&outcome));
             let again = first + WRONG.len() as u64;
@@ -155,14 +160,8 @@ fn each_reject_names_file_line_column_rule_and_reason_in_any_format_and_quotes_n
 fn each_refusal_names_the_file_and_what_to_do_however_a_file_is_damaged_and_quotes_no_value() {
     let mut codes = std::collections::BTreeSet::new();
     for (name, format, encoding, bytes, _) in files() {
-        for compression in ["none", "gzip", "zstd", "bzip2", "zip"] {
-            let whole = match compression {
-                "gzip" => gzip(&bytes),
-                "zstd" => zstd(&bytes),
-                "bzip2" => bzip2(&bytes),
-                "zip" => zip(&[("part", &bytes, true)]),
-                _ => bytes.clone(),
-            };
+        for compression in COMPRESSIONS {
+            let whole = packed(compression, &bytes);
             let contract = contract_of(format, encoding, compression);
             let mut damaged: Vec<Vec<u8>> =
                 vec![Vec::new(), bytes.clone(), gzip(&whole), utf16(&joined(",", true), true)];
