@@ -85,6 +85,14 @@ impl Headcount {
         self.lay_down(false)
     }
 
+    /// Lays down the rest of what does not fit: of several threads, each does so for itself before they are joined.
+    ///
+    /// # Errors
+    /// `spill.write` where the disk refuses.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        if self.runs.is_empty() { Ok(()) } else { self.lay_down(true) }
+    }
+
     /// Takes the people that another one has collected.
     ///
     /// # Errors
@@ -104,7 +112,7 @@ impl Headcount {
             let people = self.people.finish();
             return Ok((people.len() as u64, people));
         }
-        self.lay_down(true)?;
+        self.settle()?;
         Ok((spill::count(&self.runs, threads)?, Vec::new()))
     }
 
@@ -113,6 +121,9 @@ impl Headcount {
         let Some(spill) = &self.spill else { return Ok(()) };
         let room = (spill.memory / size_of::<Pseudonym>()).max(1);
         if self.people.values.len() < room && !end {
+            return Ok(());
+        }
+        if self.people.values.is_empty() {
             return Ok(());
         }
         self.people.compact();
@@ -215,6 +226,7 @@ mod tests {
                 for numbers in &threads {
                     let mut one = all.another();
                     numbers.iter().for_each(|&number| one.push(person(number)).expect("written"));
+                    one.settle().expect("written");
                     all.join(one).expect("written");
                 }
                 all.finish(2).expect("counted")

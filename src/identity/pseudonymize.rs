@@ -266,6 +266,14 @@ impl Pseudonymizer {
         }
     }
 
+    /// Puts what waits on disk in order, on the thread that collected it, before it is joined.
+    ///
+    /// # Errors
+    /// `spill.write` where the disk refuses.
+    pub fn settle(&mut self) -> Result<()> {
+        self.person.as_mut().map_or(Ok(()), |part| part.people.settle())
+    }
+
     /// Takes the people that [`Self::another`] has collected. Which of them had which rows makes no difference.
     ///
     /// # Errors

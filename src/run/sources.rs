@@ -151,7 +151,7 @@ pub(super) async fn admit(
         let (mut pseudonymizer, encoder, schema) = (pseudonymizer.another(), file.encoder(), added.schema());
         move |queue: Queue<Vec<Rows>, Result<Finished>>| {
             queue.work(|rows| finish(&mut pseudonymizer, &encoder, &schema, rows));
-            pseudonymizer
+            pseudonymizer.settle().map(|()| pseudonymizer)
         }
     }))?;
     let (sender, receiver) = sync_channel(WAITING);
@@ -179,7 +179,7 @@ pub(super) async fn admit(
     let report = scanned?;
     let counts = added.counts()?;
     handed_on?;
-    workers.finish()?.into_iter().try_for_each(|other| pseudonymizer.join(other))?;
+    workers.finish()?.into_iter().try_for_each(|other| pseudonymizer.join(other?))?;
     if let Some(sealed) = pseudonymizer.take_sealed() {
         release::write_vault(job.state, keys, name, &source.name, &sealed).await?;
     }

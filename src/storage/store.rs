@@ -49,6 +49,25 @@ pub struct Entry {
     pub modified: Option<jiff::Timestamp>,
 }
 
+/// Pieces that are read before somebody asks for them.
+const AHEAD: usize = 4;
+
+/// Reads on while what is there is being worked on.
+fn ahead<T: Send + 'static>(
+    mut stream: impl Stream<Item = T> + Send + Unpin + 'static,
+) -> impl Stream<Item = T> + Send + Unpin + 'static {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(AHEAD);
+    tokio::spawn(async move {
+        while let Some(piece) = stream.next().await {
+            // Nobody wants more.
+            if sender.send(piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    futures::stream::poll_fn(move |context| receiver.poll_recv(context))
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.back {
@@ -171,7 +190,7 @@ impl Store {
         self.operator.stat(&place).await.map_err(doing)?;
         let reader = self.operator.reader(&place).await.map_err(doing)?;
         let stream = reader.into_bytes_stream(..).await.map_err(doing)?;
-        Ok(stream.map(move |piece| piece.map_err(|error| of_io("read", &path, error))))
+        Ok(ahead(stream.map(move |piece| piece.map_err(|error| of_io("read", &path, error)))))
     }
 
     /// Some of a file's bytes, piece by piece.
@@ -187,7 +206,7 @@ impl Store {
         let doing = |error| of_opendal("read", &path, error);
         let reader = self.operator.reader(&self.place(&path)?).await.map_err(doing)?;
         let stream = reader.into_bytes_stream(range).await.map_err(doing)?;
-        Ok(stream.map(move |piece| piece.map_err(|error| of_io("read", &path, error))))
+        Ok(ahead(stream.map(move |piece| piece.map_err(|error| of_io("read", &path, error)))))
     }
 
     /// Some of a file's bytes at once.
