@@ -7,6 +7,7 @@
 //! | `{"base":[...]}` | the value of each hidden figure |
 //! | `{"table":[i,d,i,d,...]}` | a whole table: figure `i` differs from the base by `d` |
 //! | `{"move":[t,i,d,...]}` | a change of table `t`; 0 is the base, the tables follow in their order |
+//! | `{"cells":[t,i,d,...]}` | a change of table `t` among innermost cells: with each changes every total that it is in |
 //! | `{"step":[k,table,index,cell,other,m,...]}` | `m` times an equation, six numbers each: see [`EquationName`] |
 //!
 //! The kinds `k` are 0 along the dimension `other`, 1 complement, 2 parts, 3 rate from above, 4 rate from below, 5 since,
@@ -55,6 +56,9 @@ impl Certificate {
         for (table, change) in &self.moves {
             line("move", std::iter::once(i64::from(*table)).chain(pairs(change)), &mut text);
         }
+        for (table, change) in &self.cells {
+            line("cells", std::iter::once(i64::from(*table)).chain(pairs(change)), &mut text);
+        }
         for step in &self.steps {
             line("step", step.iter().flat_map(|(name, m)| numbers(name, *m)), &mut text);
         }
@@ -69,8 +73,8 @@ impl Certificate {
         let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())).filter(|(_, l)| !l.is_empty());
         let (at, head) = lines.next().ok_or(TextError { line: 1, what: "it is empty" })?;
         let (about, policy) = rules(head).map_err(|what| TextError { line: at, what })?;
-        let mut certificate =
-            Certificate { about, policy, base: Vec::new(), tables: Vec::new(), moves: Vec::new(), steps: Vec::new() };
+        let (base, tables, moves, cells, steps) = Default::default();
+        let mut certificate = Certificate { about, policy, base, tables, moves, cells, steps };
         for (line, text) in lines {
             certificate.read(text).map_err(|what| TextError { line, what })?;
         }
@@ -86,11 +90,8 @@ impl Certificate {
         match key {
             "{\"base\"" => self.base = numbers,
             "{\"table\"" => self.tables.push(differences(&numbers)?),
-            "{\"move\"" => {
-                let (table, rest) = numbers.split_first().ok_or("a move names no table")?;
-                let table = u32::try_from(*table).map_err(|_| "a move names no table")?;
-                self.moves.push((table, differences(rest)?));
-            }
+            "{\"move\"" => self.moves.push(change(&numbers)?),
+            "{\"cells\"" => self.cells.push(change(&numbers)?),
             "{\"step\"" => self.steps.push(step(&numbers)?),
             _ => return Err("it is of no known kind"),
         }
@@ -117,6 +118,13 @@ fn differences(numbers: &[i64]) -> Result<Vec<(u32, i64)>, &'static str> {
         _ => Err("a difference is not a pair"),
     };
     numbers.chunks(2).map(pair).collect()
+}
+
+/// A table, and differences from it.
+fn change(numbers: &[i64]) -> Result<(u32, Vec<(u32, i64)>), &'static str> {
+    let (table, rest) = numbers.split_first().ok_or("a move names no table")?;
+    let table = u32::try_from(*table).map_err(|_| "a move names no table")?;
+    Ok((table, differences(rest)?))
 }
 
 fn numbers(name: &EquationName, multiplier: i64) -> [i64; 6] {
