@@ -20,6 +20,9 @@ use crate::disclosure::audit::Published;
 use crate::disclosure::policy::{Level, Zeros};
 use crate::disclosure::table::MeasureKind;
 
+/// Figures by number, and by how much they differ.
+type Differences = Vec<(u32, i64)>;
+
 /// A certificate's text that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the certificate cannot be read: {what}")]
@@ -112,7 +115,7 @@ fn pairs(change: &[(u32, i64)]) -> impl Iterator<Item = i64> + '_ {
     change.iter().flat_map(|&(number, by)| [i64::from(number), by])
 }
 
-fn differences(numbers: &[i64]) -> Result<Vec<(u32, i64)>, &'static str> {
+fn differences(numbers: &[i64]) -> Result<Differences, &'static str> {
     let pair = |pair: &[i64]| match *pair {
         [number, by] => Ok((u32::try_from(number).map_err(|_| "a number is out of range")?, by)),
         _ => Err("a difference is not a pair"),
@@ -121,7 +124,7 @@ fn differences(numbers: &[i64]) -> Result<Vec<(u32, i64)>, &'static str> {
 }
 
 /// A table, and differences from it.
-fn change(numbers: &[i64]) -> Result<(u32, Vec<(u32, i64)>), &'static str> {
+fn change(numbers: &[i64]) -> Result<(u32, Differences), &'static str> {
     let (table, rest) = numbers.split_first().ok_or("a move names no table")?;
     let table = u32::try_from(*table).map_err(|_| "a move names no table")?;
     Ok((table, differences(rest)?))
