@@ -124,14 +124,15 @@ fn large_table() -> PublicTable {
         for leaf in 0..8 * 3 * 13 {
             let (race, gender, grade) = (1 + leaf / 39, 1 + leaf / 13 % 3, 1 + leaf % 13);
             draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let count = ((draw >> 40) % 60 / (race as u64 * gender as u64)) as i64;
+            let is_served = (grade + school) % 3 == 0;
+            let count = if is_served { (draw >> 40) as i64 % 60 / (race * gender) as i64 } else { 0 };
             for geo in [school, 1 + (school - 11) % 10, 0] {
                 for race in [race, 0] {
                     for gender in [gender, 0] {
                         for grade in [grade, 0] {
                             let at = [geo, race, gender, grade];
                             let cell = at.iter().zip(&sizes).fold(0, |cell, (node, size)| cell * size + node);
-                            values[cell] += if (grade + school) % 3 == 0 { count } else { 0 };
+                            values[cell] += count;
                         }
                     }
                 }

@@ -29,6 +29,10 @@ pub(super) fn certificate(
     let enough = enough(system, &ground, policy);
     gather(&ground, &mut values, enough);
     let base = ground.whole(table, &values, &least);
+    let mut hidden = system.unknowns.iter().map(|&figure| (figure, base[figure as usize]));
+    if hidden.any(|(figure, value)| value < i64::from(system.figures.least[figure as usize])) {
+        return None;
+    }
     let mut seen = Seen::new((system, bounds), (table, &base), policy);
     let changes = raise(&ground, values, enough, &mut seen, step);
     let number = |(leaf, by): (u32, i64)| (system.index[ground.leaves[leaf as usize] as usize], by);
