@@ -139,7 +139,7 @@ fn large_table() -> PublicTable {
             }
         }
     }
-    let published = values.into_iter().map(|value| (value >= 300).then_some(value)).collect();
+    let published = values.into_iter().map(|value| (value >= 1000).then_some(value)).collect();
     PublicTable {
         name: "large".to_owned(),
         universe: "students".to_owned(),
