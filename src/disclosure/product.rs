@@ -249,36 +249,19 @@ pub(super) struct Grid {
     moved: Vec<i32>,
     /// Cells looked at so far, a measure of the time spent that is the same on every machine.
     pub(super) work: usize,
-    /// Cells that may be looked at where only what is hidden may move, and the numbers of exchanges that are tried.
-    most: usize,
-    rounds: &'static [i32],
 }
 
 impl Grid {
     /// `value` gives a cell's count, or a guess: people come from where there are most.
     pub(super) fn new(dimensions: &[Dimension], cells: Vec<Cell>, value: &dyn Fn(usize) -> i64) -> Self {
         let axes = (0..dimensions.len()).map(|axis| Axis::new(dimensions, axis, value)).collect();
-        Grid {
-            axes,
-            groups: groups(dimensions.len()),
-            moved: vec![0; cells.len()],
-            cells,
-            work: 0,
-            most: HIDDEN_VISITS,
-            rounds: &ROUNDS,
-        }
-    }
-
-    /// Where only what is hidden may move: how many cells are looked at for one way to put dimensions together, and the
-    /// numbers of exchanges that are tried.
-    pub(super) fn hurry(&mut self, most: usize, rounds: &'static [i32]) {
-        (self.most, self.rounds) = (most, rounds);
+        Grid { axes, groups: groups(dimensions.len()), moved: vec![0; cells.len()], cells, work: 0 }
     }
 
     /// The cheapest changes of cells that were found which move a cell by as much as asked, in one exchange or several.
     pub(super) fn moves(&mut self, cell: u32, change: i32, hidden_only: bool) -> Option<Vec<(u32, i32)>> {
         let mut best: Option<(f32, Vec<(u32, i32)>)> = None;
-        for &rounds in self.rounds {
+        for rounds in ROUNDS {
             if let Some(moves) = self.moves_in(rounds, cell, change, hidden_only) {
                 let price: f32 = moves.iter().map(|&(cell, _)| self.cells[cell as usize].price.max(0.0)).sum();
                 if best.as_ref().is_none_or(|best| price < best.0) {
@@ -340,7 +323,7 @@ impl Grid {
             least,
             stack: vec![(cell, gains)],
             visits: 0,
-            most: if hidden_only { self.most } else { VISITS },
+            most: if hidden_only { HIDDEN_VISITS } else { VISITS },
             work: 0,
             best: Best { rate: f32::INFINITY, amount: 0, cells: Vec::new() },
         };

@@ -2,6 +2,9 @@
 
 use std::ffi::OsStr;
 
+use accord::disclosure::{
+    Certificate, Dimension, Measure, MeasureKind, Node, Policy, PublicTable, certify, public_text, verify,
+};
 use serde_json::Value;
 
 use crate::harness::{PIPELINES, Workspace, python};
@@ -71,6 +74,81 @@ fn a_certificate_that_was_changed_or_is_about_other_tables_is_refused() {
     workspace.write(&certificate, &text);
     workspace.run(&format!("verify {folder}")).expect(6).says("other tables");
     workspace.run("verify var/state").expect(2).says("certificate.jsonl");
+}
+
+/// A large table has a certificate of another kind, of changes among innermost cells.
+#[test]
+fn the_second_implementation_agrees_on_the_certificate_of_a_large_table() {
+    let public = [large_table()];
+    let policy = Policy::default();
+    let certificate = certify(public[..].into(), &policy, "large", &mut |_| {}).expect("a certificate");
+    assert!(certificate.cells.len() > 1000, "{certificate:?}");
+    let proof = verify(public[..].into(), &certificate).expect("it fits");
+    assert!(proof.unproven * 100 < proof.hidden, "{} of {} are not proven", proof.unproven, proof.hidden);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let [tables, proofs] = ["large.public", "large.certificate"].map(|name| folder.path().join(name));
+    std::fs::write(&tables, public_text(public[..].into())).expect("written");
+    let second = |certificate: &Certificate| {
+        std::fs::write(&proofs, certificate.to_text()).expect("written");
+        python("certificate.py", &[tables.as_ref(), proofs.as_ref()])
+    };
+    let ran = second(&certificate);
+    let counts = ran.json();
+    let ours = [("open", proof.open), ("settled", proof.settled), ("unproven", proof.unproven)];
+    for (name, count) in ours.into_iter().chain([("perhaps_empty", proof.perhaps_empty), ("exposed", proof.exposed)]) {
+        assert_eq!(counts[name], count, "{name}");
+    }
+    let mut changed = certificate;
+    changed.cells.last_mut().expect("some").1[0].1 += 1;
+    verify(public[..].into(), &changed).expect_err("it does not add up");
+    second(&changed).expect(2);
+}
+
+/// Schools in districts by race, gender and grade, drawn by a fixed rule; printed is what is large.
+fn large_table() -> PublicTable {
+    let total = || Node { id: "all".to_owned(), parent: None };
+    let flat = |name: &str, count: usize| Dimension {
+        name: name.to_owned(),
+        nodes: std::iter::once(total())
+            .chain((0..count).map(|at| Node { id: at.to_string(), parent: Some(0) }))
+            .collect(),
+    };
+    let mut geo = flat("geo", 10);
+    geo.nodes.extend((0..130).map(|school| Node { id: format!("s{school}"), parent: Some(1 + school % 10) }));
+    let dimensions = vec![geo, flat("race", 8), flat("gender", 3), flat("grade", 13)];
+    let sizes: Vec<usize> = dimensions.iter().map(|dimension| dimension.nodes.len()).collect();
+    let mut values = vec![0_i64; sizes.iter().product()];
+    let mut draw = 1_u64;
+    for school in 11..141 {
+        for leaf in 0..8 * 3 * 13 {
+            let (race, gender, grade) = (1 + leaf / 39, 1 + leaf / 13 % 3, 1 + leaf % 13);
+            draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let is_served = (grade + school) % 3 == 0;
+            let count = if is_served { (draw >> 40) as i64 % 60 / (race * gender) as i64 } else { 0 };
+            for geo in [school, 1 + (school - 11) % 10, 0] {
+                for race in [race, 0] {
+                    for gender in [gender, 0] {
+                        for grade in [grade, 0] {
+                            let at = [geo, race, gender, grade];
+                            let cell = at.iter().zip(&sizes).fold(0, |cell, (node, size)| cell * size + node);
+                            values[cell] += count;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let published = values.into_iter().map(|value| (value >= 1000).then_some(value)).collect();
+    PublicTable {
+        name: "large".to_owned(),
+        universe: "students".to_owned(),
+        dimensions,
+        measures: vec![Measure { name: "n".to_owned(), kind: MeasureKind::Count }],
+        values: vec![published],
+        rates: Vec::new(),
+        edition: None,
+    }
 }
 
 #[test]

@@ -119,6 +119,7 @@ class Tables:
         for size in table["sizes"]:
             table["cells"] *= size
         table["nodes"] = list(product(*(range(size) for size in table["sizes"])))
+        table["at"] = {nodes: cell for cell, nodes in enumerate(table["nodes"])}
         measures = table["measures"]
         chains = []
         for m in range(len(measures)):
@@ -157,7 +158,7 @@ class Tables:
 
     def add_equations(self, number, table):
         figures, cells = table["figures"], range(table["cells"])
-        at = {nodes: cell for cell, nodes in enumerate(table["nodes"])}
+        at = table["at"]
         for axis, dimension in enumerate(table["dimensions"]):
             children = {}
             for child, parent in enumerate(dimension["parents"]):
@@ -237,6 +238,29 @@ class Tables:
             self.check_sum(name, value)
         return changed
 
+    def with_totals(self, differences, full):
+        """What differs if innermost cells of a table of counts change, and with each all totals that it is part of. Such
+        a cell is in one part of each total that it is in, so that totals still add up if no published one changes."""
+        table, sums = self.tables[0], defaultdict(int)
+        if len(self.tables) > 1 or len(table["quantities"]) > 1 or table["rates"]:
+            raise Wrong("changes of innermost cells are for one table of counts")
+        for figure, by in differences.items():
+            paths = []
+            for node, dimension in zip(table["nodes"][self.places[figure][0]], table["dimensions"]):
+                if node in dimension["parents"]:
+                    raise Wrong(f"a total among innermost cells: {figure}")
+                paths.append([node])
+                while dimension["parents"][paths[-1][-1]] is not None:
+                    paths[-1].append(dimension["parents"][paths[-1][-1]])
+            for nodes in product(*paths):
+                sums[table["figures"][0, table["at"][nodes]]] += by
+        changed = {figure: full[figure] + by for figure, by in sums.items() if by}
+        for figure, value in changed.items():
+            if figure in self.known:
+                raise Wrong(f"a published total changes: {figure}")
+            self.check_least(figure, value)
+        return changed
+
     def check_least(self, figure, value):
         if value < (0 if figure in self.known else self.least[figure]):
             raise Wrong(f"below its least value: {figure}")
@@ -285,18 +309,19 @@ def verify(public, certificate):
 
     tables.check(whole[0])
 
-    def take(differences, start):
-        changed = tables.changed(differences, start)
+    def take(changed):
         for f, value in changed.items():
             ranges[f] = (min(ranges[f][0], value), max(ranges[f][1], value))
         return changed
 
     for line in lines:
         if "table" in line:
-            whole.append({**whole[0], **take(pairs(line["table"], hidden), whole[0])})
+            whole.append({**whole[0], **take(tables.changed(pairs(line["table"], hidden), whole[0]))})
     for line in lines:
         if "move" in line:
-            take(pairs(line["move"][1:], hidden), whole[line["move"][0]])
+            take(tables.changed(pairs(line["move"][1:], hidden), whole[line["move"][0]]))
+        if "cells" in line:
+            take(tables.with_totals(pairs(line["cells"][1:], hidden), whole[line["cells"][0]]))
     low, high = {f: tables.least[f] for f in unknown}, dict.fromkeys(unknown)
     for step in (line["step"] for line in lines if "step" in line):
         row, rest = {}, 0

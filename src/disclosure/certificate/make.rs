@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::exchanges::certificate;
-use super::leaves::fit;
 use super::reach::Reach;
 use super::verify::{name, numbered};
 use super::{Certificate, EquationName, Rules};
@@ -49,9 +48,9 @@ pub fn certify(
     settled.map_err(|Broken(equation)| contradiction(&system, equation))?;
     drop(columns);
     if let Some(table) = large(published, &system)
-        && let Some(base) = fit(table, policy.zeros)
+        && let Some(made) = certificate((&system, &bounds), table, (policy, about), &mut step)
     {
-        return Ok(certificate((&system, &bounds), table, &base, (policy, about), &mut step));
+        return Ok(made);
     }
     let open = Open::new(&system, &bounds);
     let (base, estimate, _) = assign(&open, None);
@@ -99,15 +98,15 @@ pub(in crate::disclosure) fn large_certificate(
     let mut bounds = Bounds::new(system.bounds(1));
     bounds.settle(&system.equations, &columns).map_err(|Broken(equation)| contradiction(&system, equation))?;
     let table = &published.tables[0];
-    let base = fit(table, policy.zeros);
-    Ok(base.map(|base| certificate((&system, &bounds), table, &base, (policy, ""), &mut |_, _| {})))
+    Ok(certificate((&system, &bounds), table, (policy, ""), &mut |_, _| {}))
 }
 
 /// The only table, where it is a large one of one count.
 fn large<'p>(published: Published<'p>, system: &System<'_>) -> Option<&'p PublicTable> {
     let [table] = published.tables else { return None };
     let plain = table.measures.len() == 1 && table.measures[0].kind == MeasureKind::Count && table.rates.is_empty();
-    (plain && published.others.is_empty() && system.unknowns.len() > LARGE).then_some(table)
+    (plain && published.others.is_empty() && published.links.is_empty() && system.unknowns.len() > LARGE)
+        .then_some(table)
 }
 
 struct Maker<'m, 'a> {
@@ -147,6 +146,7 @@ impl Maker<'_, '_> {
             moves: (moves.iter().map(|&at| &self.room.moves[at as usize]))
                 .map(|(table, change)| (number(*table), spread(&mut change.iter().copied())))
                 .collect(),
+            cells: Vec::new(),
             steps: self.steps(policy),
         }
     }

@@ -7,17 +7,29 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `exchanges` | the same for one large table |
-//! | `leaves` | a whole table that fits one large table |
 //! | `make` | a certificate from public tables |
 //! | `reach` | moves of single figures |
+//! | `exchanges` | a certificate of one large table |
+//! | `ground` | its innermost cells, and the totals that limit them |
+//! | `leaves` | a whole table that fits it |
+//! | `gather` | one in which people stand together |
+//! | `cycles` | changes of a few cells |
+//! | `raise` | such changes for every hidden cell |
+//! | `seen` | what they show |
 //! | `verify` | the check |
+//! | `above` | the totals that change with an innermost cell, for the check |
 //! | `text` | the form in which certificates and public tables are written and read |
 
+mod above;
+mod cycles;
 mod exchanges;
+mod gather;
+mod ground;
 mod leaves;
 mod make;
+mod raise;
 mod reach;
+mod seen;
 mod text;
 mod verify;
 
@@ -46,6 +58,9 @@ pub struct Certificate {
     pub tables: Vec<Vec<(u32, i64)>>,
     /// Others still, as differences from one of these tables, by number from 1; 0 is the base.
     pub moves: Vec<(u32, Vec<(u32, i64)>)>,
+    /// And others, as changes of one of these tables among innermost cells: with a cell changes every total that it is part
+    /// of. Only for one table of counts.
+    pub cells: Vec<(u32, Vec<(u32, i64)>)>,
     /// Combinations of equations that bound figures, in the order in which they are to be applied.
     pub steps: Vec<Vec<(EquationName, i64)>>,
 }
@@ -133,6 +148,7 @@ impl std::fmt::Debug for Certificate {
             .field("figures", &self.base.len())
             .field("tables", &self.tables.len())
             .field("moves", &self.moves.len())
+            .field("cells", &self.cells.len())
             .field("steps", &self.steps.len())
             .finish()
     }

@@ -7,6 +7,7 @@
 //! | `{"base":[...]}` | the value of each hidden figure |
 //! | `{"table":[i,d,i,d,...]}` | a whole table: figure `i` differs from the base by `d` |
 //! | `{"move":[t,i,d,...]}` | a change of table `t`; 0 is the base, the tables follow in their order |
+//! | `{"cells":[t,i,d,...]}` | a change of table `t` among innermost cells: with each changes every total that it is in |
 //! | `{"step":[k,table,index,cell,other,m,...]}` | `m` times an equation, six numbers each: see [`EquationName`] |
 //!
 //! The kinds `k` are 0 along the dimension `other`, 1 complement, 2 parts, 3 rate from above, 4 rate from below, 5 since,
@@ -18,6 +19,9 @@ use super::{Certificate, EquationKind, EquationName, Rules};
 use crate::disclosure::audit::Published;
 use crate::disclosure::policy::{Level, Zeros};
 use crate::disclosure::table::MeasureKind;
+
+/// Figures by number, and by how much they differ.
+type Differences = Vec<(u32, i64)>;
 
 /// A certificate's text that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +59,9 @@ impl Certificate {
         for (table, change) in &self.moves {
             line("move", std::iter::once(i64::from(*table)).chain(pairs(change)), &mut text);
         }
+        for (table, change) in &self.cells {
+            line("cells", std::iter::once(i64::from(*table)).chain(pairs(change)), &mut text);
+        }
         for step in &self.steps {
             line("step", step.iter().flat_map(|(name, m)| numbers(name, *m)), &mut text);
         }
@@ -69,8 +76,8 @@ impl Certificate {
         let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())).filter(|(_, l)| !l.is_empty());
         let (at, head) = lines.next().ok_or(TextError { line: 1, what: "it is empty" })?;
         let (about, policy) = rules(head).map_err(|what| TextError { line: at, what })?;
-        let mut certificate =
-            Certificate { about, policy, base: Vec::new(), tables: Vec::new(), moves: Vec::new(), steps: Vec::new() };
+        let (base, tables, moves, cells, steps) = Default::default();
+        let mut certificate = Certificate { about, policy, base, tables, moves, cells, steps };
         for (line, text) in lines {
             certificate.read(text).map_err(|what| TextError { line, what })?;
         }
@@ -86,11 +93,8 @@ impl Certificate {
         match key {
             "{\"base\"" => self.base = numbers,
             "{\"table\"" => self.tables.push(differences(&numbers)?),
-            "{\"move\"" => {
-                let (table, rest) = numbers.split_first().ok_or("a move names no table")?;
-                let table = u32::try_from(*table).map_err(|_| "a move names no table")?;
-                self.moves.push((table, differences(rest)?));
-            }
+            "{\"move\"" => self.moves.push(change(&numbers)?),
+            "{\"cells\"" => self.cells.push(change(&numbers)?),
             "{\"step\"" => self.steps.push(step(&numbers)?),
             _ => return Err("it is of no known kind"),
         }
@@ -111,12 +115,19 @@ fn pairs(change: &[(u32, i64)]) -> impl Iterator<Item = i64> + '_ {
     change.iter().flat_map(|&(number, by)| [i64::from(number), by])
 }
 
-fn differences(numbers: &[i64]) -> Result<Vec<(u32, i64)>, &'static str> {
+fn differences(numbers: &[i64]) -> Result<Differences, &'static str> {
     let pair = |pair: &[i64]| match *pair {
         [number, by] => Ok((u32::try_from(number).map_err(|_| "a number is out of range")?, by)),
         _ => Err("a difference is not a pair"),
     };
     numbers.chunks(2).map(pair).collect()
+}
+
+/// A table, and differences from it.
+fn change(numbers: &[i64]) -> Result<(u32, Differences), &'static str> {
+    let (table, rest) = numbers.split_first().ok_or("a move names no table")?;
+    let table = u32::try_from(*table).map_err(|_| "a move names no table")?;
+    Ok((table, differences(rest)?))
 }
 
 fn numbers(name: &EquationName, multiplier: i64) -> [i64; 6] {

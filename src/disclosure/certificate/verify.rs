@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::above::Above;
 use super::{Certificate, EquationKind, EquationName};
 use crate::disclosure::audit::Published;
 use crate::disclosure::audit::parts::{Columns, Extra, NONE, Rule, System, UNBOUNDED};
@@ -157,14 +158,9 @@ impl<'s, 'a> Check<'s, 'a> {
         let base = self.completed(&certificate.base, 0)?;
         self.fits(&base, 0)?;
         let mut ranges: Vec<(i64, i64)> = base.iter().map(|&value| (value, value)).collect();
-        let mut by_table: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (number, (table, _)) in certificate.moves.iter().enumerate() {
-            if *table as usize > certificate.tables.len() {
-                return Err(CertificateError::Malformed { entry: number, what: "it starts from no table" });
-            }
-            by_table.entry(*table).or_default().push(number);
-        }
-        let mut scratch = Scratch::new(self.system);
+        let moves = by_table(&certificate.moves, certificate.tables.len())?;
+        let cells = by_table(&certificate.cells, certificate.tables.len())?;
+        let (mut scratch, mut above) = (Scratch::new(self.system), None);
         for table in 0..=certificate.tables.len() {
             let mut values = std::borrow::Cow::Borrowed(&base);
             if let Some(differences) = table.checked_sub(1).and_then(|table| certificate.tables.get(table)) {
@@ -179,14 +175,30 @@ impl<'s, 'a> Check<'s, 'a> {
                 }
                 values = std::borrow::Cow::Owned(whole);
             }
-            for &number in by_table.get(&(table as u32)).into_iter().flatten() {
+            let mut show = |unknown: u32, by: i64, entry: usize| {
+                let value = values[unknown as usize] + by;
+                let range = &mut ranges[unknown as usize];
+                *range = (range.0.min(value), range.1.max(value));
+                self.at_least(unknown, value, entry)
+            };
+            for &number in moves.get(&(table as u32)).into_iter().flatten() {
                 let entry = certificate.tables.len() + 1 + number;
                 let differences = self.sound(&certificate.moves[number].1, entry)?;
                 for (unknown, by) in self.moved(differences, &mut scratch, entry)? {
-                    let value = values[unknown as usize] + by;
-                    self.at_least(unknown, value, entry)?;
-                    let range = &mut ranges[unknown as usize];
-                    *range = (range.0.min(value), range.1.max(value));
+                    show(unknown, by, entry)?;
+                }
+            }
+            for &number in cells.get(&(table as u32)).into_iter().flatten() {
+                let entry = certificate.tables.len() + 1 + certificate.moves.len() + number;
+                let differences = self.sound(&certificate.cells[number].1, entry)?;
+                let what = "changes of innermost cells are for one table of counts";
+                if above.is_none() {
+                    above = Some(Above::new(self.system).ok_or(CertificateError::Malformed { entry, what })?);
+                }
+                let Some(above) = &mut above else { continue };
+                let unknown = |&(number, by): &(u32, i64)| (self.numbered[number as usize], by);
+                for (unknown, by) in above.in_full(differences.iter().map(unknown), entry)? {
+                    show(unknown, by, entry)?;
                 }
             }
         }
@@ -339,7 +351,7 @@ impl<'s, 'a> Check<'s, 'a> {
             perhaps_empty: 0,
             names: Vec::new(),
             exposed: 0,
-            tables: 1 + certificate.tables.len() + certificate.moves.len(),
+            tables: 1 + certificate.tables.len() + certificate.moves.len() + certificate.cells.len(),
         };
         let interval = |figure: u32| match (figures.printed(figure), self.system.index[figure as usize]) {
             (Some(value), _) => (value, value),
@@ -389,6 +401,18 @@ impl<'s, 'a> Check<'s, 'a> {
         let number = self.numbered.binary_search(&(unknown as u32)).ok()?;
         certificate.base.get(number).copied()
     }
+}
+
+/// Changes by the table that they start from.
+fn by_table(changes: &[(u32, Vec<(u32, i64)>)], tables: usize) -> Result<BTreeMap<u32, Vec<usize>>, CertificateError> {
+    let mut by_table: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (entry, (table, _)) in changes.iter().enumerate() {
+        if *table as usize > tables {
+            return Err(CertificateError::Malformed { entry, what: "it starts from no table" });
+        }
+        by_table.entry(*table).or_default().push(entry);
+    }
+    Ok(by_table)
 }
 
 /// Whether a figure is one of the release, or what it shows beside an earlier one.

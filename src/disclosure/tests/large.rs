@@ -57,14 +57,15 @@ fn pattern(table: &Table, policy: &Policy) -> (Vec<Vec<Vec<Status>>>, usize) {
     (vec![vec![release.printed(0, 0).iter().map(status).collect()]], found.unmet.len() + condensed.hopeless.len())
 }
 
-/// What a certificate by exchanges proves is true: compared with the reader who tries everything.
+/// What a large table's certificate proves is true, and nearly all that is: compared with the reader who tries everything.
+/// One in which a number is changed is refused, or still true.
 #[test]
 fn a_large_certificate_proves_only_what_trying_everything_shows() {
     let mut runner = TestRunner::deterministic();
     let counts = prop::collection::vec(0..=8_i64, 6..12);
     let cases = (prop::sample::select(vec![0_usize, 2]), counts, policies(), prop::collection::vec(any::<bool>(), 40));
-    let (mut looked, mut proven) = (0, 0);
-    for _ in 0..300 {
+    let (mut looked, mut proven, mut missed, mut refused) = (0, 0, 0, 0);
+    for at in 0..300 {
         let (shape, counts, policy, coins) = cases.new_tree(&mut runner).expect("drawn").current();
         let tables = release(shape, &counts);
         let public = public_view(&tables, &super::exhaustive::pattern(&tables, &policy, &coins));
@@ -74,11 +75,86 @@ fn a_large_certificate_proves_only_what_trying_everything_shows() {
         let report = verify(public[..].into(), &certificate).expect("it fits");
         looked += 1;
         proven += report.open;
-        for name in hopeless(&public, &policy, &ranges) {
-            assert!(report.names.contains(&name), "{name} is proven though it is not so");
+        let hopeless = hopeless(&public, &policy, &ranges);
+        missed += report.names.len() - hopeless.len();
+        let is_true = |report: &CertificateReport| hopeless.iter().all(|name| report.names.contains(name));
+        assert!(is_true(&report), "something is proven though it is not so");
+        let mut changed = certificate;
+        let Some((_, cells)) = changed.cells.last_mut() else { continue };
+        let entry = at % cells.len();
+        cells[entry].1 += if at % 2 == 0 { 1 } else { -1 };
+        match verify(public[..].into(), &changed) {
+            Ok(report) => assert!(is_true(&report), "a changed certificate proves what is not so"),
+            Err(_) => refused += 1,
         }
     }
-    assert!(looked > 100 && proven > 300, "{looked} certificates, {proven} figures");
+    assert!(looked > 100 && proven > 300 && refused > 50, "{looked} certificates, {proven} figures, {refused} refused");
+    assert!(missed * 50 < proven, "{missed} figures are open and not shown to be, {proven} are");
+}
+
+/// A table of which a certificate moves innermost cells.
+fn certified() -> (Vec<PublicTable>, Certificate) {
+    let table = schools(7);
+    let policy = policy(Zeros::Hide, Level::Full);
+    let (statuses, _) = pattern(&table, &policy);
+    let public = public_view(&[table], &statuses);
+    let certificate =
+        large_certificate(public[..].into(), &policy).expect("no contradiction").expect("a table that fits");
+    (public, certificate)
+}
+
+/// The number of a hidden cell among the hidden ones.
+fn number(public: &PublicTable, is_wanted: impl Fn(usize) -> bool) -> u32 {
+    let hidden = (0..public.values[0].len()).filter(|&cell| public.values[0][cell].is_none());
+    hidden.enumerate().find(|&(_, cell)| is_wanted(cell)).expect("there is one").0 as u32
+}
+
+#[test]
+fn a_change_of_cells_that_breaks_a_published_total_is_refused() {
+    let (public, mut certificate) = certified();
+    assert!(public[0].values[0][0].is_some(), "the state's total is published");
+    let inner = number(&public[0], |cell| is_inner(&public[0], cell));
+    certificate.cells.push((0, vec![(inner, 1)]));
+    let refused = verify(public[..].into(), &certificate).expect_err("it adds somebody");
+    assert!(matches!(refused, CertificateError::DoesNotFit { .. }), "{refused}");
+}
+
+#[test]
+fn a_change_of_cells_that_names_a_total_is_refused() {
+    let (public, mut certificate) = certified();
+    let total = number(&public[0], |cell| !is_inner(&public[0], cell));
+    certificate.cells.push((0, vec![(total, 0)]));
+    let refused = verify(public[..].into(), &certificate).expect_err("it is no innermost cell");
+    assert!(matches!(refused, CertificateError::Malformed { .. }), "{refused}");
+}
+
+#[test]
+fn a_change_of_cells_of_several_measures_is_refused() {
+    let table = tabulate("t", vec![flat("s", &["a", "b"])], vec![count("n"), count_where("m", 0)], |measure, _| {
+        [30, 4][measure]
+    });
+    let statuses = vec![vec![vec![Status::Published; 3], vec![Status::Complementary; 3]]];
+    let public = public_view(&[table], &statuses);
+    let mut certificate = certify(public[..].into(), &Policy::default(), "t", &mut silent).expect("made");
+    certificate.cells.push((0, vec![(1, 1)]));
+    let refused = verify(public[..].into(), &certificate).expect_err("a complement would change as well");
+    assert!(matches!(refused, CertificateError::Malformed { .. }), "{refused}");
+}
+
+/// It is made in two threads, and does not depend on which is faster.
+#[test]
+fn a_large_certificate_is_the_same_every_time() {
+    let (_, first) = certified();
+    assert!((0..5).all(|_| certified().1 == first));
+}
+
+fn is_inner(table: &PublicTable, cell: usize) -> bool {
+    let mut rest = cell;
+    table.dimensions.iter().rev().all(|dimension| {
+        let node = rest % dimension.nodes.len();
+        rest /= dimension.nodes.len();
+        dimension.nodes.iter().all(|other| other.parent != Some(node))
+    })
 }
 
 proptest! {
