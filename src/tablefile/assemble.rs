@@ -16,7 +16,7 @@ use super::spec::{DimensionSpec, FormatSpec, HierarchyFile, Symbols, TableSpec};
 use super::words::{Figure, Words, unwrapped};
 use crate::disclosure::{Measure, MeasureKind};
 use crate::error::{Error, Result};
-use crate::workspace::Ordered;
+use crate::workspace::{Ordered, nearest_word};
 
 /// The most cells that a table may have.
 const MOST_CELLS: usize = u32::MAX as usize - 1;
@@ -98,8 +98,11 @@ fn chain(spec: &HierarchyFile, folder: &Path) -> Result<Chain> {
 fn named<'f>(file: &'f RawFile, name: &str) -> Result<&'f RawColumn> {
     file.column(name).ok_or_else(|| {
         let there: Vec<&str> = file.columns.iter().map(|column| column.name.as_str()).collect();
-        Error::data("tables.column", format!("{} has no column `{name}`", file.path))
-            .with_hint(format!("its columns are {}", listed(&there)))
+        let mut hint = format!("its columns are {}", listed(&there));
+        if let Some(like) = nearest_word(name, there.iter().copied()) {
+            hint = format!("did you mean `{like}`? {hint}");
+        }
+        Error::data("tables.column", format!("{} has no column `{name}`", file.path)).with_hint(hint)
     })
 }
 
@@ -155,6 +158,7 @@ pub(super) fn read(
     let files: Vec<RawFile> = sources.iter().map(|source| open(source, &spec.format)).collect::<Result<_>>()?;
     let (measure_columns, rate_columns) = columns_of(spec);
     let across: BTreeSet<&str> = measure_columns.iter().chain(&rate_columns).filter_map(|one| one.across).collect();
+    every_column_is_somewhere(&files, &measure_columns, &rate_columns)?;
     let empty = DimensionSpec::default();
     let mut axes = Vec::new();
     let mut rows: Vec<Vec<Vec<u32>>> = vec![Vec::new(); files.len()];
@@ -194,7 +198,6 @@ pub(super) fn read(
             roles: layout,
         });
     }
-    every_column_is_somewhere(&files, &measure_columns, &rate_columns)?;
     loaded.conflicts.sort_unstable();
     loaded.conflicts.dedup();
     Ok(loaded)
@@ -369,6 +372,12 @@ impl Filler<'_> {
         let keys = &mut self.table.keys[measure];
         keys.resize(cells, 0);
         let column = &self.file.columns[at];
+        let is_mark = |word: &String| self.symbols.suppressed.iter().any(|symbol| symbol.trim() == word.trim());
+        if column.words.iter().all(is_mark) {
+            // A published file: its keys are not written.
+            keys.clear();
+            return Ok(());
+        }
         for (row, (&cell, &code)) in self.cells.iter().zip(&column.codes).enumerate() {
             keys[cell as usize] = key(&column.words[code as usize]).ok_or_else(|| {
                 let said = format!("{}: column `{}` holds no key of a cell", self.file.place(row), column.name);

@@ -7,7 +7,9 @@ use super::deduce::{How, Known};
 use super::engine::{self, Audited};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
+use super::perturbative;
 use super::policy::{not_followed, policy};
+use super::spec::Symbols;
 use super::report::{AuditReport, Fall, Progress, Rule, RuleCount, TableBook, Way, WayCount};
 use super::views::{Bound, Group, groups};
 use super::words::Figure;
@@ -35,11 +37,15 @@ pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -
     let mut tables = job.tables(named, Purpose::Audit)?;
     tables.extend(job.also_public()?);
     name_all(&mut tables);
+    if let Some(report) = perturbative::looked(job, &tables) {
+        return Ok(report);
+    }
     let bound = bound(job);
     let (zeros, note) = if job.spec.policy.zeros.is_none() { zeros(&tables, &bound) } else { (Zeros::Hide, None) };
     let policy = policy(&job.spec.policy, zeros);
     let mut report = look(&tables, &bound, &policy, progress);
     report.notes.extend(note);
+    report.notes.extend(telling(&job.spec.symbols));
     for (file, column) in tables.iter().flat_map(|table| &table.unnamed) {
         report.notes.push(format!("column `{column}` of {file} is not in the spec, and was not looked at"));
     }
@@ -60,6 +66,16 @@ fn zeros(tables: &[Loaded], bound: &Bound) -> (Zeros, Option<String>) {
     let said =
         format!("empty cells are printed in some places and hidden in others ({empty}), so a hidden one may be empty");
     (Zeros::Hide, Some(said))
+}
+
+/// What symbols say themselves, as `<10` does.
+fn telling(symbols: &Symbols) -> Option<String> {
+    let bound = |word: &&String| {
+        word.find(['<', '\u{2264}']).is_some_and(|at| word[at..].chars().any(|character| character.is_ascii_digit()))
+    };
+    let words: Vec<String> = symbols.suppressed.iter().filter(bound).map(|word| format!("`{word}`")).collect();
+    let said = "says itself that a figure is small: the audit counts it as hidden, and makes no more of it";
+    (!words.is_empty()).then(|| format!("{} {said}", words.join(", ")))
 }
 
 /// The universes that `within` ties together.
@@ -325,6 +341,10 @@ impl<'a> Look<'a> {
                     report.bounds += 1;
                     self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Bounds, steps: 1 }));
                 }
+            }
+            (FindingKind::TooNarrow, _) => {
+                report.narrow += 1;
+                self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Narrow, steps: 1 }));
             }
             _ => report.undecided += 1,
         }

@@ -13,8 +13,9 @@
 //! | `protect`, `write` | protection, and the files that come of it |
 //! | `perturbative` | the same by controlled rounding, and by noise from cell keys |
 //! | `proof` | the certificate of protected files |
-//! | `draft` | a first spec, guessed from files |
+//! | `draft`, `guess`, `across` | a first spec, guessed from files |
 
+mod across;
 mod assemble;
 mod audit;
 mod axis;
@@ -23,6 +24,7 @@ mod csv;
 mod deduce;
 mod draft;
 mod engine;
+mod guess;
 mod layout;
 mod load;
 mod margins;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
 use arrow::compute;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
@@ -135,6 +135,10 @@ pub(super) fn replaced(
 
 /// The column at `at` with its fields of `more` rows at the end; an empty one is null.
 fn longer(path: &str, column: &ArrayRef, at: usize, more: &[Vec<String>]) -> Result<ArrayRef> {
+    if column.data_type() == &DataType::Null {
+        // A column that holds nothing has no type to cast to.
+        return Ok(new_null_array(&DataType::Null, column.len() + more.len()));
+    }
     let added: StringArray = more.iter().map(|row| row.get(at).filter(|word| !word.is_empty())).collect();
     compute::cast(&added, column.data_type())
         .and_then(|added| compute::concat(&[column, &added]))

@@ -11,7 +11,7 @@ use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
 use super::perturbative;
 use super::policy::{not_followed, policy};
-use super::report::{AuditReport, Progress, number};
+use super::report::{AuditReport, Progress, counted, number};
 use super::spec::MethodSpec;
 use super::views::{Group, groups};
 use super::words::Figure;
@@ -257,10 +257,8 @@ impl ProtectReport {
             ),
         ];
         if self.relaxed > 0 {
-            lines.push(format!(
-                "{} are beyond a neighbouring multiple, as far as `within` allows.",
-                number(self.relaxed)
-            ));
+            let relaxed = counted(self.relaxed, "is", "are");
+            lines.push(format!("{relaxed} beyond a neighbouring multiple, as far as `within` allows."));
         }
         lines
     }
@@ -273,12 +271,15 @@ impl ProtectReport {
                 number(self.figures),
                 number(self.changed)
             ),
-            format!("{} totals are not the sum of their printed parts.", number(self.unequal_sums)),
+            format!(
+                "{} the sum of the printed parts.",
+                counted(self.unequal_sums, "total is not", "totals are not")
+            ),
         ];
         if self.narrowed > 0 {
+            let narrowed = counted(self.narrowed, "small figure is", "small figures are");
             lines.push(format!(
-                "{} small figures are narrowed by printed totals below the level asked for, though not to one value.",
-                number(self.narrowed)
+                "{narrowed} narrowed by printed totals below the level asked for, though not to one value."
             ));
         }
         lines
@@ -290,14 +291,18 @@ impl ProtectReport {
         let hidden = || {
             vec![
                 format!(
-                    "{} of {} figures are hidden: {} small, {} to protect others, {} empty (these three numbers are for stewards only).",
+                    "{} of {} hidden: {} small, {} to protect others, {} empty (these three numbers are for stewards only).",
                     number(self.hidden),
-                    number(self.figures),
+                    counted(self.figures, "figure is", "figures are"),
                     number(self.primary),
                     number(self.complementary),
                     number(self.zeros)
                 ),
-                format!("The audit passed: {} figures examined, each keeps its interval.", number(self.examined)),
+                match self.examined {
+                    0 => "The audit passed: no figure needs protection.".to_owned(),
+                    1 => "The audit passed: it examined one figure, which keeps its interval.".to_owned(),
+                    many => format!("The audit passed: {} figures examined, each keeps its interval.", number(many)),
+                },
             ]
         };
         let mut lines = match (self.base, self.noise) {
@@ -306,10 +311,8 @@ impl ProtectReport {
             (None, None) => hidden(),
         };
         if self.added_rows > 0 {
-            lines.push(format!(
-                "{} rows were added: totals, and empty cells that carry a mark.",
-                number(self.added_rows)
-            ));
+            let (rows, were) = (counted(self.added_rows, "row", "rows"), if self.added_rows == 1 { "was" } else { "were" });
+            lines.push(format!("{rows} {were} added: totals, and empty cells that carry a mark."));
         }
         lines.extend(self.notes.iter().map(|note| format!("Note: {note}.")));
         lines
