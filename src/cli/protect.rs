@@ -135,8 +135,9 @@ fn places(done: &ProtectedFiles, out: &Path) -> Result<Vec<PathBuf>> {
         let place: PathBuf = own.collect();
         if !taken.insert(place.clone()) {
             let said = format!("two tables are written as {}", place.display());
-            return Err(Error::usage("cli.out", said)
-                .with_hint("give the files names of their own; a file that two tables of the spec read can't be written"));
+            return Err(Error::usage("cli.out", said).with_hint(
+                "give the files names of their own; a file that two tables of the spec read can't be written",
+            ));
         }
         places.push(out.join(place));
     }

@@ -8,7 +8,7 @@ use super::across::{Across, across};
 use super::assemble::{Source, open};
 use super::guess::{
     Guess, NONE, TOTALS, determines, format_of, guess, is_symbol, likeness, minimum, never_above, numbered_categories,
-    sum,
+    settles, sum, tell_apart,
 };
 use super::raw::{RawColumn, RawFile};
 use super::spec::FormatSpec;
@@ -29,6 +29,7 @@ pub fn draft(paths: &[PathBuf]) -> Result<String> {
     let file = open(&Source { path: first.clone(), name: name.clone(), captures: Vec::new() }, &format)?;
     let mut guesses: Vec<Guess> = file.columns.iter().map(guess).collect();
     numbered_categories(&file, &mut guesses);
+    tell_apart(&file, &mut guesses);
     if !guesses.iter().any(|guess| matches!(guess, Guess::Count | Guess::Amount { .. })) {
         let columns: Vec<&str> = file.columns.iter().map(|column| column.name.as_str()).collect();
         return Err(Error::data("tables.draft", format!("no column of {name} looks like counts"))
@@ -59,7 +60,9 @@ impl Behind {
             let name = column.name.to_lowercase();
             let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
             match guess {
-                Guess::Count if has(&["employer", "establishment", "firm", "compan", "organi", "units"]) => {
+                Guess::Count
+                    if has(&["employer", "establishment", "firm", "compan", "organi", "units", "obs", "contribut"]) =>
+                {
                     behind.organisations.get_or_insert_with(|| column.name.clone());
                 }
                 Guess::Count if has(&["people", "worker", "employee", "person", "earner"]) => {
@@ -124,7 +127,8 @@ impl Draft<'_> {
             "# Drafted from the file. Look at each line with LOOK: it is a guess that decides what is protected."
         )?;
         writeln!(out, "policy:")?;
-        let (minimum, why) = minimum(self.file, self.guesses).unwrap_or((11, "the smallest count that you may publish"));
+        let (minimum, why) =
+            minimum(self.file, self.guesses).unwrap_or((11, "the smallest count that you may publish"));
         writeln!(out, "  minimum_cell: {minimum:<2}              # LOOK: {why}; 11 hides 1 to 10")?;
         writeln!(out, "  level: full                   # full | exact | {{ interval: 5 }} | {{ percent: 30 }}")?;
         if let Some(rules) = self.behind.rules() {
@@ -145,6 +149,9 @@ impl Draft<'_> {
         }
         if let Some(rows) = self.format.header_rows {
             format.push(format!("header_rows: {rows}"));
+        }
+        if self.format.footer_rows > 0 {
+            format.push(format!("footer_rows: {}", self.format.footer_rows));
         }
         if self.format.encoding.is_some() {
             format.push("encoding: windows-1252".to_owned());
@@ -392,13 +399,13 @@ fn within<'c>(column: &RawColumn, all: &[&'c RawColumn]) -> Vec<&'c str> {
     let mut above: Vec<&&RawColumn> = all
         .iter()
         .filter(|other| other.name != column.name && other.words.len() > 1 && other.words.len() < column.words.len())
-        .filter(|other| determines(column, other))
+        .filter(|other| settles(column, other))
         .collect();
     above.sort_by_key(|other| std::cmp::Reverse(other.words.len()));
     // Only a chain is one hierarchy.
     let mut chain: Vec<&&RawColumn> = Vec::new();
     for one in above {
-        if chain.last().is_none_or(|last| determines(last, one)) {
+        if chain.last().is_none_or(|last| settles(last, one)) {
             chain.push(one);
         }
     }

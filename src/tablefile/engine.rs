@@ -185,8 +185,14 @@ fn whole(at: usize, view: &View, group: &Group, tables: &[Loaded]) -> Table {
         values: table.values.iter().map(|values| cells.iter().map(|cell| value(values, cell)).collect()).collect(),
         contributors: None,
         contributions: Vec::new(),
-        minimums: None,
+        minimums: table.minimums.as_ref().map(|own| cells.iter().map(|cell| minimum(own, *cell)).collect()),
     }
+}
+
+/// The smallest count that may be shown at a cell; for one that no file has, the least of all.
+fn minimum(minimums: &[u64], cell: Option<u32>) -> u64 {
+    let least = || minimums.iter().copied().min().unwrap_or(0);
+    cell.map_or_else(least, |cell| minimums[cell as usize])
 }
 
 /// The table with who is behind its amounts.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::csv::Csv;
 use super::parquet::is_parquet;
-use super::raw::{RawColumn, RawFile};
+use super::raw::{HIDDEN, RawColumn, RawFile, SHOWN, STATUS};
 use super::spec::FormatSpec;
-use super::words::{scaled, whole};
+use super::words::{scaled, unwrapped, whole};
 use crate::error::{Error, Result};
 
 /// Words that stand for hidden figures wherever tables are published.
@@ -30,16 +30,28 @@ pub(super) const TOTALS: [&str; 11] = [
     "both sexes",
 ];
 
+/// Larger minimum cells are not guessed.
+const USUAL: i64 = 20;
+/// More lines of notes below a table than these are not tried.
+const NOTES: usize = 12;
+
 /// What a column seems to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Guess {
     Dimension,
     Count,
-    Rate { decimals: u32, fraction: bool },
+    Rate {
+        decimals: u32,
+        fraction: bool,
+    },
     /// Wages, days: what people have or do, added up.
-    Amount { decimals: u32 },
+    Amount {
+        decimals: u32,
+    },
     /// A median or another quantile, or an average: it does not add up.
-    Middle { decimals: u32 },
+    Middle {
+        decimals: u32,
+    },
     Nothing,
 }
 
@@ -63,9 +75,25 @@ pub(super) fn format_of(path: &PathBuf) -> Result<FormatSpec> {
         let file = Csv::new(&name, &bytes, format).and_then(|csv| csv.read());
         file.is_ok_and(|file| is_header(&file, format.skip_rows))
     };
-    let one = (0..20).map(|skip| FormatSpec { skip_rows: skip, ..format.clone() });
-    let two = (0..20).map(|skip| FormatSpec { skip_rows: skip, header_rows: Some(2), ..format.clone() });
-    Ok(one.chain(two).find(fits).unwrap_or(format))
+    let at =
+        |skip, header_rows, footer_rows| FormatSpec { skip_rows: skip, header_rows, footer_rows, ..format.clone() };
+    let of =
+        |footer| (0..20).map(move |skip| (skip, None, footer)).chain((0..20).map(move |skip| (skip, Some(2), footer)));
+    // Notes of other lengths than rows are left out one by one.
+    let found = (0..=NOTES).flat_map(of).map(|(skip, header, footer)| at(skip, header, footer)).find(fits);
+    let mut format = found.unwrap_or(format);
+    format.footer_rows += Csv::new(&name, &bytes, &format).and_then(|csv| csv.read()).map_or(0, |file| notes(&file));
+    Ok(format)
+}
+
+/// How many rows at the end hold no figure but the first column's words: notes below a table.
+fn notes(file: &RawFile) -> usize {
+    let is_note = |row: &usize| {
+        !file.columns[0].word(*row).trim().is_empty()
+            && file.columns.len() > 1
+            && file.columns[1..].iter().all(|column| column.word(*row).trim().is_empty())
+    };
+    (0..file.rows).rev().take_while(is_note).count()
 }
 
 /// Whether a file, read so, has a name of its own for each column, and names that are no figures: a row of figures must
@@ -95,7 +123,7 @@ fn are_figures(names: &[&str]) -> bool {
 
 /// What a column seems to hold.
 pub(super) fn guess(column: &RawColumn) -> Guess {
-    if column.words.iter().all(|word| matches!(word.as_str(), "published" | "suppressed")) {
+    if column.name.ends_with(STATUS) && column.words.iter().all(|word| word == HIDDEN || word == SHOWN) {
         // What `accord protect` writes beside a column of Parquet.
         return Guess::Nothing;
     }
@@ -118,13 +146,14 @@ pub(super) fn guess(column: &RawColumn) -> Guess {
     // Whole numbers of a column of Parquet with empty fields are often kept as floating point.
     let rest = |word: &&str| word.trim_end_matches('%').trim().split_once('.').map_or("", |(_, rest)| rest).len();
     let longest = words.iter().map(rest).max().unwrap_or(0);
-    let most = if !is_rate && words.iter().all(|word| whole(word).is_some()) { 0 } else { longest };
+    let most = if longest == 1 && !is_rate && words.iter().all(|word| whole(word).is_some()) { 0 } else { longest };
     let most = u32::try_from(most).unwrap_or(9).min(9);
     let numbers = words.iter().all(|word| scaled(word, most).is_some());
     if numbers && one_of(&["median", "quantile", "quartile", "percentile", "average", "mean", "avg"]) {
         return Guess::Middle { decimals: most };
     }
-    let is_amount = one_of(&["wages", "wage", "earnings", "salary", "salaries", "income", "amount", "revenue", "turnover"]);
+    let is_amount =
+        one_of(&["wages", "wage", "earnings", "salary", "salaries", "income", "amount", "revenue", "turnover"]);
     let large = words.iter().filter_map(|word| word.parse::<f64>().ok()).any(|value| value > 100.0);
     if numbers && !is_rate && (is_amount || (most > 0 && large)) {
         return Guess::Amount { decimals: most };
@@ -158,6 +187,32 @@ pub(super) fn numbered_categories(file: &RawFile, guesses: &mut [Guess]) {
     }
 }
 
+/// Whole numbers become categories, from the left, where the other categories do not tell the rows apart.
+pub(super) fn tell_apart(file: &RawFile, guesses: &mut [Guess]) {
+    let unique = |guesses: &[Guess]| {
+        let own: Vec<&RawColumn> = file
+            .columns
+            .iter()
+            .zip(guesses)
+            .filter(|(_, guess)| **guess == Guess::Dimension)
+            .map(|(one, _)| one)
+            .collect();
+        let mut seen: BTreeSet<Vec<u32>> = BTreeSet::new();
+        (0..file.rows).all(|row| seen.insert(own.iter().map(|column| column.codes[row]).collect()))
+    };
+    let mut more = guesses.to_vec();
+    for at in 0..more.len() {
+        if unique(&more) {
+            guesses.clone_from_slice(&more);
+            return;
+        }
+        let others = more.iter().filter(|guess| **guess == Guess::Count).count();
+        if more[at] == Guess::Count && others > 1 && file.columns[at].words.len() * 2 <= file.rows {
+            more[at] = Guess::Dimension;
+        }
+    }
+}
+
 /// The smallest count that may be shown, as the file itself says it: by a mark such as `<10`, or, where figures are hidden,
 /// by the smallest that is printed. With the reason, for whoever reads the draft. None where the file hides nothing: its
 /// figures must not stand in a draft.
@@ -165,7 +220,7 @@ pub(super) fn minimum(file: &RawFile, guesses: &[Guess]) -> Option<(i64, &'stati
     let counts = || file.columns.iter().zip(guesses).filter(|(_, guess)| **guess == Guess::Count).map(|(one, _)| one);
     let words = || counts().flat_map(|column| &column.words).map(|word| word.trim());
     let bounds = words().filter_map(|word| whole(word.trim_start_matches(['n', ' ']).strip_prefix('<')?));
-    let most = |bound: &i64| (2..=100).contains(bound);
+    let most = |bound: &i64| (2..=USUAL).contains(bound);
     if let Some(bound) = bounds.filter(most).max() {
         return Some((bound, "the file's mark says so"));
     }
@@ -205,3 +260,16 @@ pub(super) fn determines(from: &RawColumn, to: &RawColumn) -> bool {
     from.codes.iter().zip(&to.codes).all(|(&from, &to)| *seen.entry(from).or_insert(to) == to)
 }
 
+/// The same in rows that are no totals of `from`: `Total` stands in every county.
+pub(super) fn settles(from: &RawColumn, to: &RawColumn) -> bool {
+    let margin: Vec<bool> = from.words.iter().map(|word| is_margin(word)).collect();
+    let mut seen: HashMap<u32, u32> = HashMap::new();
+    let mut rows = from.codes.iter().zip(&to.codes).filter(|(from, _)| !margin[**from as usize]);
+    rows.all(|(&from, &to)| *seen.entry(from).or_insert(to) == to)
+}
+
+/// Whether a word is the label of a total, or nothing.
+fn is_margin(word: &str) -> bool {
+    let word = unwrapped(word);
+    word.is_empty() || TOTALS.contains(&word.to_lowercase().as_str())
+}

@@ -121,8 +121,9 @@ impl Job {
             }
             if !fits {
                 let said = format!("no table of the spec has files like {}", one.display());
-                return Err(Error::usage("tables.unknown_file", said)
-                    .with_hint("name files that fit the `files` of a table, a folder that holds such, or none to read all"));
+                return Err(Error::usage("tables.unknown_file", said).with_hint(
+                    "name files that fit the `files` of a table, a folder that holds such, or none to read all",
+                ));
             }
         }
         Ok(sources)
@@ -131,9 +132,7 @@ impl Job {
     /// The table whose pattern fits a file best, and what stands for its names.
     fn best(&self, patterns: &[Vec<Pattern>], path: &Path) -> Result<Option<(usize, Captures)>> {
         let all = |by: &dyn Fn(&Pattern) -> Option<Fit>| -> Vec<(usize, Fit)> {
-            let of = |(at, own): (usize, &Vec<Pattern>)| {
-                Some((at, own.iter().filter_map(by).max_by_key(Fit::merit)?))
-            };
+            let of = |(at, own): (usize, &Vec<Pattern>)| Some((at, own.iter().filter_map(by).max_by_key(Fit::merit)?));
             patterns.iter().enumerate().filter_map(of).collect()
         };
         let mut fits = all(&|pattern| pattern.fits(path));

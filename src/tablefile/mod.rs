@@ -8,6 +8,7 @@
 //! | `spec`, `check`, `policy` | what authors write, its mistakes, what becomes of the rules |
 //! | `pattern`, `csv`, `parquet`, `raw`, `words` | files, their columns and what words in them mean |
 //! | `axis`, `assemble`, `layout`, `margins`, `load` | from columns to dense tables with hierarchies and totals |
+//! | `minimums`, `quantiles` | larger minimum cells by table, dimension and category; medians |
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
 //! | `protect`, `write` | protection, and the files that come of it |
@@ -28,6 +29,7 @@ mod guess;
 mod layout;
 mod load;
 mod margins;
+mod minimums;
 mod page;
 mod parquet;
 mod pattern;
@@ -35,6 +37,7 @@ mod perturbative;
 mod policy;
 mod proof;
 mod protect;
+mod quantiles;
 mod raw;
 mod report;
 mod spec;
@@ -43,7 +46,11 @@ mod words;
 mod write;
 
 #[cfg(test)]
+mod draft_tests;
+#[cfg(test)]
 mod method_tests;
+#[cfg(test)]
+mod rule_tests;
 #[cfg(test)]
 mod tests;
 

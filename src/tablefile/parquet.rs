@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::raw::{RawColumn, RawFile};
+use super::raw::{HIDDEN, RawColumn, RawFile, SHOWN, STATUS};
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8] = b"PAR1";
@@ -98,8 +98,8 @@ pub(super) fn rewritten(
         let shown = compute::nullif(&whole, &BooleanArray::from(marks.clone())).map_err(|error| write(error.into()))?;
         fields.push(Field::new(field.name(), shown.data_type().clone(), true));
         arrays.push(shown);
-        let word = |mark: &bool| if *mark { "suppressed" } else { "published" };
-        fields.push(Field::new(format!("{}_status", field.name()), DataType::Utf8, false));
+        let word = |mark: &bool| if *mark { HIDDEN } else { SHOWN };
+        fields.push(Field::new(format!("{}{STATUS}", field.name()), DataType::Utf8, false));
         arrays.push(Arc::new(StringArray::from_iter_values(marks.iter().map(word))));
     }
     written(path, fields, arrays)

@@ -90,7 +90,8 @@ pub(super) fn looked(job: &Job, tables: &[Loaded]) -> Option<AuditReport> {
         let figures = || table.values.iter().flatten();
         let printed = figures().filter(|figure| figure.printed().is_some()).count();
         let hidden = figures().filter(|&&figure| figure == Figure::HIDDEN).count();
-        report.unlike += hidden + figures().filter_map(|figure| figure.printed()).filter(|&value| unlike(value)).count();
+        report.unlike +=
+            hidden + figures().filter_map(|figure| figure.printed()).filter(|&value| unlike(value)).count();
         report.tables.push(TableBook {
             table: table.name.clone(),
             files: table.files.len(),
@@ -126,6 +127,10 @@ fn plain(job: &Job, tables: &[Loaded]) -> Result<()> {
             "tables whose figures are changed are not audited beside what is public",
         )
         .with_hint("leave out `also_public`, or hide figures instead: `method: suppression`"));
+    }
+    if tables.iter().any(|table| !table.quantiles.is_empty()) {
+        return Err(Error::config("tables.method", "quantiles can't stand beside counts that are changed")
+            .with_hint("publish them in a table of their own, with `method: suppression`"));
     }
     if tables.iter().any(|table| !table.behind.is_empty()) {
         return Err(Error::config("tables.method", "amounts (`magnitude`) can't be changed with the counts")

@@ -9,6 +9,7 @@ use super::audit::{bound, look};
 use super::engine::{self, Outcome};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
+use super::minimums;
 use super::perturbative;
 use super::policy::{not_followed, policy};
 use super::report::{AuditReport, Progress, counted, number};
@@ -47,6 +48,10 @@ pub struct ProtectReport {
     pub zeros: usize,
     /// For stewards only: hidden so that others can't be computed.
     pub complementary: usize,
+    /// Medians and other quantiles.
+    pub quantiles: usize,
+    /// Of them, those that are hidden; the others are rounded.
+    pub hidden_quantiles: usize,
     /// Rows that were added: totals, and empty cells that must carry a mark.
     pub added_rows: usize,
     /// Hidden figures that the audit examined.
@@ -92,6 +97,7 @@ pub fn protect(
     let mut tables = job.tables(named, Purpose::Protect)?;
     refuse_unnamed(&tables)?;
     name_all(&mut tables);
+    minimums::enter(&job.spec.policy, &mut tables)?;
     let policy = policy(&job.spec.policy, Zeros::Hide);
     match &job.spec.policy.method {
         MethodSpec::Suppression => {}
@@ -101,6 +107,7 @@ pub fn protect(
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
     let statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
     count(&statuses, &mut report);
+    quantiles(&tables, &statuses, &mut report);
     let reasons = write::reasons(&tables, &statuses);
     let mut files = Vec::new();
     for (table, statuses) in tables.iter().zip(&statuses) {
@@ -204,6 +211,20 @@ fn mask(tables: &mut [Loaded], statuses: &[Statuses]) {
     }
 }
 
+/// Counts the quantiles, and those that are hidden.
+fn quantiles(tables: &[Loaded], statuses: &[Statuses], report: &mut ProtectReport) {
+    for (table, statuses) in tables.iter().zip(statuses) {
+        for quantile in &table.quantiles {
+            for cell in (0..table.cells()).filter(|&cell| quantile.values[cell].printed().is_some()) {
+                let people = table.values[quantile.people][cell].count();
+                let hidden = !statuses[quantile.people][cell].is_published() || quantile.is_hidden(cell, people);
+                report.quantiles += 1;
+                report.hidden_quantiles += usize::from(hidden);
+            }
+        }
+    }
+}
+
 fn count(statuses: &[Statuses], report: &mut ProtectReport) {
     for status in statuses.iter().flatten().flatten() {
         report.figures += 1;
@@ -231,6 +252,7 @@ fn with_public(
     }
     tables.extend(job.also_public()?);
     name_all(&mut tables);
+    minimums::enter(&job.spec.policy, &mut tables)?;
     let report = look(&tables, &bound(job), policy, progress);
     let at_hand = |report: &AuditReport| report.tables.iter().any(|table| table.edition.is_none() && table.fallen > 0);
     if !at_hand(&report) && report.bounds + report.small_sums + report.undecided + report.contradictions == 0 {
@@ -271,10 +293,7 @@ impl ProtectReport {
                 number(self.figures),
                 number(self.changed)
             ),
-            format!(
-                "{} the sum of the printed parts.",
-                counted(self.unequal_sums, "total is not", "totals are not")
-            ),
+            format!("{} the sum of the printed parts.", counted(self.unequal_sums, "total is not", "totals are not")),
         ];
         if self.narrowed > 0 {
             let narrowed = counted(self.narrowed, "small figure is", "small figures are");
@@ -310,8 +329,16 @@ impl ProtectReport {
             (None, Some(noise)) => self.perturbed(noise),
             (None, None) => hidden(),
         };
+        if self.quantiles > 0 {
+            lines.push(format!(
+                "{} of {} hidden, the others rounded.",
+                number(self.hidden_quantiles),
+                counted(self.quantiles, "quantile is", "quantiles are")
+            ));
+        }
         if self.added_rows > 0 {
-            let (rows, were) = (counted(self.added_rows, "row", "rows"), if self.added_rows == 1 { "was" } else { "were" });
+            let (rows, were) =
+                (counted(self.added_rows, "row", "rows"), if self.added_rows == 1 { "was" } else { "were" });
             lines.push(format!("{rows} {were} added: totals, and empty cells that carry a mark."));
         }
         lines.extend(self.notes.iter().map(|note| format!("Note: {note}.")));

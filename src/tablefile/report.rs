@@ -60,6 +60,8 @@ pub enum Rule {
     S6,
     /// All tables and releases together.
     S10,
+    /// Quantiles.
+    S13,
     /// Totals.
     S16,
 }
@@ -113,6 +115,7 @@ impl Rule {
             Rule::S4 => "hide further cells, so that no hidden one can be computed from totals",
             Rule::S6 => "hide a rate exactly where one of its counts is hidden",
             Rule::S10 => "protect all tables together, with earlier releases and what is public elsewhere",
+            Rule::S13 => "print quantiles of large groups only, with people on both sides, and rounded",
             Rule::S16 => "make totals from the same rows as their parts, and test that they add up",
         }
     }
@@ -201,6 +204,8 @@ pub struct AuditReport {
     pub printed_small: usize,
     /// Small numerators, complements, and groups of nobody or everybody that printed counts show.
     pub printed_complements: usize,
+    /// Quantiles that are printed of groups that are hidden or too small, near the end, or not rounded.
+    pub printed_quantiles: usize,
     /// Hidden figures neither shown to be safe nor to fall.
     pub undecided: usize,
     /// Places where printed figures contradict each other.
@@ -236,7 +241,7 @@ impl AuditReport {
             + self.unlike
             + self.contradictions
             == 0
-            && self.printed_small + self.printed_complements == 0
+            && self.printed_small + self.printed_complements + self.printed_quantiles == 0
     }
 
     /// Counts that a symbol hides.
@@ -292,10 +297,8 @@ impl AuditReport {
             0 => None,
             _ => Some(format!("{} of {} {words}", number(fall), number(all))),
         };
-        let hidden = [
-            of(counts, self.hidden(), "hidden counts"),
-            of(self.fallen_rates(), self.hidden_rates(), "hidden rates"),
-        ];
+        let hidden =
+            [of(counts, self.hidden(), "hidden counts"), of(self.fallen_rates(), self.hidden_rates(), "hidden rates")];
         let hidden = hidden.into_iter().flatten().collect::<Vec<_>>().join(" and ");
         let mut said = match hidden.as_str() {
             "" => "No figure is hidden here.".to_owned(),
@@ -344,7 +347,7 @@ impl AuditReport {
             .map(|(count, one, many)| counted(count, one, many))
             .collect();
         if faults.is_empty() {
-            return format!("No figure is hidden, and none is the true one: {method}. There is nothing to compute back.");
+            return format!("No figure is hidden here, and none can be taken for the true one: {method}.");
         }
         format!("These tables are said to be protected otherwise ({method}), but {}.", faults.join(", and "))
     }
@@ -357,6 +360,11 @@ impl AuditReport {
                 self.printed_complements,
                 "small numerator or complement, or group of nobody or everybody, can be told",
                 "small numerators or complements, or groups of nobody or everybody, can be told",
+            ),
+            (
+                self.printed_quantiles,
+                "quantile is printed of too small a group, or not rounded",
+                "quantiles are printed of too small groups, or not rounded",
             ),
             (
                 self.undecided,
