@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::csv::JOIN;
 use super::guess::TOTALS;
 use super::raw::{RawColumn, RawFile};
 use super::words::whole;
@@ -17,8 +18,6 @@ pub(super) struct Across {
     pub(super) total: Option<String>,
 }
 
-/// Between the upper and the lower name of a column with a header of two lines.
-const JOIN: &str = " / ";
 /// More columns of counts than these are not tried.
 const MOST: usize = 200;
 

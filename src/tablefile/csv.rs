@@ -10,7 +10,7 @@ use crate::workspace::Encoding;
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Between the upper and the lower name of a column with a header of two lines.
-const JOIN: &str = " / ";
+pub(super) const JOIN: &str = " / ";
 
 /// A delimited file, and how it is taken apart.
 pub(super) struct Csv<'a> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use super::csv::Csv;
+use super::csv::{Csv, JOIN};
 use super::parquet::is_parquet;
 use super::raw::{HIDDEN, RawColumn, RawFile, SHOWN, STATUS};
 use super::spec::FormatSpec;
@@ -110,6 +110,8 @@ fn is_header(file: &RawFile, skipped: usize) -> bool {
 
 /// Whether some names are numbers, but for years and for grades in their order.
 fn are_figures(names: &[&str]) -> bool {
+    // Of a header of two lines the lower one may be a row.
+    let names: Vec<&str> = names.iter().map(|name| name.rsplit_once(JOIN).map_or(*name, |(_, lower)| lower)).collect();
     if names.iter().any(|name| name.starts_with("=\"")) {
         return true;
     }
