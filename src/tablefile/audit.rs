@@ -242,8 +242,10 @@ impl<'a> Look<'a> {
                 && !(self.policy.homogeneous && denominator.is_none_or(|all| all > 0) && spec.kind.of().is_some())
             {
                 self.report.empty += 1;
+                self.report.tables[table].harmless += 1;
             } else if counted && self.may_be_shown(value, denominator, minimum) {
                 self.report.harmless += 1;
+                self.report.tables[table].harmless += 1;
             }
             let way = match how {
                 How::Elsewhere if group.views.iter().any(|one| self.tables[one.table].edition.is_some()) => {
@@ -416,7 +418,11 @@ impl<'a> Look<'a> {
         report.ways = ways.into_iter().map(|(way, figures)| WayCount { way, figures, rule: way.rule() }).collect();
         report.rules =
             rules.into_iter().map(|(rule, figures)| RuleCount { rule, asks: rule.words(), figures }).collect();
-        report.worst = self.falls.into_iter().take(WORST).map(|(_, fall)| fall).collect();
+        // One total may show a small sum along several dimensions.
+        let mut worst: Vec<Fall> = self.falls.into_iter().map(|(_, fall)| fall).collect();
+        worst.dedup_by(|one, other| one.cell == other.cell && one.way == other.way);
+        worst.truncate(WORST);
+        report.worst = worst;
         report.contradictions = self.contradictions.len();
         report.contradicting = self.contradictions.into_iter().take(WORST).collect();
         self.report

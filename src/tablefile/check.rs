@@ -97,6 +97,17 @@ impl Check<'_> {
             );
         }
         self.quantiles(here, table);
+        let part_of = |own: &Option<MeasureSpec>| own.as_ref().and_then(|own| own.part_of.clone());
+        let wholes: Vec<String> = table.measures.values().filter_map(part_of).collect();
+        for (name, own) in table.measures.iter() {
+            let Some(whole) = part_of(own) else { continue };
+            if wholes.iter().filter(|one| **one == whole).count() == 1 {
+                let said = format!(
+                    "`{name}` is the only part of `{whole}`, so that both would be equal: use `of`, or name the other parts"
+                );
+                self.at(&format!("{here}/measures/{}/part_of", step(name)), said);
+            }
+        }
         for (name, rate) in table.rates.iter() {
             let here = format!("{here}/rates/{}", step(name));
             for (at, of) in rate.ratio.iter().enumerate() {

@@ -96,6 +96,8 @@ pub fn protect(
 ) -> Result<ProtectedFiles> {
     let mut tables = job.tables(named, Purpose::Protect)?;
     refuse_unnamed(&tables)?;
+    let own = tables.len();
+    tables.extend(job.also_public()?);
     name_all(&mut tables);
     minimums::enter(&job.spec.policy, &mut tables)?;
     let policy = policy(&job.spec.policy, Zeros::Hide);
@@ -105,12 +107,12 @@ pub fn protect(
         MethodSpec::CellKey(spec) => return perturbative::perturb(job, tables, spec, &policy, progress),
     }
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
-    let statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
-    count(&statuses, &mut report);
-    quantiles(&tables, &statuses, &mut report);
-    let reasons = write::reasons(&tables, &statuses);
+    let statuses = statuses(job, &tables, &policy, &mut report, stop, progress)?;
+    count(&statuses[..own], &mut report);
+    quantiles(&tables[..own], &statuses, &mut report);
+    let reasons = write::reasons(&tables[..own], &statuses);
     let mut files = Vec::new();
-    for (table, statuses) in tables.iter().zip(&statuses) {
+    for (table, statuses) in tables[..own].iter().zip(&statuses) {
         let symbols = &job.spec.symbols;
         let format = &job.spec.tables.get(&table.name).cloned().unwrap_or_default().format;
         let (outputs, added) = write::table(table, Shown::Hidden(statuses), symbols, format, policy.zeros)?;
@@ -118,7 +120,7 @@ pub fn protect(
         report.added_rows += added;
     }
     if !job.spec.also_public.is_empty() {
-        with_public(job, tables, &statuses, &policy, progress)?;
+        with_public(job, tables, own, &statuses, &policy, progress)?;
     }
     report.notes = not_followed(&job.spec, Purpose::Protect);
     Ok(ProtectedFiles { files, reasons, report })
@@ -134,6 +136,7 @@ fn refuse_unnamed(tables: &[Loaded]) -> Result<()> {
 }
 
 fn statuses(
+    job: &Job,
     tables: &[Loaded],
     policy: &Policy,
     report: &mut ProtectReport,
@@ -142,12 +145,14 @@ fn statuses(
 ) -> Result<Vec<Statuses>> {
     let mut statuses: Vec<Statuses> =
         tables.iter().map(|table| vec![vec![Status::Published; table.cells()]; table.measures.len()]).collect();
-    let groups = groups(tables, &super::views::Bound::new());
+    let bound = bound(job);
+    let mut groups = groups(tables, &bound);
+    groups.retain(|group| group.at_hand(tables) > 0);
     let (mut blocked, mut leaks) = (Vec::new(), Vec::new());
     for (at, group) in groups.iter().enumerate() {
         let parts = groups.len();
         let mut inner = |inner| progress(Progress { part: at, parts, inner: Some(inner) });
-        match engine::protect(group, tables, policy, stop, &mut inner) {
+        match engine::protect(group, tables, &bound, policy, stop, &mut inner) {
             Outcome::Protected(protected) => {
                 report.examined += protected.audit.examined;
                 let status = |view, measure, cell| engine::status(&protected, view, measure, cell);
@@ -163,10 +168,11 @@ fn statuses(
     if blocked.is_empty() && leaks.is_empty() {
         return Ok(statuses);
     }
-    Err(unprotectable(&blocked, &leaks))
+    let editions: Vec<&str> = job.spec.also_public.values().map(|public| public.edition.as_str()).collect();
+    Err(unprotectable(&blocked, &leaks, &editions))
 }
 
-fn unprotectable(blocked: &[CellName], leaks: &[CellName]) -> Error {
+fn unprotectable(blocked: &[CellName], leaks: &[CellName], editions: &[&str]) -> Error {
     let cells: Vec<&CellName> = blocked.iter().chain(leaks).collect();
     let mut report = String::new();
     for cell in cells.iter().take(NAMED) {
@@ -176,9 +182,13 @@ fn unprotectable(blocked: &[CellName], leaks: &[CellName]) -> Error {
         report.push_str(&format!("  and {} more\n", number(cells.len() - NAMED)));
     }
     let said = if blocked.is_empty() {
-        format!("the audit of the pattern that was found does not pass at {} cells", number(cells.len()))
+        format!("the audit of the pattern that was found does not pass at {}", counted(cells.len(), "cell", "cells"))
     } else {
-        format!("no pattern of hidden cells protects {} cells", number(cells.len()))
+        format!("no pattern of hidden cells protects {}", counted(cells.len(), "cell", "cells"))
+    };
+    let said = match editions {
+        [] => said,
+        some => format!("{said} beside what is public already: {}", some.join(", ")),
     };
     Error::disclosure("tables.unprotectable", said).with_report(report).with_hint(
         "nothing was written. Hide the margin above these cells (leave out the dimension's `total`), merge categories \
@@ -188,7 +198,7 @@ fn unprotectable(blocked: &[CellName], leaks: &[CellName]) -> Error {
 
 /// Puts the statuses of a group's views into its tables.
 fn enter(group: &Group, tables: &[Loaded], statuses: &mut [Statuses], status: impl Fn(usize, usize, usize) -> Status) {
-    for (at, view) in group.views.iter().enumerate() {
+    for (at, view) in group.views[..group.at_hand(tables)].iter().enumerate() {
         for (cell, place) in view.cells(&tables[view.table]).into_iter().enumerate() {
             let Some(place) = place else { continue };
             for (measure, own) in statuses[view.table].iter_mut().enumerate() {
@@ -242,20 +252,21 @@ fn count(statuses: &[Statuses], report: &mut ProtectReport) {
 fn with_public(
     job: &Job,
     mut tables: Vec<Loaded>,
+    own: usize,
     statuses: &[Statuses],
     policy: &Policy,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
-    mask(&mut tables, statuses);
-    for rate in tables.iter_mut().flat_map(|table| &mut table.rates) {
+    mask(&mut tables[..own], statuses);
+    for rate in tables[..own].iter_mut().flat_map(|table| &mut table.rates) {
         rate.values.fill(Figure::ABSENT);
     }
-    tables.extend(job.also_public()?);
-    name_all(&mut tables);
-    minimums::enter(&job.spec.policy, &mut tables)?;
     let report = look(&tables, &bound(job), policy, progress);
-    let at_hand = |report: &AuditReport| report.tables.iter().any(|table| table.edition.is_none() && table.fallen > 0);
-    if !at_hand(&report) && report.bounds + report.small_sums + report.undecided + report.contradictions == 0 {
+    let at_hand = |report: &AuditReport| {
+        report.tables.iter().any(|table| table.edition.is_none() && table.fallen > table.harmless)
+    };
+    let others = report.bounds + report.narrow + report.small_sums + report.undecided + report.contradictions;
+    if !at_hand(&report) && others == 0 {
         return Ok(());
     }
     let lines = report.lines(&|_, text| text.to_owned()).join("\n");
@@ -358,7 +369,7 @@ mod tests {
             coordinates: vec![("school".to_owned(), node.to_owned())],
         };
         let cells: Vec<CellName> = (0..12).map(|at| cell(&format!("S{at}"))).collect();
-        let error = unprotectable(&cells, &[]);
+        let error = unprotectable(&cells, &[], &[]);
         let said = "no pattern of hidden cells protects 12 cells";
         assert_eq!((error.kind(), error.to_string().as_str()), (crate::Kind::Disclosure, said));
         let report = error.report().unwrap();

@@ -169,6 +169,8 @@ pub struct TableBook {
     pub hidden: usize,
     /// Of them, those that fall.
     pub fallen: usize,
+    /// Of those, the ones that are empty, or that the policy lets be shown: they harm nobody.
+    pub harmless: usize,
     /// Rates that a symbol hides.
     pub hidden_rates: usize,
     /// Of them, those that fall.
@@ -416,7 +418,7 @@ impl AuditReport {
         if !passed {
             section("What would have prevented it", self.rules.iter().map(rule).collect());
         }
-        section("Tables", self.tables.iter().map(|table| table_line(table, passed)).collect());
+        section("Tables", self.tables.iter().map(table_line).collect());
         section("Notes", self.notes.clone());
         lines
     }
@@ -427,24 +429,31 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
-/// A table's numbers. Where the audit passed, what can be told harms nobody, and is not said to fall.
-fn table_line(table: &TableBook, passed: bool) -> String {
+fn table_line(table: &TableBook) -> String {
     let edition = table.edition.as_ref().map(|edition| format!(" ({edition})")).unwrap_or_default();
-    let of = |hidden: usize, fallen: usize| match fallen {
-        1.. if passed => format!("{} hidden, {} of them told without harm", number(hidden), number(fallen)),
-        0 => format!("{} hidden", number(hidden)),
-        1 => format!("{} hidden, 1 falls", number(hidden)),
-        _ => format!("{} hidden, {} fall", number(hidden), number(fallen)),
+    let fall = |hidden: usize, fallen: usize, harmless: usize| {
+        let falls = if fallen == 1 { "falls" } else { "fall" };
+        match (fallen, harmless) {
+            (0, _) => format!("{} hidden", number(hidden)),
+            (_, 0) => format!("{} hidden, {} {falls}", number(hidden), number(fallen)),
+            (_, all) if all == fallen => format!("{} hidden, {} told without harm", number(hidden), number(fallen)),
+            _ => format!(
+                "{} hidden, {} {falls}, {} of them without harm",
+                number(hidden),
+                number(fallen),
+                number(harmless)
+            ),
+        }
     };
     let rates = match table.hidden_rates {
         0 => String::new(),
-        hidden => format!("; rates: {}", of(hidden, table.fallen_rates)),
+        hidden => format!("; rates: {}", fall(hidden, table.fallen_rates, 0)),
     };
     format!(
         "{}{edition}: {} printed, {}{rates} ({})",
         table.table,
         number(table.printed),
-        of(table.hidden, table.fallen),
+        fall(table.hidden, table.fallen, table.harmless),
         counted(table.files, "file", "files")
     )
 }

@@ -365,6 +365,22 @@ also_public:
     assert_eq!((error.kind(), error.code()), (Kind::Disclosure, "tables.also_public"));
 }
 
+/// The cheapest second cell to hide is public already: another one is hidden.
+#[test]
+fn more_is_hidden_beside_what_is_public_where_that_suffices() {
+    let text = "school,race,n\nA,All,5\nB,All,30\nC,All,40\nD,All,90\nAll,All,165\n";
+    let spec = format!(
+        "policy: {{ zeros: print }}\n{}also_public: {{ before: {{ files: [before.csv], edition: release of 2024, like: t }} }}\n",
+        SCHOOL
+    );
+    let files = Files::new(&[("t.csv", text), ("before.csv", "school,race,n\nB,All,30\n")]);
+    let rows = |out: &str| out.lines().map(str::to_owned).collect::<Vec<_>>();
+    let alone = rows(&files.protected(&format!("policy: {{ zeros: print }}\n{SCHOOL}")));
+    assert!(alone.contains(&"B,All,*".to_owned()), "{alone:?}");
+    let beside = rows(&files.protected(&spec));
+    assert!(beside.contains(&"A,All,*".to_owned()) && beside.contains(&"C,All,*".to_owned()), "{beside:?}");
+}
+
 #[test]
 fn every_mistake_in_a_spec_is_shown_with_its_line_and_the_nearest_word() {
     let spec = "policy: { minimum_cel: 11, level: { interwal: 3 } }\ntables:\n  t:\n    files: [t.csv]\n    dimensions: { school: { totl: All } }\n    measures: { n: }\n";
