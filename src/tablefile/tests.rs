@@ -370,7 +370,8 @@ also_public:
 #[test]
 fn more_is_hidden_beside_what_is_public_where_that_suffices() {
     let alone = "policy: { zeros: print }\ntables:\n  t: { files: [t.csv], dimensions: { school: { total: All } }, measures: { n: } }\n";
-    let beside = format!("{alone}also_public:\n  before: {{ files: [before.csv], edition: release of 2024, like: t }}\n");
+    let beside =
+        format!("{alone}also_public:\n  before: {{ files: [before.csv], edition: release of 2024, like: t }}\n");
     let table = "school,n\nA,5\nB,30\nC,40\nD,90\nAll,165\n";
     let files = Files::new(&[("t.csv", table), ("before.csv", "school,n\nA,*\nB,30\nC,*\nD,*\nAll,*\n")]);
     assert_eq!(files.protected(alone), "school,n\nA,*\nB,*\nC,40\nD,90\nAll,165\n");
