@@ -80,7 +80,7 @@ pub(super) fn looked(job: &Job, tables: &[Loaded]) -> Option<AuditReport> {
         MethodSpec::CellKey(_) => ("they have noise by cell keys", false),
     };
     let unlike = |value: i64| match method {
-        MethodSpec::Rounding(spec) => spec.base > 0 && value.unsigned_abs() % spec.base != 0,
+        MethodSpec::Rounding(spec) => spec.base > 0 && !value.unsigned_abs().is_multiple_of(spec.base),
         MethodSpec::CellKey(spec) => (1..=i64::from(spec.threshold)).contains(&value),
         MethodSpec::Suppression => false,
     };
