@@ -234,8 +234,8 @@ def fallen(run: Run) -> str:
         return f"{run.error} ({run.seconds:.0f} s)"
     said = run.said
     sums = {key: sum(table[key] for table in said["tables"]) for key in ("printed", "hidden", "fallen", "fallen_rates")}
-    others = ("small", "empty", "harmless", "harmless_rates", "bounds", "narrow", "small_sums", "printed_small", "undecided")
-    rest = {key: said.get(key, 0) for key in (*others, "unexamined", "impossible", "contradictions")}
+    others = ("small", "empty", "harmless", "harmless_rates", "bounds", "narrow", "small_sums", "printed_small")
+    rest = {key: said.get(key, 0) for key in (*others, "undecided", "unexamined", "impossible", "contradictions")}
     numbers = ", ".join(f"{key} {number:,}" for key, number in {**sums, **rest}.items())
     return f"{numbers}; {run.seconds:.0f} s, {run.peak_mib:,} MiB; passed {said['passed']}"
 

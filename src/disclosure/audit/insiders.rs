@@ -13,8 +13,8 @@ use crate::disclosure::policy::{Attacker, Level, Policy, Reason};
 use crate::disclosure::primary::Target;
 use crate::disclosure::public::Evidence;
 
-/// The targets that somebody who is told which cells are primary can compute: a target lies between 1 and its
-/// minimum cell less one, or is 0 where the reason says so; any other hidden count is the minimum cell or more, or 0 where empty
+/// The targets that somebody who is told which cells are primary can compute: a target lies between 1 and its minimum
+/// cell less one, or is 0 where the reason says so; any other hidden count is the minimum cell or more, or 0 where empty
 /// cells are hidden. Targets whose reason says that they are empty, or that few people are behind a large count, are not
 /// looked at. Where it need not be `thorough`, only what subtraction and bounds give is looked at.
 ///
