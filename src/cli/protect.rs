@@ -63,7 +63,8 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let limit = job.time_limit();
     let stop = || limit.is_some_and(|limit| started.elapsed() >= limit);
-    let done = tablefile::protect(&job, &args.tables, &stop, &mut |progress| bar.step(progress))?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let done = tablefile::protect(&job, &args.tables, threads, &stop, &mut |progress| bar.step(progress))?;
     bar.finish();
     let places = places(&done, out)?;
     let all = places.iter().map(PathBuf::as_path).chain(args.steward_out.as_deref()).chain(args.certificate.as_deref());

@@ -11,7 +11,7 @@
 //! | `minimums`, `quantiles` | larger minimum cells by table, dimension and category; medians |
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
-//! | `protect`, `write` | protection, and the files that come of it |
+//! | `protect`, `parallel`, `write` | protection, and the files that come of it |
 //! | `perturbative` | the same by controlled rounding, and by noise from cell keys |
 //! | `proof` | the certificate of protected files |
 //! | `draft`, `guess`, `across` | a first spec, guessed from files |
@@ -31,6 +31,7 @@ mod load;
 mod margins;
 mod minimums;
 mod page;
+mod parallel;
 mod parquet;
 mod pattern;
 mod perturbative;

@@ -10,6 +10,7 @@ use super::engine::{self, Outcome};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
 use super::minimums;
+use super::parallel::in_groups;
 use super::perturbative;
 use super::policy::{not_followed, policy};
 use super::report::{AuditReport, Progress, counted, number};
@@ -78,7 +79,7 @@ pub(super) type Statuses = Vec<Vec<Status>>;
 /// Protects tables: those that the spec names, or of them the `named` files. Nothing is written.
 ///
 /// `stop` says that the time is up: the best pattern found so far is taken then, never one that does not protect.
-/// `progress` hears how far the work is.
+/// `progress` hears how far the work is. Parts that do not know of each other are worked on by `threads`, with the same result.
 ///
 /// # Guarantees
 /// What [`crate::disclosure::protect`] guarantees, for all tables of the spec together; a rate is shown exactly where
@@ -91,6 +92,7 @@ pub(super) type Statuses = Vec<Vec<Status>>;
 pub fn protect(
     job: &Job,
     named: &[PathBuf],
+    threads: usize,
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ProtectedFiles> {
@@ -107,7 +109,7 @@ pub fn protect(
         MethodSpec::CellKey(spec) => return perturbative::perturb(job, tables, spec, &policy, progress),
     }
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
-    let statuses = statuses(job, &tables, &policy, &mut report, stop, progress)?;
+    let statuses = statuses(job, &tables, &policy, threads, &mut report, stop, progress)?;
     count(&statuses[..own], &mut report);
     quantiles(&tables[..own], &statuses, &mut report);
     let reasons = write::reasons(&tables[..own], &statuses);
@@ -139,6 +141,7 @@ fn statuses(
     job: &Job,
     tables: &[Loaded],
     policy: &Policy,
+    threads: usize,
     report: &mut ProtectReport,
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
@@ -149,10 +152,11 @@ fn statuses(
     let mut groups = groups(tables, &bound);
     groups.retain(|group| group.at_hand(tables) > 0);
     let (mut blocked, mut leaks) = (Vec::new(), Vec::new());
-    for (at, group) in groups.iter().enumerate() {
-        let parts = groups.len();
-        let mut inner = |inner| progress(Progress { part: at, parts, inner: Some(inner) });
-        match engine::protect(group, tables, &bound, policy, stop, &mut inner) {
+    let outcomes = in_groups(&groups, tables, threads, stop, progress, &|group, stop, inner| {
+        engine::protect(group, tables, &bound, policy, stop, inner)
+    });
+    for (group, outcome) in groups.iter().zip(outcomes) {
+        match outcome {
             Outcome::Protected(protected) => {
                 report.examined += protected.audit.examined;
                 let status = |view, measure, cell| engine::status(&protected, view, measure, cell);

@@ -32,7 +32,7 @@ impl Files {
     }
 
     pub(super) fn protect(&self, spec: &str) -> Result<ProtectedFiles, Error> {
-        protect(&self.job(spec)?, &[], &|| false, &mut |_| {})
+        protect(&self.job(spec)?, &[], 1, &|| false, &mut |_| {})
     }
 
     pub(super) fn protected(&self, spec: &str) -> String {
@@ -346,6 +346,21 @@ tables:
     assert!(error.to_string().contains("no file gives `m` of table `t` for year=2"), "{error}");
     std::fs::write(files.path("m_2.csv"), "school,m\nA,15\n").unwrap();
     assert_eq!(files.protect(spec).unwrap().files.len(), 4);
+}
+
+/// Four slices that do not know of each other.
+#[test]
+fn what_is_hidden_does_not_depend_on_threads() {
+    let rows = "A,X,5\nA,Y,20\nB,X,30\nB,Y,7\nC,X,12\nC,Y,90\n";
+    let slice = |year: usize| {
+        rows.replace('A', &format!("{year},A")).replace('B', &format!("{year},B")).replace('C', &format!("{year},C"))
+    };
+    let text = format!("year,school,race,n\n{}", (2021..2025).map(slice).collect::<String>());
+    let files = Files::new(&[("t.csv", &text)]);
+    let job = files.job(&SCHOOL.replace("dimensions: {", "dimensions: { year: ,")).unwrap();
+    let on = |threads: usize| protect(&job, &[], threads, &|| false, &mut |_| {}).unwrap().files.remove(0).bytes;
+    assert!(String::from_utf8(on(1)).unwrap().contains('*'));
+    assert_eq!(on(1), on(3));
 }
 
 #[test]
