@@ -194,7 +194,7 @@ fn tables_of_several_folders_keep_them_and_are_audited_by_naming_the_one_that_ho
         )
     };
     let tables = [table("district", "rates_{year}.csv"), table("school", "rates_{year}_all.csv")].concat();
-    workspace.write("spec.yaml", &format!("tables:\n{tables}"));
+    workspace.write("spec.yaml", format!("tables:\n{tables}"));
     let ran = workspace.ok("protect --spec spec.yaml --out safe --certificate safe.certificate");
     ran.says("safe/district/rates_2024.csv").says("safe/school/rates_2024_all.csv");
     for named in ["safe", "safe/district/rates_2024.csv safe/school/rates_2024_all.csv"] {
@@ -203,8 +203,8 @@ fn tables_of_several_folders_keep_them_and_are_audited_by_naming_the_one_that_ho
     }
     workspace.ok("verify safe --spec spec.yaml --certificate safe.certificate");
     // Side by side, the pattern with more text of its own is meant.
-    workspace.write("flat/rates_2024.csv", &workspace.read("safe/district/rates_2024.csv"));
-    workspace.write("flat/rates_2024_all.csv", &workspace.read("safe/school/rates_2024_all.csv"));
+    workspace.write("flat/rates_2024.csv", workspace.read("safe/district/rates_2024.csv"));
+    workspace.write("flat/rates_2024_all.csv", workspace.read("safe/school/rates_2024_all.csv"));
     workspace.ok("audit flat --spec spec.yaml");
     workspace.run("audit other --spec spec.yaml").expect(2).says("no table of the spec has files like other");
 }
