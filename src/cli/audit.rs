@@ -15,7 +15,7 @@ use crate::tablefile::{self, Job};
 /// --draft-spec. The report names figures and never shows a value. Exits 0 where nothing falls, 6 where something does.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The tables; those that the spec names where none is given
+    /// The tables, or folders of them; those that the spec names where none is given
     #[arg(value_name = "TABLE")]
     tables: Vec<PathBuf>,
     /// What their columns are, and the rules (YAML)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::tablefile::{self, Job, MethodSpec, ProtectedFiles};
 /// of a spec are protected as one release. Where no pattern protects them, nothing is written, and it exits 6.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The tables, with all their figures; those that the spec names where none is given
+    /// The tables, with all their figures, or folders of them; those that the spec names where none is given
     #[arg(value_name = "TABLE")]
     tables: Vec<PathBuf>,
     /// What their columns are, and the rules (YAML)
@@ -29,7 +29,8 @@ pub(super) struct Args {
     /// Write a first spec, guessed from the tables, to standard output
     #[arg(long, conflicts_with = "spec", requires = "tables")]
     draft_spec: bool,
-    /// Where the protected tables go: a file for one table, a folder for several
+    /// Where the protected tables go: a file for one table; for several a folder, where tables that come from several
+    /// folders keep them
     #[arg(long, value_name = "PATH", required_unless_present = "draft_spec")]
     out: Option<PathBuf>,
     /// Why each hidden figure is hidden, as CSV: for stewards only, since it says which figures are small
@@ -62,7 +63,8 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let limit = job.time_limit();
     let stop = || limit.is_some_and(|limit| started.elapsed() >= limit);
-    let done = tablefile::protect(&job, &args.tables, &stop, &mut |progress| bar.step(progress))?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let done = tablefile::protect(&job, &args.tables, threads, &stop, &mut |progress| bar.step(progress))?;
     bar.finish();
     let places = places(&done, out)?;
     let all = places.iter().map(PathBuf::as_path).chain(args.steward_out.as_deref()).chain(args.certificate.as_deref());
@@ -115,7 +117,7 @@ fn say(app: &App, args: &Args, done: &ProtectedFiles, places: &[PathBuf]) -> Res
     Ok(())
 }
 
-/// Where each file goes.
+/// Where each file goes. Files of several folders keep theirs, below the one that holds all of them.
 fn places(done: &ProtectedFiles, out: &Path) -> Result<Vec<PathBuf>> {
     if let ([_], false) = (done.files.as_slice(), out.is_dir()) {
         return Ok(vec![out.to_path_buf()]);
@@ -124,17 +126,32 @@ fn places(done: &ProtectedFiles, out: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::usage("cli.out", format!("{} is a file, and there are several tables", out.display()))
             .with_hint("name a folder"));
     }
+    let names: Vec<&Path> = done.files.iter().map(|file| Path::new(&file.name)).collect();
+    let common = common_folder(&names);
     let mut places = Vec::new();
     let mut taken = BTreeSet::new();
-    for file in &done.files {
-        let name = Path::new(&file.name).file_name().unwrap_or_default();
-        if !taken.insert(name.to_owned()) {
-            return Err(Error::usage("cli.out", format!("two tables are called {}", name.to_string_lossy()))
-                .with_hint("protect them from one folder, with names of their own"));
+    for name in names {
+        // Never outside of the folder that was named.
+        let own = name.components().skip(common).filter(|part| matches!(part, Component::Normal(_)));
+        let place: PathBuf = own.collect();
+        if !taken.insert(place.clone()) {
+            let said = format!("two tables are written as {}", place.display());
+            return Err(Error::usage("cli.out", said).with_hint(
+                "give the files names of their own; a file that two tables of the spec read can't be written",
+            ));
         }
-        places.push(out.join(name));
+        places.push(out.join(place));
     }
     Ok(places)
+}
+
+/// How many names the folders of all paths have in common, from the first on.
+fn common_folder(paths: &[&Path]) -> usize {
+    let folders: Vec<Vec<Component<'_>>> =
+        paths.iter().map(|path| path.parent().into_iter().flat_map(Path::components).collect()).collect();
+    let Some(first) = folders.first() else { return 0 };
+    let shared = |at: &usize| folders.iter().all(|folder| folder.get(*at) == first.get(*at));
+    (0..first.len()).take_while(shared).count()
 }
 
 /// Refuses to overwrite, before anything is written.

@@ -19,6 +19,8 @@ pub(super) struct Primary {
     positive: Vec<bool>,
     /// What the interval of each protected variable must reach, in the parts of [`Policy::unit`].
     required: Vec<Requirement>,
+    /// The smallest count that may be shown at each protected variable.
+    minimums: Vec<i64>,
     /// Everybody knows the variable from what is public besides: no other table may move it.
     pub(super) known: Vec<bool>,
 }
@@ -38,6 +40,8 @@ pub struct Target {
     pub reason: Reason,
     /// What the reader's interval must reach, in the parts of [`Policy::unit`].
     pub requirement: Requirement,
+    /// The smallest count that may be shown there.
+    pub minimum: i64,
 }
 
 /// Applies the rules.
@@ -48,6 +52,7 @@ pub(super) fn apply(tables: &[Table], release: &Release, policy: &Policy) -> Pri
         hidden: vec![None; count],
         positive: vec![false; count],
         required: Vec::new(),
+        minimums: Vec::new(),
         known: vec![false; count],
     };
     for (index, variable) in release.variables().enumerate() {
@@ -55,6 +60,8 @@ pub(super) fn apply(tables: &[Table], release: &Release, policy: &Policy) -> Pri
         if let Some((reason, requirement)) = judge(tables, variable, policy, primary.lower(index)) {
             primary.protected[index] = Some(reason);
             primary.required.push(requirement);
+            let own = own_minimum(tables, variable).and_then(|minimum| i64::try_from(minimum).ok());
+            primary.minimums.push(own.unwrap_or_else(|| policy.minimum()));
         }
     }
     for (index, variable) in release.variables().enumerate() {
@@ -92,14 +99,15 @@ impl Primary {
         let protected = release.variables().zip(&self.protected);
         protected
             .filter_map(|(variable, &reason)| Some((variable.place(), reason?)))
-            .zip(&self.required)
-            .map(|((place, reason), &requirement)| Target {
+            .zip(self.required.iter().zip(&self.minimums))
+            .map(|((place, reason), (&requirement, &minimum))| Target {
                 table: place.table,
                 measure: place.measure,
                 of: place.of,
                 cell: place.cell,
                 reason,
                 requirement,
+                minimum,
             })
             .collect()
     }
@@ -134,14 +142,18 @@ fn judge(tables: &[Table], variable: Variable<'_>, policy: &Policy, least: i64) 
         let both = |one: (Reason, Requirement), other: (Reason, Requirement)| (one.0, one.1.and(other.1));
         return found.map(|found| (found.reason, found.requirement.times(policy.unit()))).reduce(both);
     }
-    let minimums = variable.places().filter_map(|place| Some(tables[place.table].minimums.as_ref()?[place.cell]));
     let (value, least) = (variable.value * policy.unit(), least * policy.unit());
-    let Some(minimum_cell) = minimums.max() else {
+    let Some(minimum_cell) = own_minimum(tables, variable) else {
         return reason(tables, variable, policy).map(|reason| (reason, policy.requirement(value, least)));
     };
     // The minimum at the place itself holds there, be it larger or smaller than the policy's.
     let own = Policy { minimum_cell, ..policy.clone() };
     reason(tables, variable, &own).map(|reason| (reason, own.requirement(value, least)))
+}
+
+/// The largest minimum cell of its own that a variable has at one of its places.
+fn own_minimum(tables: &[Table], variable: Variable<'_>) -> Option<u64> {
+    variable.places().filter_map(|place| Some(tables[place.table].minimums.as_ref()?[place.cell])).max()
 }
 
 fn reason(tables: &[Table], variable: Variable<'_>, policy: &Policy) -> Option<Reason> {

@@ -11,12 +11,13 @@ use super::csv::Csv;
 use super::layout::{Behind, FileLayout, Loaded, Rate, Role};
 use super::parquet;
 use super::pattern::Captures;
+use super::quantiles::Quantiles;
 use super::raw::{RawColumn, RawFile};
 use super::spec::{DimensionSpec, FormatSpec, HierarchyFile, Symbols, TableSpec};
 use super::words::{Figure, Words, unwrapped};
 use crate::disclosure::{Measure, MeasureKind};
 use crate::error::{Error, Result};
-use crate::workspace::Ordered;
+use crate::workspace::{Ordered, nearest_word};
 
 /// The most cells that a table may have.
 const MOST_CELLS: usize = u32::MAX as usize - 1;
@@ -98,8 +99,11 @@ fn chain(spec: &HierarchyFile, folder: &Path) -> Result<Chain> {
 fn named<'f>(file: &'f RawFile, name: &str) -> Result<&'f RawColumn> {
     file.column(name).ok_or_else(|| {
         let there: Vec<&str> = file.columns.iter().map(|column| column.name.as_str()).collect();
-        Error::data("tables.column", format!("{} has no column `{name}`", file.path))
-            .with_hint(format!("its columns are {}", listed(&there)))
+        let mut hint = format!("its columns are {}", listed(&there));
+        if let Some(like) = nearest_word(name, there.iter().copied()) {
+            hint = format!("did you mean `{like}`? {hint}");
+        }
+        Error::data("tables.column", format!("{} has no column `{name}`", file.path)).with_hint(hint)
     })
 }
 
@@ -155,6 +159,7 @@ pub(super) fn read(
     let files: Vec<RawFile> = sources.iter().map(|source| open(source, &spec.format)).collect::<Result<_>>()?;
     let (measure_columns, rate_columns) = columns_of(spec);
     let across: BTreeSet<&str> = measure_columns.iter().chain(&rate_columns).filter_map(|one| one.across).collect();
+    every_column_is_somewhere(&files, &measure_columns, &rate_columns)?;
     let empty = DimensionSpec::default();
     let mut axes = Vec::new();
     let mut rows: Vec<Vec<Vec<u32>>> = vec![Vec::new(); files.len()];
@@ -194,7 +199,6 @@ pub(super) fn read(
             roles: layout,
         });
     }
-    every_column_is_somewhere(&files, &measure_columns, &rate_columns)?;
     loaded.conflicts.sort_unstable();
     loaded.conflicts.dedup();
     Ok(loaded)
@@ -227,6 +231,7 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         unit: rate.unit,
         values: vec![Figure::ABSENT; cells],
     });
+    let quantiles = spec.quantiles.values().map(|own| Quantiles::new(own, index(&own.people), cells));
     let column = |_: &String| vec![Figure::ABSENT; cells];
     let behind = spec.measures.iter().enumerate().filter_map(|(measure, (_, spec))| {
         let spec = spec.as_ref()?.magnitude.as_ref()?;
@@ -244,6 +249,8 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         values: vec![vec![Figure::ABSENT; cells]; spec.measures.len()],
         measures: measures.collect(),
         rates: rates.collect(),
+        quantiles: quantiles.collect(),
+        minimums: None,
         behind: behind.collect(),
         keys: vec![Vec::new(); spec.measures.len()],
         axes,
@@ -285,6 +292,7 @@ fn every_column_is_somewhere(files: &[RawFile], measures: &[Column<'_>], rates: 
 enum Destination {
     Measure(usize),
     Rate(usize),
+    Quantile(usize),
     /// Who is behind an amount: which, and the column of it.
     Behind(usize, usize),
 }
@@ -337,6 +345,13 @@ impl Filler<'_> {
                 self.column(at, into, offset, column.decimals)?;
             }
         }
+        for (index, (name, own)) in spec.quantiles.iter().enumerate() {
+            let name = own.column.as_deref().unwrap_or(name);
+            let at = self.file.columns.iter().position(|column| column.name == name);
+            let Some(at) = at else { return named(self.file, name).map(|_| Vec::new()) };
+            roles[at] = Some(Role::Quantile(index));
+            self.column(at, Destination::Quantile(index), 0, Some(own.decimals))?;
+        }
         if !roles.iter().any(|role| matches!(role, Some(Role::Measure(..) | Role::Rate(..)))) {
             let there: Vec<&str> = self.file.columns.iter().map(|column| column.name.as_str()).collect();
             return Err(Error::data("tables.column", format!("{} has no column of figures", self.file.path))
@@ -344,7 +359,8 @@ impl Filler<'_> {
         }
         let mut done = Vec::new();
         for (role, column) in roles.into_iter().zip(&self.file.columns) {
-            let holds_nothing = column.words.iter().all(|word| word.trim().is_empty());
+            let is_status = self.file.is_status(&column.name);
+            let holds_nothing = is_status || column.words.iter().all(|word| word.trim().is_empty());
             if role.is_none() && !holds_nothing {
                 self.table.unnamed.push((self.file.path.clone(), column.name.clone()));
             }
@@ -369,6 +385,12 @@ impl Filler<'_> {
         let keys = &mut self.table.keys[measure];
         keys.resize(cells, 0);
         let column = &self.file.columns[at];
+        let is_mark = |word: &String| self.symbols.suppressed.iter().any(|symbol| symbol.trim() == word.trim());
+        if column.words.iter().all(is_mark) {
+            // A published file: its keys are not written.
+            keys.clear();
+            return Ok(());
+        }
         for (row, (&cell, &code)) in self.cells.iter().zip(&column.codes).enumerate() {
             keys[cell as usize] = key(&column.words[code as usize]).ok_or_else(|| {
                 let said = format!("{}: column `{}` holds no key of a cell", self.file.place(row), column.name);
@@ -386,30 +408,33 @@ impl Filler<'_> {
             // There may be fewer contributions than columns.
             symbols.to_mut().none.push(String::new());
         }
+        if matches!(into, Destination::Quantile(_)) {
+            // An empty group has none.
+            symbols.to_mut().missing.push(String::new());
+        }
         let words = match decimals {
             Some(decimals) => Words::rates(&symbols, decimals),
             None => Words::counts(&symbols),
         };
-        let mut figures = Vec::with_capacity(column.words.len());
-        for (code, word) in column.words.iter().enumerate() {
-            figures.push(words.read(word).map_err(|why| {
-                let row = column.codes.iter().position(|&one| one as usize == code).unwrap_or(0);
-                Error::data("tables.word", format!("{}: column `{}` {why}", self.file.place(row), column.name))
-                    .with_hint("symbols are listed in the spec under `symbols`: `suppressed`, `none` or `missing`")
-            })?);
-        }
+        let figures: Vec<Result<Figure, String>> = column.words.iter().map(|word| words.read(word)).collect();
+        let marks = self.file.marks(&column.name);
         let mut own: Vec<bool> = vec![false; if self.table.files.is_empty() { 0 } else { self.table.cells() }];
         let measure = if let Destination::Measure(index) = into { Some(index) } else { None };
         let mut none = Vec::new();
         let into = match into {
             Destination::Measure(index) => &mut self.table.values[index],
             Destination::Rate(index) => &mut self.table.rates[index].values,
+            Destination::Quantile(index) => &mut self.table.quantiles[index].values,
             Destination::Behind(index, column) => self.table.behind[index].columns().nth(column).unwrap_or(&mut none),
         };
         let first = own.is_empty();
         for (row, (&cell, &code)) in self.cells.iter().zip(&column.codes).enumerate() {
             let cell = cell as usize + offset;
-            let figure = figures[code as usize];
+            let figure = match &figures[code as usize] {
+                _ if marks.as_ref().is_some_and(|marks| marks[row]) => Figure::HIDDEN,
+                Ok(figure) => *figure,
+                Err(why) => return Err(meaningless(self.file, row, &column.name, why)),
+            };
             let before = into[cell];
             if before == figure {
                 if figure != Figure::ABSENT && (first || std::mem::replace(&mut own[cell], true)) {
@@ -445,6 +470,11 @@ fn key(word: &str) -> Option<u64> {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => word.parse().ok(),
     }
+}
+
+fn meaningless(file: &RawFile, row: usize, column: &str, why: &str) -> Error {
+    Error::data("tables.word", format!("{}: column `{column}` {why}", file.place(row)))
+        .with_hint("symbols are listed in the spec under `symbols`: `suppressed`, `none` or `missing`")
 }
 
 fn twice(file: &RawFile, row: usize) -> Error {

@@ -7,8 +7,11 @@ use super::deduce::{How, Known};
 use super::engine::{self, Audited};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
+use super::minimums;
+use super::perturbative;
 use super::policy::{not_followed, policy};
 use super::report::{AuditReport, Fall, Progress, Rule, RuleCount, TableBook, Way, WayCount};
+use super::spec::Symbols;
 use super::views::{Bound, Group, groups};
 use super::words::Figure;
 use crate::disclosure::{self, Finding, FindingKind, MeasureKind, Policy, Zeros};
@@ -35,11 +38,16 @@ pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -
     let mut tables = job.tables(named, Purpose::Audit)?;
     tables.extend(job.also_public()?);
     name_all(&mut tables);
+    minimums::enter(&job.spec.policy, &mut tables)?;
+    if let Some(report) = perturbative::looked(job, &tables) {
+        return Ok(report);
+    }
     let bound = bound(job);
     let (zeros, note) = if job.spec.policy.zeros.is_none() { zeros(&tables, &bound) } else { (Zeros::Hide, None) };
     let policy = policy(&job.spec.policy, zeros);
     let mut report = look(&tables, &bound, &policy, progress);
     report.notes.extend(note);
+    report.notes.extend(telling(&job.spec.symbols));
     for (file, column) in tables.iter().flat_map(|table| &table.unnamed) {
         report.notes.push(format!("column `{column}` of {file} is not in the spec, and was not looked at"));
     }
@@ -60,6 +68,16 @@ fn zeros(tables: &[Loaded], bound: &Bound) -> (Zeros, Option<String>) {
     let said =
         format!("empty cells are printed in some places and hidden in others ({empty}), so a hidden one may be empty");
     (Zeros::Hide, Some(said))
+}
+
+/// What symbols say themselves, as `<10` does.
+fn telling(symbols: &Symbols) -> Option<String> {
+    let bound = |word: &&String| {
+        word.find(['<', '\u{2264}']).is_some_and(|at| word[at..].chars().any(|character| character.is_ascii_digit()))
+    };
+    let words: Vec<String> = symbols.suppressed.iter().filter(bound).map(|word| format!("`{word}`")).collect();
+    let said = "says itself that a figure is small: the audit counts it as hidden, and makes no more of it";
+    (!words.is_empty()).then(|| format!("{} {said}", words.join(", ")))
 }
 
 /// The universes that `within` ties together.
@@ -118,6 +136,7 @@ impl<'a> Look<'a> {
         let seen = tables.iter().map(unseen).collect();
         let mut look = Self { tables, bound, policy, report, falls: Vec::new(), seen, contradictions: BTreeSet::new() };
         look.within_tables();
+        look.quantiles();
         look
     }
 
@@ -135,6 +154,17 @@ impl<'a> Look<'a> {
                 self.contradictions.insert(format!("two files print different figures for {name}"));
             }
         }
+    }
+
+    /// What quantiles give away.
+    fn quantiles(&mut self) {
+        let faults = |table: &Loaded| table.quantiles.iter().map(|one| one.faults(table).count()).sum::<usize>();
+        self.report.printed_quantiles = self.tables.iter().map(faults).sum();
+    }
+
+    /// The smallest count that may be shown at a cell.
+    fn minimum(&self, table: usize, cell: u32) -> u64 {
+        self.tables[table].minimums.as_ref().map_or(self.policy.minimum_cell, |own| own[cell as usize])
     }
 
     fn place(&self, table: usize, figure: &str, cell: usize) -> String {
@@ -196,9 +226,10 @@ impl<'a> Look<'a> {
             };
             let denominator = spec.kind.of().and_then(|of| known.value(view, of, cell));
             let counted = spec.kind != MeasureKind::Magnitude;
-            let is_small = counted && self.policy.is_small(value);
+            let minimum = self.minimum(table, place);
+            let is_small = counted && is_small(value, minimum);
             let small = is_small
-                || denominator.is_some_and(|all| self.policy.is_small(all - value))
+                || denominator.is_some_and(|all| self::is_small(all - value, minimum))
                 || (value == 0 && denominator.is_some_and(|all| all > 0));
             if denominator.is_some_and(|all| all > 0 && (value == 0 || value == all)) {
                 self.report.homogeneous += 1;
@@ -211,8 +242,10 @@ impl<'a> Look<'a> {
                 && !(self.policy.homogeneous && denominator.is_none_or(|all| all > 0) && spec.kind.of().is_some())
             {
                 self.report.empty += 1;
-            } else if counted && self.may_be_shown(value, denominator) {
+                self.report.tables[table].harmless += 1;
+            } else if counted && self.may_be_shown(value, denominator, minimum) {
                 self.report.harmless += 1;
+                self.report.tables[table].harmless += 1;
             }
             let way = match how {
                 How::Elsewhere if group.views.iter().any(|one| self.tables[one.table].edition.is_some()) => {
@@ -232,10 +265,10 @@ impl<'a> Look<'a> {
 
     /// Whether the policy lets a count be shown: neither it nor what it leaves of its denominator is small, nor is it
     /// nobody or everybody of a group where that is protected.
-    fn may_be_shown(&self, value: i64, denominator: Option<i64>) -> bool {
+    fn may_be_shown(&self, value: i64, denominator: Option<i64>, minimum: u64) -> bool {
         let homogeneous = |all: i64| self.policy.homogeneous && all > 0 && (value == 0 || value == all);
-        let alone = |all: i64| !self.policy.is_small(all - value) && !homogeneous(all);
-        !self.policy.is_small(value) && denominator.is_none_or(alone)
+        let alone = |all: i64| !is_small(all - value, minimum) && !homogeneous(all);
+        !is_small(value, minimum) && denominator.is_none_or(alone)
     }
 
     /// The rates of a cell that a symbol hides: each is its two counts.
@@ -252,7 +285,8 @@ impl<'a> Look<'a> {
             if below == 0 {
                 continue;
             }
-            if self.may_be_shown(above, Some(below)) && self.may_be_shown(below, None) {
+            let minimum = self.minimum(table, place);
+            if self.may_be_shown(above, Some(below), minimum) && self.may_be_shown(below, None, minimum) {
                 self.report.harmless_rates += 1;
             }
             let printed = |measure: usize| own.values[measure][place as usize].printed().is_some();
@@ -265,41 +299,64 @@ impl<'a> Look<'a> {
     /// What bounds and several equations at once give.
     fn bounds(&mut self, group: &Group, known: &Known<'_>, progress: &mut dyn FnMut(disclosure::Progress)) {
         let contradicts = !known.contradictions.is_empty();
-        let findings = if contradicts {
-            Vec::new()
-        } else {
-            let mut policy = self.policy.clone();
-            if known.has_unpublished() {
-                policy.zeros = Zeros::Hide;
-            }
-            let mut audited = engine::audit(group, self.tables, self.bound, &policy, progress);
-            if matches!(audited, Audited::Contradiction(_)) && policy.zeros == Zeros::Print {
-                // Some hidden cell must be empty: the mark may stand for nobody after all.
-                policy.zeros = Zeros::Hide;
-                audited = engine::audit(group, self.tables, self.bound, &policy, progress);
-            }
-            match audited {
-                Audited::Findings(findings) => findings,
-                Audited::Contradiction(cell) => {
-                    self.contradictions.insert(cell.to_string());
-                    Vec::new()
-                }
-                Audited::Wrong(error) => {
-                    self.report.notes.push(format!("a part could not be examined: {error}"));
-                    Vec::new()
-                }
-            }
-        };
         self.report.unexamined += usize::from(contradicts);
-        for finding in findings {
-            self.finding(group, known, &finding);
+        if contradicts {
+            return;
+        }
+        // Each minimum has a look of its own, which counts where it holds.
+        for minimum in self.minimums_of(group) {
+            for finding in self.findings(group, known, minimum, progress) {
+                self.finding(group, known, &finding, minimum);
+            }
+        }
+    }
+
+    /// The minimum cells that hold somewhere in a group.
+    fn minimums_of(&self, group: &Group) -> BTreeSet<u64> {
+        let tables = group.views.iter().map(|view| &self.tables[view.table]);
+        let own = tables.filter_map(|table| table.minimums.as_ref()).flatten().copied();
+        own.chain([self.policy.minimum_cell]).collect()
+    }
+
+    fn findings(
+        &mut self,
+        group: &Group,
+        known: &Known<'_>,
+        minimum_cell: u64,
+        progress: &mut dyn FnMut(disclosure::Progress),
+    ) -> Vec<Finding> {
+        let mut policy = Policy { minimum_cell, ..self.policy.clone() };
+        if known.has_unpublished() {
+            policy.zeros = Zeros::Hide;
+        }
+        let mut audited = engine::audit(group, self.tables, self.bound, &policy, progress);
+        if matches!(audited, Audited::Contradiction(_)) && policy.zeros == Zeros::Print {
+            // Some hidden cell must be empty: the mark may stand for nobody after all.
+            policy.zeros = Zeros::Hide;
+            audited = engine::audit(group, self.tables, self.bound, &policy, progress);
+        }
+        match audited {
+            Audited::Findings(findings) => findings,
+            Audited::Contradiction(cell) => {
+                self.contradictions.insert(cell.to_string());
+                Vec::new()
+            }
+            Audited::Wrong(error) => {
+                self.report.notes.push(format!("a part could not be examined: {error}"));
+                Vec::new()
+            }
         }
     }
 
     /// A finding of the audit, unless it is counted already or is about a figure that nothing prints or hides.
-    fn finding(&mut self, group: &Group, known: &Known<'_>, finding: &Finding) {
+    fn finding(&mut self, group: &Group, known: &Known<'_>, finding: &Finding, minimum: u64) {
+        let place = engine::locate(group, self.tables, &finding.cell);
+        let base = place.as_ref().and_then(|place| Some((group.views[place.view].table, place.base?)));
+        if base.map_or(self.policy.minimum_cell, |(table, cell)| self.minimum(table, cell)) != minimum {
+            return;
+        }
         let report = &mut self.report;
-        let Some(place) = engine::locate(group, self.tables, &finding.cell) else {
+        let Some(place) = place else {
             // Those of a cohort who were not in it before.
             if finding.kind.is_exact() || matches!(finding.kind, FindingKind::TooNarrow) {
                 report.bounds += 1;
@@ -326,6 +383,10 @@ impl<'a> Look<'a> {
                     self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Bounds, steps: 1 }));
                 }
             }
+            (FindingKind::TooNarrow, _) => {
+                report.narrow += 1;
+                self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Narrow, steps: 1 }));
+            }
             _ => report.undecided += 1,
         }
     }
@@ -345,6 +406,9 @@ impl<'a> Look<'a> {
         if self.report.printed_complements > 0 {
             *rules.entry(Rule::S2).or_default() += self.report.printed_complements;
         }
+        if self.report.printed_quantiles > 0 {
+            *rules.entry(Rule::S13).or_default() += self.report.printed_quantiles;
+        }
         // Small groups first, then the shortest derivations.
         self.falls.sort_by(|(a_small, a), (b_small, b)| {
             let key = |small: bool, fall: &Fall| (fall.way.is_rate(), !small, fall.way == Way::SmallSum, fall.steps);
@@ -354,9 +418,18 @@ impl<'a> Look<'a> {
         report.ways = ways.into_iter().map(|(way, figures)| WayCount { way, figures, rule: way.rule() }).collect();
         report.rules =
             rules.into_iter().map(|(rule, figures)| RuleCount { rule, asks: rule.words(), figures }).collect();
-        report.worst = self.falls.into_iter().take(WORST).map(|(_, fall)| fall).collect();
+        // One total may show a small sum along several dimensions.
+        let mut worst: Vec<Fall> = self.falls.into_iter().map(|(_, fall)| fall).collect();
+        worst.dedup_by(|one, other| one.cell == other.cell && one.way == other.way);
+        worst.truncate(WORST);
+        report.worst = worst;
         report.contradictions = self.contradictions.len();
         report.contradicting = self.contradictions.into_iter().take(WORST).collect();
         self.report
     }
+}
+
+/// Whether a count is small: somebody, and fewer than the minimum.
+fn is_small(count: i64, minimum: u64) -> bool {
+    count > 0 && count.unsigned_abs() < minimum
 }

@@ -22,6 +22,7 @@ pub(super) fn check(document: &Document, spec: &Spec) -> Findings {
     check.policy(spec);
     check.rules(spec);
     check.cell_keys(spec);
+    check.minimums(spec);
     check.symbols(spec);
     check.public(spec);
     check.findings
@@ -95,6 +96,18 @@ impl Check<'_> {
                 &dimensions,
             );
         }
+        self.quantiles(here, table);
+        let part_of = |own: &Option<MeasureSpec>| own.as_ref().and_then(|own| own.part_of.clone());
+        let wholes: Vec<String> = table.measures.values().filter_map(part_of).collect();
+        for (name, own) in table.measures.iter() {
+            let Some(whole) = part_of(own) else { continue };
+            if wholes.iter().filter(|one| **one == whole).count() == 1 {
+                let said = format!(
+                    "`{name}` is the only part of `{whole}`, so that both would be equal: use `of`, or name the other parts"
+                );
+                self.at(&format!("{here}/measures/{}/part_of", step(name)), said);
+            }
+        }
         for (name, rate) in table.rates.iter() {
             let here = format!("{here}/rates/{}", step(name));
             for (at, of) in rate.ratio.iter().enumerate() {
@@ -104,6 +117,55 @@ impl Check<'_> {
                 self.at(&format!("{here}/decimals"), "a rate has at most 9 decimals");
             }
             self.across(&here, rate.across.as_deref(), rate.columns.is_empty(), rate.column.is_some(), &dimensions);
+        }
+    }
+
+    fn quantiles(&mut self, here: &str, table: &TableSpec) {
+        for (name, quantile) in table.quantiles.iter() {
+            let here = format!("{here}/quantiles/{}", step(name));
+            let counts: Vec<&str> = table
+                .measures
+                .iter()
+                .filter(|(_, own)| own.as_ref().is_none_or(|own| own.magnitude.is_none() && own.across.is_none()))
+                .map(|(name, _)| name)
+                .collect();
+            self.refers(&format!("{here}/people"), "measure of people", &quantile.people, &counts);
+            let [part, whole] = quantile.part;
+            if part == 0 || part >= whole {
+                self.at(&format!("{here}/part"), "a quantile is a part of a whole, such as [1, 2] or [3, 4]");
+            }
+            if quantile.decimals > 9 {
+                self.at(&format!("{here}/decimals"), "a quantile has at most 9 decimals");
+            }
+            if let Err(error) = super::quantiles::rule(quantile).check() {
+                self.at(&here, error.to_string());
+            }
+        }
+    }
+
+    fn minimums(&mut self, spec: &Spec) {
+        let tables: Vec<&str> = spec.tables.keys().collect();
+        let dimensions: Vec<&str> = spec.tables.values().flat_map(|table| table.dimensions.keys()).collect();
+        for (at, one) in spec.policy.minimums.iter().enumerate() {
+            let here = format!("/policy/minimums/{at}");
+            if one.table.is_none() && one.dimension.is_none() {
+                self.at(&here, "say where it holds: in a `table`, or by a `dimension`");
+            }
+            if one.category.is_some() && one.dimension.is_none() {
+                self.at(&here, "a `category` goes with its `dimension`");
+            }
+            if let Some(table) = &one.table {
+                self.refers(&format!("{here}/table"), "table", table, &tables);
+            }
+            if let Some(dimension) = &one.dimension {
+                self.refers(&format!("{here}/dimension"), "dimension", dimension, &dimensions);
+            }
+            if !(spec.policy.minimum_cell + 1..=1_000_000).contains(&one.minimum) {
+                self.at(&format!("{here}/minimum"), "it is larger than `minimum_cell`, which holds everywhere");
+            }
+            if !matches!(spec.policy.method, MethodSpec::Suppression) {
+                self.at(&here, "where figures are rounded or have noise, there is one minimum: `minimum_cell`");
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::workspace::Encoding;
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Between the upper and the lower name of a column with a header of two lines.
-const JOIN: &str = " / ";
+pub(super) const JOIN: &str = " / ";
 
 /// A delimited file, and how it is taken apart.
 pub(super) struct Csv<'a> {
@@ -20,6 +20,11 @@ pub(super) struct Csv<'a> {
     delimiter: u8,
     skip: usize,
     header: usize,
+    footer: usize,
+    /// How the file is encoded, where it is not UTF-8.
+    encoding: Option<Encoding>,
+    /// It begins with a byte order mark.
+    marked: bool,
 }
 
 /// A record: its fields within the text, and what lies between it and the next.
@@ -37,6 +42,7 @@ struct Records<'t> {
 impl<'a> Csv<'a> {
     /// Decodes a file and finds its delimiter.
     pub(super) fn new(path: &'a str, bytes: &'a [u8], format: &FormatSpec) -> Result<Self> {
+        let marked = bytes.starts_with(MARK);
         let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
         let text = match format.encoding {
             Some(encoding @ (Encoding::Utf16 | Encoding::Latin1)) => return Err(not_written(path, encoding)),
@@ -49,6 +55,9 @@ impl<'a> Csv<'a> {
             delimiter: b',',
             skip: format.skip_rows,
             header: format.header_rows.unwrap_or(1).max(1),
+            footer: format.footer_rows,
+            encoding: format.encoding,
+            marked,
         };
         csv.delimiter = match format.delimiter {
             Some(delimiter) => u8::try_from(delimiter).ok().filter(u8::is_ascii).ok_or_else(|| {
@@ -86,9 +95,13 @@ impl<'a> Csv<'a> {
         }
         let mut columns = self.header(&mut records)?;
         let mut lines = Vec::new();
+        let rows = self.rows()?;
         while let Some(line) = records.next()? {
             if records.is_blank() {
                 continue;
+            }
+            if rows.is_some_and(|rows| lines.len() >= rows) {
+                break;
             }
             if records.spans.len() != columns.len() {
                 let (found, wanted) = (records.spans.len(), columns.len());
@@ -102,6 +115,22 @@ impl<'a> Csv<'a> {
             lines.push(line);
         }
         Ok(RawFile { path: self.path.to_owned(), columns, rows: lines.len(), lines })
+    }
+
+    /// How many rows stand above the notes; none where there are no notes.
+    fn rows(&self) -> Result<Option<usize>> {
+        if self.footer == 0 {
+            return Ok(None);
+        }
+        let mut records = self.records()?;
+        for _ in 0..self.skip + self.header {
+            records.next()?;
+        }
+        let mut rows = 0_usize;
+        while records.next()?.is_some() {
+            rows += usize::from(!records.is_blank());
+        }
+        Ok(Some(rows.saturating_sub(self.footer)))
     }
 
     fn header(&self, records: &mut Records<'_>) -> Result<Vec<RawColumn>> {
@@ -133,7 +162,7 @@ impl<'a> Csv<'a> {
     }
 
     /// The file with other fields where `change` gives them (by row and column), and `more` rows at its end. All else is
-    /// as it was, to the byte (in UTF-8).
+    /// as it was, to the byte.
     pub(super) fn rewritten(
         &self,
         mut change: impl FnMut(usize, usize) -> Option<String>,
@@ -146,13 +175,23 @@ impl<'a> Csv<'a> {
         let line_end = if self.text[..records.at].ends_with("\r\n") { "\r\n" } else { "\n" };
         let mut out = String::with_capacity(self.text.len());
         out.push_str(&self.text[..records.at]);
+        let added: Vec<String> = more
+            .map(|fields| {
+                let fields: Vec<String> = fields.iter().map(|word| field(word, self.delimiter, false)).collect();
+                format!("{}{line_end}", fields.join(&char::from(self.delimiter).to_string()))
+            })
+            .collect();
+        let rows = self.rows()?;
         let mut row = 0;
+        // Where the last row ends, which notes may follow.
+        let mut end = out.len();
         loop {
             let mut copied = records.at;
             if records.next()?.is_none() {
                 break;
             }
-            if !records.is_blank() {
+            let is_row = !records.is_blank() && rows.is_none_or(|rows| row < rows);
+            if is_row {
                 for (column, &span) in records.spans.iter().enumerate() {
                     let Some(word) = change(row, column) else { continue };
                     let (from, to) = records.outer(span);
@@ -164,16 +203,32 @@ impl<'a> Csv<'a> {
                 row += 1;
             }
             out.push_str(&self.text[copied..records.at]);
-        }
-        for fields in more {
-            if !out.ends_with('\n') {
-                out.push_str(line_end);
+            if is_row || rows.is_none() {
+                end = out.len();
             }
-            let fields: Vec<String> = fields.iter().map(|word| field(word, self.delimiter, false)).collect();
-            out.push_str(&fields.join(&char::from(self.delimiter).to_string()));
-            out.push_str(line_end);
         }
-        Ok(out.into_bytes())
+        if !added.is_empty() {
+            if !out[..end].ends_with('\n') {
+                out.insert_str(end, line_end);
+                end += line_end.len();
+            }
+            out.insert_str(end, &added.concat());
+        }
+        self.encoded(out)
+    }
+
+    /// Text as the file had it.
+    fn encoded(&self, text: String) -> Result<Vec<u8>> {
+        if self.encoding == Some(Encoding::Windows1252) {
+            let (bytes, _, unmappable) = encoding_rs::WINDOWS_1252.encode(&text);
+            if unmappable {
+                let said =
+                    format!("{} can't be written in windows-1252: a label of the spec has other letters", self.path);
+                return Err(Error::config("tables.encoding", said).with_hint("convert the file to UTF-8 first"));
+            }
+            return Ok(bytes.into_owned());
+        }
+        Ok(if self.marked { [MARK, text.as_bytes()].concat() } else { text.into_bytes() })
     }
 }
 
@@ -259,11 +314,33 @@ mod tests {
     fn what_is_not_hidden_stays_as_it_is_to_the_byte() {
         let csv = Csv::new("f", FILE.as_bytes(), &format(3, 1)).unwrap();
         assert_eq!(csv.rewritten(|_, _| None, std::iter::empty()).unwrap(), FILE.as_bytes());
+        let marked = [MARK, FILE.as_bytes()].concat();
+        let again = Csv::new("f", &marked, &format(3, 1)).unwrap().rewritten(|_, _| None, std::iter::empty());
+        assert_eq!(again.unwrap(), marked, "Excel takes a file without its mark for another encoding");
+        let old = b"D,n\nA\xf1il,5\n";
+        let windows = FormatSpec { encoding: Some(Encoding::Windows1252), ..format(0, 1) };
+        let csv_of = Csv::new("f", old, &windows).unwrap();
+        assert_eq!(csv_of.read().unwrap().columns[0].word(0), "Añil");
+        assert_eq!(csv_of.rewritten(|_, _| None, std::iter::empty()).unwrap(), old);
+        let foreign = csv_of.rewritten(|_, _| None, [vec!["総数".to_owned(), "9".to_owned()]].into_iter());
+        assert!(foreign.is_err(), "a label that the encoding has no letters for is not garbled");
         let hidden = csv.rewritten(|row, column| (row == 1 && column == 2).then(|| "*".to_owned()), std::iter::empty());
         let text = String::from_utf8(hidden.unwrap()).unwrap();
         assert_eq!(text, FILE.replace("\"6\"", "\"*\""));
         let more = csv.rewritten(|_, _| None, [vec!["x,y".to_owned(), String::new()]].into_iter()).unwrap();
         assert!(String::from_utf8(more).unwrap().ends_with("\r\n\"x,y\",\r\n"));
+    }
+
+    #[test]
+    fn notes_below_the_table_are_no_rows_and_stay_at_its_end() {
+        let text = "D,n\nA,5\nB,6\n\n\"* fewer than 11, or so\"\nSource: us,\n";
+        let format = FormatSpec { footer_rows: 2, ..FormatSpec::default() };
+        let csv = Csv::new("f", text.as_bytes(), &format).unwrap();
+        assert_eq!(csv.read().unwrap().rows, 2);
+        let more = [vec!["All".to_owned(), "11".to_owned()]];
+        let out = csv.rewritten(|row, column| (row == 1 && column == 1).then(|| "*".to_owned()), more.into_iter());
+        let expected = "D,n\nA,5\nB,*\nAll,11\n\n\"* fewer than 11, or so\"\nSource: us,\n";
+        assert_eq!(String::from_utf8(out.unwrap()).unwrap(), expected);
     }
 
     #[test]

@@ -1,46 +1,20 @@
 //! A first spec, guessed from files: what a person must look at is said beside it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use super::across::{Across, across};
 use super::assemble::{Source, open};
-use super::csv::Csv;
-use super::parquet::is_parquet;
+use super::guess::{
+    Guess, NONE, TOTALS, determines, format_of, guess, is_symbol, likeness, minimum, never_above, numbered_categories,
+    settles, sum, tell_apart,
+};
 use super::raw::{RawColumn, RawFile};
 use super::spec::FormatSpec;
-use super::words::{scaled, unwrapped, whole};
+use super::words::unwrapped;
 use crate::error::{Error, Result};
 use crate::yaml::quoted;
-
-/// Words that stand for hidden figures wherever tables are published.
-const SUPPRESSED: [&str; 16] =
-    ["*", "**", "***", "--", "-", "†", "‡", "s", "S", "DS", "PS", "(s)", "suppressed", "<10", "<11", "n<10"];
-/// Words that say that there is no such group.
-const NONE: [&str; 8] = ["N/A", "n/a", "NA", "na", "n.a.", "not applicable", "None", "."];
-/// Labels of totals.
-const TOTALS: [&str; 11] = [
-    "total",
-    "all",
-    "all students",
-    "all schools",
-    "all districts",
-    "all grades",
-    "statewide",
-    "state",
-    "overall",
-    "both",
-    "both sexes",
-];
-
-/// What a column seems to hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Guess {
-    Dimension,
-    Count,
-    Rate { decimals: u32, fraction: bool },
-    Nothing,
-}
 
 /// Drafts a spec of one table for files of one layout.
 ///
@@ -55,95 +29,69 @@ pub fn draft(paths: &[PathBuf]) -> Result<String> {
     let file = open(&Source { path: first.clone(), name: name.clone(), captures: Vec::new() }, &format)?;
     let mut guesses: Vec<Guess> = file.columns.iter().map(guess).collect();
     numbered_categories(&file, &mut guesses);
-    if !guesses.contains(&Guess::Count) {
+    tell_apart(&file, &mut guesses);
+    if !guesses.iter().any(|guess| matches!(guess, Guess::Count | Guess::Amount { .. })) {
         let columns: Vec<&str> = file.columns.iter().map(|column| column.name.as_str()).collect();
         return Err(Error::data("tables.draft", format!("no column of {name} looks like counts"))
             .with_hint(format!("its columns are {}; is the header in another line?", columns.join(", "))));
     }
-    Ok(Draft { file: &file, guesses: &guesses, format: &format, paths }.write())
+    let counts: Vec<&RawColumn> =
+        file.columns.iter().zip(&guesses).filter(|(_, guess)| **guess == Guess::Count).map(|(one, _)| one).collect();
+    let across = across(&file, &counts);
+    let behind = Behind::of(&file, &guesses);
+    Ok(Draft { file: &file, guesses: &guesses, format: &format, paths, across, behind }.write())
 }
 
-/// The lines above the header: those before the first that has as many filled fields as the widest one.
-fn format_of(path: &PathBuf) -> Result<FormatSpec> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Error::data("tables.read", format!("{} can't be read", path.display()))
-            .with_source(error)
-            .with_hint("name a CSV or Parquet file")
-    })?;
-    let mut format = FormatSpec::default();
-    if is_parquet(&bytes) {
-        return Ok(format);
-    }
-    if std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).is_err() {
-        format.encoding = Some(crate::workspace::Encoding::Windows1252);
-    }
-    let name = path.display().to_string();
-    let best = (0..20).map(|skip| FormatSpec { skip_rows: skip, ..format.clone() }).find(|format| {
-        let file = Csv::new(&name, &bytes, format).and_then(|csv| csv.read());
-        file.is_ok_and(|file| {
-            let filled = file.columns.iter().filter(|column| !column.name.is_empty()).count();
-            let unique: BTreeSet<&str> = file.columns.iter().map(|column| column.name.as_str()).collect();
-            file.rows > 0
-                && filled == file.columns.len()
-                && unique.len() == filled
-                && (filled > 1 || format.skip_rows == 0)
-        })
-    });
-    Ok(best.unwrap_or(format))
+/// Who is behind amounts, by the names of columns.
+#[derive(Default)]
+struct Behind {
+    people: Option<String>,
+    organisations: Option<String>,
+    largest: Vec<String>,
 }
 
-fn guess(column: &RawColumn) -> Guess {
-    let words: Vec<&str> = column.words.iter().map(|word| word.trim()).filter(|word| !is_symbol(word)).collect();
-    if words.is_empty() {
-        return if column.words.iter().any(|word| is_symbol(word.trim()) && !word.trim().is_empty()) {
-            Guess::Count
-        } else {
-            Guess::Nothing
-        };
-    }
-    let name = column.name.to_lowercase();
-    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
-    if column.words.iter().any(|word| word.trim().starts_with("=\"")) {
-        return Guess::Dimension;
-    }
-    let decimals = |word: &&str| word.trim_end_matches('%').trim().split_once('.').map_or(0, |(_, rest)| rest.len());
-    let most = u32::try_from(words.iter().map(decimals).max().unwrap_or(0)).unwrap_or(9).min(9);
-    if words.iter().all(|word| scaled(word, most).is_some()) && (most > 0 || has(&["rate", "percent", "pct", "%"])) {
-        let at_most_one = words.iter().filter_map(|word| word.parse::<f64>().ok()).all(|value| value <= 1.0);
-        return Guess::Rate { decimals: most, fraction: at_most_one && !words.iter().any(|word| word.contains('%')) };
-    }
-    let whole_numbers = words.iter().all(|word| whole(word).is_some());
-    let is_year = words.iter().all(|word| matches!(whole(word), Some(1900..=2100)));
-    let parts: Vec<&str> = name.split(|character: char| !character.is_alphanumeric()).collect();
-    let one_of = |words: &[&str]| parts.iter().any(|part| words.contains(part));
-    let is_count = one_of(&["count", "counts", "number", "n", "num", "students", "enrollment", "enrolment", "people"]);
-    let is_code = !is_count && one_of(&["code", "year", "grade", "id", "cohort", "month", "age"]);
-    let padded = words.iter().any(|word| word.len() > 1 && word.starts_with('0'));
-    if whole_numbers && !is_year && !is_code && !padded { Guess::Count } else { Guess::Dimension }
-}
-
-/// Whole numbers that a column of categories settles are categories around those: the number of a county.
-fn numbered_categories(file: &RawFile, guesses: &mut [Guess]) {
-    let dimensions: Vec<&RawColumn> = file
-        .columns
-        .iter()
-        .zip(guesses.iter())
-        .filter(|(_, guess)| **guess == Guess::Dimension)
-        .map(|(one, _)| one)
-        .collect();
-    for (column, guess) in file.columns.iter().zip(guesses.iter_mut()) {
-        let settles = |one: &&RawColumn| one.words.len() < file.rows && one.words.len() > column.words.len();
-        if *guess == Guess::Count && dimensions.iter().filter(|one| settles(one)).any(|one| determines(one, column)) {
-            *guess = Guess::Dimension;
+impl Behind {
+    fn of(file: &RawFile, guesses: &[Guess]) -> Self {
+        let mut behind = Self::default();
+        if !guesses.iter().any(|guess| matches!(guess, Guess::Amount { .. })) {
+            return behind;
         }
+        for (column, guess) in file.columns.iter().zip(guesses) {
+            let name = column.name.to_lowercase();
+            let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+            match guess {
+                Guess::Count
+                    if has(&["employer", "establishment", "firm", "compan", "organi", "units", "obs", "contribut"]) =>
+                {
+                    behind.organisations.get_or_insert_with(|| column.name.clone());
+                }
+                Guess::Count if has(&["people", "worker", "employee", "person", "earner"]) => {
+                    behind.people.get_or_insert_with(|| column.name.clone());
+                }
+                Guess::Amount { .. } if has(&["first", "second", "third", "largest", "top", "max"]) => {
+                    behind.largest.push(column.name.clone());
+                }
+                _ => {}
+            }
+        }
+        behind
     }
-}
 
-fn is_symbol(word: &str) -> bool {
-    word.is_empty()
-        || SUPPRESSED.contains(&word)
-        || NONE.contains(&word)
-        || (word.starts_with('<') && whole(&word[1..]).is_some())
+    fn has(&self, name: &str) -> bool {
+        [&self.people, &self.organisations].into_iter().flatten().chain(&self.largest).any(|one| one == name)
+    }
+
+    /// The rules that its columns suffice for.
+    fn rules(&self) -> Option<String> {
+        let rules = [
+            self.organisations.as_ref().map(|_| "organisations: 3"),
+            self.people.as_ref().filter(|_| self.organisations.is_none()).map(|_| "people: 10"),
+            (!self.largest.is_empty()).then_some("dominance: { n: 1, k: 80 }"),
+            (self.largest.len() > 1).then_some("percent: 10"),
+        ];
+        let rules: Vec<&str> = rules.into_iter().flatten().collect();
+        (!rules.is_empty()).then(|| rules.join(", "))
+    }
 }
 
 struct Draft<'a> {
@@ -151,6 +99,8 @@ struct Draft<'a> {
     guesses: &'a [Guess],
     format: &'a FormatSpec,
     paths: &'a [PathBuf],
+    across: Vec<Across>,
+    behind: Behind,
 }
 
 impl Draft<'_> {
@@ -177,8 +127,13 @@ impl Draft<'_> {
             "# Drafted from the file. Look at each line with LOOK: it is a guess that decides what is protected."
         )?;
         writeln!(out, "policy:")?;
-        writeln!(out, "  minimum_cell: 11              # LOOK: the smallest count that you may publish")?;
+        let (minimum, why) =
+            minimum(self.file, self.guesses).unwrap_or((11, "the smallest count that you may publish"));
+        writeln!(out, "  minimum_cell: {minimum:<2}              # LOOK: {why}; 11 hides 1 to 10")?;
         writeln!(out, "  level: full                   # full | exact | {{ interval: 5 }} | {{ percent: 30 }}")?;
+        if let Some(rules) = self.behind.rules() {
+            writeln!(out, "  magnitudes: [{rules}]   # LOOK: what makes an amount sensitive")?;
+        }
         self.symbols(out)?;
         writeln!(out, "tables:")?;
         let stem = self.paths[0].file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -191,6 +146,12 @@ impl Draft<'_> {
         let mut format = Vec::new();
         if self.format.skip_rows > 0 {
             format.push(format!("skip_rows: {}", self.format.skip_rows));
+        }
+        if let Some(rows) = self.format.header_rows {
+            format.push(format!("header_rows: {rows}"));
+        }
+        if self.format.footer_rows > 0 {
+            format.push(format!("footer_rows: {}", self.format.footer_rows));
         }
         if self.format.encoding.is_some() {
             format.push("encoding: windows-1252".to_owned());
@@ -230,7 +191,11 @@ impl Draft<'_> {
             list(&hidden)
         )?;
         if !none.is_empty() {
-            writeln!(out, "  none: [{}]                 # LOOK: there is no such group", list(&none))?;
+            writeln!(
+                out,
+                "  none: [{}]                 # LOOK: there is no such group, so its count is 0; `missing` says nothing of it",
+                list(&none)
+            )?;
         }
         Ok(())
     }
@@ -269,21 +234,61 @@ impl Draft<'_> {
                 .chain(&column.words)
                 .map(|one| unwrapped(one))
                 .find(|one| TOTALS.contains(&one.to_lowercase().as_str()));
+            let own = column.words.iter().map(|one| unwrapped(one));
+            let subtotal =
+                own.filter(|one| Some(*one) != total).find(|one| TOTALS.contains(&one.to_lowercase().as_str()));
             let look = match total {
                 Some(label) => {
                     keys.push(format!("total: {}", word(label)));
+                    if let Some(label) = subtotal {
+                        keys.push(format!("subtotal: {}", word(label)));
+                    }
                     "LOOK: is this the total of the others?"
                 }
                 None => "LOOK: no total found; say `total: All` to have totals, if they are published anywhere",
             };
             entry(out, &name, &keys, look)?;
         }
+        if !self.across.is_empty() {
+            let total = self.across.iter().find_map(|one| one.total.as_deref());
+            let keys: Vec<String> = total.map(|label| format!("total: {}", word(label))).into_iter().collect();
+            entry(out, CATEGORY, &keys, "LOOK: stands across the columns; call it what it is, such as race or gender")?;
+        }
         Ok(kept)
     }
 
+    /// Measures across a dimension.
+    fn wide(&self, out: &mut String) -> std::fmt::Result {
+        for (at, one) in self.across.iter().enumerate() {
+            let name = one.measure.as_deref().map_or_else(|| "n".to_owned(), name_of);
+            let whole = self.across[..at].iter().find(|whole| self.is_within(one, whole));
+            let of = whole.and_then(|whole| whole.measure.as_deref()).map(name_of);
+            let of = of.map(|of| format!(" of: {},", word(&of))).unwrap_or_default();
+            writeln!(out, "      {}: {{{of} across: {CATEGORY}, columns: {{ # LOOK: counts of people?", word(&name))?;
+            for (category, column) in &one.columns {
+                writeln!(out, "        {}: {},", word(category), word(column))?;
+            }
+            writeln!(out, "      }} }}")?;
+        }
+        Ok(())
+    }
+
+    /// Whether the figures of one are never above those of the other.
+    fn is_within(&self, one: &Across, whole: &Across) -> bool {
+        one.columns.iter().all(|(category, column)| {
+            let other = whole.columns.iter().find(|(own, _)| own == category);
+            let pair = other.and_then(|(_, other)| self.file.column(column).zip(self.file.column(other)));
+            pair.is_some_and(|(part, all)| never_above(part, all))
+        })
+    }
+
     fn measures(&self, out: &mut String) -> std::fmt::Result {
-        let counts = self.of(|guess| *guess == Guess::Count);
+        let taken = |name: &str| self.across.iter().flat_map(|one| &one.columns).any(|(_, column)| column == name);
+        let mut counts = self.of(|guess| *guess == Guess::Count);
+        counts.retain(|column| !taken(&column.name) && !self.behind.has(&column.name));
         writeln!(out, "    measures:")?;
+        self.wide(out)?;
+        self.amounts(out)?;
         let largest = counts.iter().max_by_key(|column| sum(column)).map(|column| column.name.as_str());
         for column in &counts {
             let name = name_of(&column.name);
@@ -303,6 +308,7 @@ impl Draft<'_> {
             };
             entry(out, &name, &keys, look)?;
         }
+        self.middles(out)?;
         let rates: Vec<(&RawColumn, &Guess)> = self
             .file
             .columns
@@ -338,34 +344,54 @@ impl Draft<'_> {
     }
 }
 
+/// What a draft calls the dimension that stands across columns.
+const CATEGORY: &str = "category";
+
+impl Draft<'_> {
+    fn amounts(&self, out: &mut String) -> std::fmt::Result {
+        for (column, guess) in self.file.columns.iter().zip(self.guesses) {
+            let Guess::Amount { decimals } = guess else { continue };
+            if self.behind.has(&column.name) {
+                continue;
+            }
+            let mut keys = vec![format!("decimals: {decimals}")];
+            for (key, name) in [("people", &self.behind.people), ("organisations", &self.behind.organisations)] {
+                keys.extend(name.iter().map(|name| format!("{key}: {}", word(name))));
+            }
+            if keys.len() == 1 {
+                writeln!(
+                    out,
+                    "      # LOOK: `{}` looks like an amount: as `magnitude`, with the column of how many `people` or \
+                     `organisations` are behind it",
+                    column.name
+                )?;
+                continue;
+            }
+            if !self.behind.largest.is_empty() {
+                let names: Vec<String> = self.behind.largest.iter().map(|name| word(name)).collect();
+                keys.push(format!("largest: [{}]", names.join(", ")));
+            }
+            let name = name_of(&column.name);
+            let own = if name == column.name { String::new() } else { format!("column: {}, ", word(&column.name)) };
+            let keys = [format!("{own}magnitude: {{ {} }}", keys.join(", "))];
+            entry(out, &name, &keys, "LOOK: an amount, and who is behind it?")?;
+        }
+        Ok(())
+    }
+
+    /// Medians and averages are no sums: what protects them is another rule.
+    fn middles(&self, out: &mut String) -> std::fmt::Result {
+        let middles = self.of(|guess| matches!(guess, Guess::Middle { .. }));
+        middles.into_iter().try_for_each(|column| {
+            writeln!(out, "    # LOOK: `{}` looks like a median or an average: see `quantiles`", column.name)
+        })
+    }
+}
+
 /// An entry with what a person must look at beside it.
 fn entry(out: &mut String, name: &str, keys: &[String], look: &str) -> std::fmt::Result {
     let keys = if keys.is_empty() { String::new() } else { format!(" {{ {} }}", keys.join(", ")) };
     writeln!(out, "      {}:{keys}   # {look}", word(name))
-}
-
-fn likeness(a: &RawColumn, b: &RawColumn) -> f64 {
-    strsim::jaro_winkler(&a.name.to_lowercase(), &b.name.to_lowercase())
-}
-
-fn sum(column: &RawColumn) -> i64 {
-    let values: Vec<i64> = column.words.iter().map(|word| whole(word.trim()).unwrap_or(0)).collect();
-    column.codes.iter().fold(0, |sum: i64, &code| sum.saturating_add(values[code as usize]))
-}
-
-fn never_above(part: &RawColumn, all: &RawColumn) -> bool {
-    let values = |column: &RawColumn| column.words.iter().map(|word| whole(word.trim())).collect::<Vec<_>>();
-    let (parts, wholes) = (values(part), values(all));
-    part.codes.iter().zip(&all.codes).all(|(&part, &all)| match (parts[part as usize], wholes[all as usize]) {
-        (Some(part), Some(all)) => part <= all,
-        _ => true,
-    })
-}
-
-/// Whether a column's word settles the other's.
-fn determines(from: &RawColumn, to: &RawColumn) -> bool {
-    let mut seen: HashMap<u32, u32> = HashMap::new();
-    from.codes.iter().zip(&to.codes).all(|(&from, &to)| *seen.entry(from).or_insert(to) == to)
 }
 
 /// The columns that contain a column's categories, the nearest first: it settles them, and they have fewer words.
@@ -373,13 +399,13 @@ fn within<'c>(column: &RawColumn, all: &[&'c RawColumn]) -> Vec<&'c str> {
     let mut above: Vec<&&RawColumn> = all
         .iter()
         .filter(|other| other.name != column.name && other.words.len() > 1 && other.words.len() < column.words.len())
-        .filter(|other| determines(column, other))
+        .filter(|other| settles(column, other))
         .collect();
     above.sort_by_key(|other| std::cmp::Reverse(other.words.len()));
     // Only a chain is one hierarchy.
     let mut chain: Vec<&&RawColumn> = Vec::new();
     for one in above {
-        if chain.last().is_none_or(|last| determines(last, one)) {
+        if chain.last().is_none_or(|last| settles(last, one)) {
             chain.push(one);
         }
     }

@@ -6,8 +6,8 @@ use super::words::Figure;
 use crate::disclosure::Zeros;
 use crate::disclosure::primary_rules::Contributions;
 use crate::disclosure::{
-    self, CellKey, CellKeyReport, CellName, DisclosureError, Evidence, Finding, Keys, Policy, Progress, Protected,
-    PublicRate, PublicTable, Published, Rounding, Status, Table, Within,
+    self, Beside, CellKey, CellKeyReport, CellName, DisclosureError, Evidence, Finding, Keys, Policy, Progress,
+    Protected, PublicRate, PublicTable, Published, Rounding, Status, Table, Within,
 };
 
 /// What came of protecting a group.
@@ -32,18 +32,24 @@ pub(super) enum Audited {
     Wrong(DisclosureError),
 }
 
-/// Protects a group.
+/// Protects the tables at hand of a group, beside those of it that are public already. `bound` names for a universe the one
+/// that counts all of its people.
 pub(super) fn protect(
     group: &Group,
     tables: &[Loaded],
+    bound: &Bound,
     policy: &Policy,
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Outcome {
-    let views = group.views.iter().enumerate();
+    let views = group.views[..group.at_hand(tables)].iter().enumerate();
     let own: Result<Vec<Table>, DisclosureError> =
         views.map(|(at, view)| with_contributions(whole(at, view, group, tables), view, &tables[view.table])).collect();
-    let protected = own.and_then(|own| disclosure::protect_until(&own, policy, stop, progress));
+    let protected = own.and_then(|own| {
+        let others = public_tables(group, tables, policy.zeros).split_off(own.len());
+        let beside = Beside { links: links(group, tables, bound), others };
+        disclosure::protect_beside(&own, policy, &beside, stop, progress)
+    });
     match protected {
         Ok(protected) => Outcome::Protected(Box::new(protected)),
         Err(DisclosureError::Unprotectable { cells }) => Outcome::Blocked(cells),
@@ -106,11 +112,7 @@ pub(super) fn audit(
     progress: &mut dyn FnMut(Progress),
 ) -> Audited {
     let own = public_tables(group, tables, policy.zeros);
-    let in_slice = |name: &String| format!("{name}\u{1f}{}", slice(group));
-    let links: Vec<Within> =
-        bound.iter().map(|(part, whole)| Within { part: in_slice(part), whole: in_slice(whole) }).collect();
-    let named = |name: &String| own.iter().any(|table| table.universe == *name);
-    let links: Vec<Within> = links.into_iter().filter(|link| named(&link.part) && named(&link.whole)).collect();
+    let links = links(group, tables, bound);
     let none: Option<Evidence<'_>> = None;
     let published = Published { tables: &own, others: &[], links: &links };
     match disclosure::audit(published, policy, None, none, progress) {
@@ -118,6 +120,14 @@ pub(super) fn audit(
         Err(DisclosureError::Contradiction { cell }) => Audited::Contradiction(*cell),
         Err(error) => Audited::Wrong(error),
     }
+}
+
+/// Which universes of a group are contained in which.
+fn links(group: &Group, tables: &[Loaded], bound: &Bound) -> Vec<Within> {
+    let in_slice = |name: &String| format!("{name}\u{1f}{}", slice(group));
+    let named = |name: &String| group.views.iter().any(|view| tables[view.table].universe == *name);
+    let both = bound.iter().filter(|(part, whole)| named(part) && named(whole));
+    both.map(|(part, whole)| Within { part: in_slice(part), whole: in_slice(whole) }).collect()
 }
 
 /// A group as its readers have it.
@@ -185,8 +195,14 @@ fn whole(at: usize, view: &View, group: &Group, tables: &[Loaded]) -> Table {
         values: table.values.iter().map(|values| cells.iter().map(|cell| value(values, cell)).collect()).collect(),
         contributors: None,
         contributions: Vec::new(),
-        minimums: None,
+        minimums: table.minimums.as_ref().map(|own| cells.iter().map(|cell| minimum(own, *cell)).collect()),
     }
+}
+
+/// The smallest count that may be shown at a cell; for one that no file has, the least of all.
+fn minimum(minimums: &[u64], cell: Option<u32>) -> u64 {
+    let least = || minimums.iter().copied().min().unwrap_or(0);
+    cell.map_or_else(least, |cell| minimums[cell as usize])
 }
 
 /// The table with who is behind its amounts.

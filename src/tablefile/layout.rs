@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::axis::Axis;
+use super::quantiles::Quantiles;
 use super::spec::RateUnit;
 use super::words::Figure;
 use crate::disclosure::primary_rules::Contributions;
@@ -19,6 +20,9 @@ pub(super) struct Loaded {
     /// By measure and cell; the last axis varies fastest.
     pub(super) values: Vec<Vec<Figure>>,
     pub(super) rates: Vec<Rate>,
+    pub(super) quantiles: Vec<Quantiles>,
+    /// The smallest count that may be shown, by cell, where it is not the policy's everywhere.
+    pub(super) minimums: Option<Vec<u64>>,
     /// Who is behind amounts.
     pub(super) behind: Vec<Behind>,
     /// The keys of cells, by measure and cell; empty where a measure has none.
@@ -114,6 +118,8 @@ pub(super) enum Role {
     Measure(usize, usize),
     /// A rate, likewise.
     Rate(usize, usize),
+    /// A quantile.
+    Quantile(usize),
     /// Who is behind an amount, or the keys of cells: read, and never written.
     Behind,
     /// Something that is carried over.

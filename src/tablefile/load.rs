@@ -7,7 +7,7 @@ use super::axis::{Axis, name_nodes};
 use super::check;
 use super::layout::Loaded;
 use super::margins;
-use super::pattern::Pattern;
+use super::pattern::{Captures, Fit, Pattern};
 use super::spec::{MissingRows, Spec, Symbols, TableSpec};
 use super::words::Figure;
 use crate::error::{Error, Result};
@@ -73,35 +73,7 @@ impl Job {
 
     /// Reads the tables: those that the spec names, or of them the files named.
     pub(super) fn tables(&self, named: &[PathBuf], purpose: Purpose) -> Result<Vec<Loaded>> {
-        let mut sources: Vec<Vec<Source>> = Vec::new();
-        let mut left: Vec<&PathBuf> = named.iter().collect();
-        for table in self.spec.tables.values() {
-            let patterns: Vec<Pattern> = table.files.iter().map(|file| Pattern::new(file)).collect();
-            if named.is_empty() {
-                sources.push(found(&patterns, &self.folder)?);
-                continue;
-            }
-            let mut own = Vec::new();
-            // Where a spec is about one file, the one that is named is meant, whatever its name.
-            let plain = |file: &String| !file.contains(['*', '{']);
-            let only = self.spec.tables.len() == 1 && named.len() == 1 && table.files.len() == 1;
-            let any = patterns.is_empty() || (only && table.files.iter().all(plain));
-            left.retain(|path| {
-                let fits = patterns.iter().find_map(|pattern| pattern.fits(path));
-                let captures = if any { Some(Vec::new()) } else { fits };
-                let Some(captures) = captures else { return true };
-                own.push(Source { path: (*path).clone(), name: path.display().to_string(), captures });
-                false
-            });
-            sources.push(own);
-        }
-        if let Some(path) = left.first() {
-            return Err(Error::usage(
-                "tables.unknown_file",
-                format!("no table of the spec has files like {}", path.display()),
-            )
-            .with_hint("name files that fit the `files` of a table, or none to read all"));
-        }
+        let sources = self.sources(named)?;
         let mut tables = Vec::new();
         for ((name, spec), sources) in self.spec.tables.iter().zip(&sources) {
             if !sources.is_empty() {
@@ -113,6 +85,70 @@ impl Job {
                 .with_hint("name the files on the command line, or under `files` in the spec"));
         }
         Ok(tables)
+    }
+
+    /// The files of each table: those that its patterns find, or of the `named` files and folders those that fit them.
+    fn sources(&self, named: &[PathBuf]) -> Result<Vec<Vec<Source>>> {
+        let patterns: Vec<Vec<Pattern>> = self
+            .spec
+            .tables
+            .values()
+            .map(|table| table.files.iter().map(|file| Pattern::new(file)).collect())
+            .collect();
+        if named.is_empty() {
+            return patterns.iter().map(|patterns| found(patterns, &self.folder)).collect();
+        }
+        // Where a spec is about one file, the one that is named is meant, whatever its name.
+        let plain = |file: &String| !file.contains(['*', '{']);
+        let only = |table: &TableSpec| named.len() == 1 && table.files.len() == 1 && table.files.iter().all(plain);
+        let any = self.spec.tables.len() == 1
+            && self.spec.tables.values().all(|table| table.files.is_empty() || only(table))
+            && !named.iter().any(|path| path.is_dir());
+        let mut sources: Vec<Vec<Source>> = patterns.iter().map(|_| Vec::new()).collect();
+        let source =
+            |path: &PathBuf, captures| Source { path: path.clone(), name: path.display().to_string(), captures };
+        for one in named {
+            let paths = if one.is_dir() { files_below(one)? } else { vec![one.clone()] };
+            let mut fits = false;
+            for path in &paths {
+                if any {
+                    sources[0].push(source(path, Vec::new()));
+                    fits = true;
+                } else if let Some((table, captures)) = self.best(&patterns, path)? {
+                    sources[table].push(source(path, captures));
+                    fits = true;
+                }
+            }
+            if !fits {
+                let said = format!("no table of the spec has files like {}", one.display());
+                return Err(Error::usage("tables.unknown_file", said).with_hint(
+                    "name files that fit the `files` of a table, a folder that holds such, or none to read all",
+                ));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// The table whose pattern fits a file best, and what stands for its names.
+    fn best(&self, patterns: &[Vec<Pattern>], path: &Path) -> Result<Option<(usize, Captures)>> {
+        let all = |by: &dyn Fn(&Pattern) -> Option<Fit>| -> Vec<(usize, Fit)> {
+            let of = |(at, own): (usize, &Vec<Pattern>)| Some((at, own.iter().filter_map(by).max_by_key(Fit::merit)?));
+            patterns.iter().enumerate().filter_map(of).collect()
+        };
+        let mut fits = all(&|pattern| pattern.fits(path));
+        if fits.is_empty() {
+            fits = all(&|pattern| pattern.fits_by_name(path));
+        }
+        let Some(most) = fits.iter().map(|(_, fit)| fit.merit()).max() else { return Ok(None) };
+        let mut best = fits.into_iter().filter(|(_, fit)| fit.merit() == most);
+        let first = best.next();
+        if let (Some((one, _)), Some((other, _))) = (&first, best.next()) {
+            let name = |at: usize| self.spec.tables.keys().nth(at).unwrap_or_default();
+            let said = format!("{} fits the files of `{}` and of `{}`", path.display(), name(*one), name(other));
+            return Err(Error::usage("tables.ambiguous_file", said)
+                .with_hint("keep the folders that the spec names, or name no file to read all"));
+        }
+        Ok(first.map(|(table, fit)| (table, fit.captures)))
     }
 
     /// Reads what is public besides.
@@ -148,6 +184,24 @@ impl Job {
         }
         Ok(table)
     }
+}
+
+/// All files of a folder and of those in it, in the order of their names.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| {
+        Error::data("tables.read", format!("the folder {} can't be read", folder.display()))
+            .with_source(error)
+            .with_hint("name files, or a folder that you may read")
+    };
+    let mut files = Vec::new();
+    let entries: std::io::Result<Vec<_>> = std::fs::read_dir(folder).map_err(failed)?.collect();
+    let mut paths: Vec<PathBuf> = entries.map_err(failed)?.into_iter().map(|entry| entry.path()).collect();
+    paths.retain(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')));
+    paths.sort();
+    for path in paths {
+        if path.is_dir() { files.extend(files_below(&path)?) } else { files.push(path) }
+    }
+    Ok(files)
 }
 
 /// The files of some patterns.

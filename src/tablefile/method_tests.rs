@@ -103,7 +103,7 @@ also_public:
     assert_eq!(report.bounds, 1, "four came to A, fifteen to B");
     assert!(report.worst[0].cell.contains("n less release of 2025 of now at school=A"), "{}", report.worst[0].cell);
     let refused = files.protect(spec).err().unwrap();
-    assert!(refused.to_string().contains("with what is public besides"), "{refused}");
+    assert!(refused.to_string().contains("beside what is public already: release of 2025"), "{refused}");
     let apart = spec.replace(", within: all", "");
     assert_eq!(files.audit(&apart).bounds, 0, "of other people nothing follows");
 }

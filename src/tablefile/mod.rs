@@ -8,13 +8,15 @@
 //! | `spec`, `check`, `policy` | what authors write, its mistakes, what becomes of the rules |
 //! | `pattern`, `csv`, `parquet`, `raw`, `words` | files, their columns and what words in them mean |
 //! | `axis`, `assemble`, `layout`, `margins`, `load` | from columns to dense tables with hierarchies and totals |
+//! | `minimums`, `quantiles` | larger minimum cells by table, dimension and category; medians |
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
-//! | `protect`, `write` | protection, and the files that come of it |
+//! | `protect`, `parallel`, `write` | protection, and the files that come of it |
 //! | `perturbative` | the same by controlled rounding, and by noise from cell keys |
 //! | `proof` | the certificate of protected files |
-//! | `draft` | a first spec, guessed from files |
+//! | `draft`, `guess`, `across` | a first spec, guessed from files |
 
+mod across;
 mod assemble;
 mod audit;
 mod axis;
@@ -23,16 +25,20 @@ mod csv;
 mod deduce;
 mod draft;
 mod engine;
+mod guess;
 mod layout;
 mod load;
 mod margins;
+mod minimums;
 mod page;
+mod parallel;
 mod parquet;
 mod pattern;
 mod perturbative;
 mod policy;
 mod proof;
 mod protect;
+mod quantiles;
 mod raw;
 mod report;
 mod spec;
@@ -41,7 +47,11 @@ mod words;
 mod write;
 
 #[cfg(test)]
+mod draft_tests;
+#[cfg(test)]
 mod method_tests;
+#[cfg(test)]
+mod rule_tests;
 #[cfg(test)]
 mod tests;
 

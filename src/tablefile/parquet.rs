@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
 use arrow::compute;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::raw::{RawColumn, RawFile};
+use super::raw::{HIDDEN, RawColumn, RawFile, SHOWN, STATUS};
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8] = b"PAR1";
@@ -98,8 +98,8 @@ pub(super) fn rewritten(
         let shown = compute::nullif(&whole, &BooleanArray::from(marks.clone())).map_err(|error| write(error.into()))?;
         fields.push(Field::new(field.name(), shown.data_type().clone(), true));
         arrays.push(shown);
-        let word = |mark: &bool| if *mark { "suppressed" } else { "published" };
-        fields.push(Field::new(format!("{}_status", field.name()), DataType::Utf8, false));
+        let word = |mark: &bool| if *mark { HIDDEN } else { SHOWN };
+        fields.push(Field::new(format!("{}{STATUS}", field.name()), DataType::Utf8, false));
         arrays.push(Arc::new(StringArray::from_iter_values(marks.iter().map(word))));
     }
     written(path, fields, arrays)
@@ -135,6 +135,10 @@ pub(super) fn replaced(
 
 /// The column at `at` with its fields of `more` rows at the end; an empty one is null.
 fn longer(path: &str, column: &ArrayRef, at: usize, more: &[Vec<String>]) -> Result<ArrayRef> {
+    if column.data_type() == &DataType::Null {
+        // A column that holds nothing has no type to cast to.
+        return Ok(new_null_array(&DataType::Null, column.len() + more.len()));
+    }
     let added: StringArray = more.iter().map(|row| row.get(at).filter(|word| !word.is_empty())).collect();
     compute::cast(&added, column.data_type())
         .and_then(|added| compute::concat(&[column, &added]))

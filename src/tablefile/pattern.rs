@@ -52,15 +52,42 @@ impl Pattern {
     }
 
     /// Whether a path that was named on the command line fits, by its last names.
-    pub(super) fn fits(&self, path: &Path) -> Option<Captures> {
+    pub(super) fn fits(&self, path: &Path) -> Option<Fit> {
         let names: Vec<String> = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
-        let wanted = self.segments.len().min(names.len());
+        self.fits_last(&names, self.segments.len().min(names.len()))
+    }
+
+    /// The same by the file's own name alone, whatever folder it lies in.
+    pub(super) fn fits_by_name(&self, path: &Path) -> Option<Fit> {
+        self.fits_last(&[path.file_name()?.to_string_lossy().into_owned()], 1)
+    }
+
+    fn fits_last(&self, names: &[String], wanted: usize) -> Option<Fit> {
         let (segments, names) = (&self.segments[self.segments.len() - wanted..], &names[names.len() - wanted..]);
         let mut captures = Captures::new();
         for (pieces, name) in segments.iter().zip(names) {
             captures.extend(matched(pieces, name)?);
         }
-        Some(captures)
+        let length = |piece: &Piece| if let Piece::Text(text) = piece { text.len() } else { 0 };
+        let text = segments.iter().flatten().map(length).sum();
+        Some(Fit { captures, names: wanted, text })
+    }
+}
+
+/// How a path fits a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fit {
+    pub(super) captures: Captures,
+    /// How many of its last names fit.
+    names: usize,
+    /// How much of them is the pattern's own text.
+    text: usize,
+}
+
+impl Fit {
+    /// How well it fits: with more folders, then with more text of the pattern's own.
+    pub(super) fn merit(&self) -> (usize, usize) {
+        (self.names, self.text)
     }
 }
 
@@ -135,10 +162,11 @@ mod tests {
     #[test]
     fn a_name_in_braces_is_captured() {
         let pattern = Pattern::new("a/rates_{year}_race_*.csv");
-        let captured = pattern.fits(Path::new("/x/a/rates_2010-11_race_grad.csv"));
+        let captured = pattern.fits(Path::new("/x/a/rates_2010-11_race_grad.csv")).map(|fit| fit.captures);
         assert_eq!(captured, Some(vec![("year".to_owned(), "2010-11".to_owned())]));
         assert_eq!(pattern.fits(Path::new("a/rates_2010-11_gender_grad.csv")), None);
         assert_eq!(pattern.fits(Path::new("b/rates_2010-11_race_grad.csv")), None);
+        assert!(pattern.fits_by_name(Path::new("b/rates_2010-11_race_grad.csv")).is_some());
         assert_eq!(pattern.captures().collect::<Vec<_>>(), ["year"]);
         assert!(pattern.fits(Path::new("rates_1_race_.csv")).is_some(), "by its last names alone");
         assert_eq!(Pattern::new("{a}{b}").fits(Path::new("x")), None, "a capture is never empty");

@@ -1,18 +1,24 @@
 //! Protections of table files that change figures: controlled rounding, noise by cell keys.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
+use super::deduce::Known;
 use super::engine;
 use super::layout::Loaded;
 use super::load::Job;
 use super::protect::{ProtectReport, ProtectedFiles};
-use super::report::Progress;
-use super::spec::{CellKeySpec, RoundingSpec};
+use super::report::{AuditReport, Progress, TableBook};
+use super::spec::{CellKeySpec, MethodSpec, RoundingSpec};
 use super::views::{Bound, Group, groups};
 use super::words::Figure;
 use super::write::{self, Shown};
 use crate::disclosure::{self, Aim, CellKey, Policy, Rounding, Zeros};
 use crate::error::{Error, Result};
+
+/// How many places a report names.
+const NAMED: usize = 10;
 
 /// Rounds all figures of tables, and computes their rates from the rounded ones.
 pub(super) fn round(
@@ -64,6 +70,55 @@ pub(super) fn perturb(
     written(job, &tables, report)
 }
 
+/// What can be said of published tables whose figures are changed: whether they look like what the method prints, and
+/// whether totals are the sums of their parts where the method keeps them. None where figures are hidden.
+pub(super) fn looked(job: &Job, tables: &[Loaded]) -> Option<AuditReport> {
+    let method = &job.spec.policy.method;
+    let (said, additive) = match method {
+        MethodSpec::Suppression => return None,
+        MethodSpec::Rounding(_) => ("they are rounded to multiples of a base", true),
+        MethodSpec::CellKey(_) => ("they have noise by cell keys", false),
+    };
+    let unlike = |value: i64| match method {
+        MethodSpec::Rounding(spec) => spec.base > 0 && !value.unsigned_abs().is_multiple_of(spec.base),
+        MethodSpec::CellKey(spec) => (1..=i64::from(spec.threshold)).contains(&value),
+        MethodSpec::Suppression => false,
+    };
+    let mut report =
+        AuditReport { minimum_cell: job.spec.policy.minimum_cell, method: Some(said), ..AuditReport::default() };
+    for table in tables {
+        let figures = || table.values.iter().flatten();
+        let printed = figures().filter(|figure| figure.printed().is_some()).count();
+        let hidden = figures().filter(|&&figure| figure == Figure::HIDDEN).count();
+        report.unlike +=
+            hidden + figures().filter_map(|figure| figure.printed()).filter(|&value| unlike(value)).count();
+        report.tables.push(TableBook {
+            table: table.name.clone(),
+            files: table.files.len(),
+            printed,
+            hidden,
+            ..TableBook::default()
+        });
+    }
+    if additive {
+        let groups = groups(tables, &Bound::new());
+        let wrong = groups.iter().flat_map(|group| {
+            let known = Known::new(group, tables);
+            let places = known.contradictions.iter().chain(&known.impossible);
+            let name = |&(view, measure, cell): &(usize, usize, usize)| {
+                let table = &tables[group.views[view].table];
+                let place = known.cells[view][cell]? as usize;
+                Some(format!("{} of {} at {}", table.measures[measure].name, table.name, table.name_of(place)))
+            };
+            places.filter_map(name).collect::<BTreeSet<String>>()
+        });
+        let wrong: BTreeSet<String> = wrong.collect();
+        report.contradictions = wrong.len();
+        report.contradicting = wrong.into_iter().take(NAMED).collect();
+    }
+    Some(report)
+}
+
 /// Refuses what neither rounding nor noise can do.
 fn plain(job: &Job, tables: &[Loaded]) -> Result<()> {
     if !job.spec.also_public.is_empty() {
@@ -72,6 +127,10 @@ fn plain(job: &Job, tables: &[Loaded]) -> Result<()> {
             "tables whose figures are changed are not audited beside what is public",
         )
         .with_hint("leave out `also_public`, or hide figures instead: `method: suppression`"));
+    }
+    if tables.iter().any(|table| !table.quantiles.is_empty()) {
+        return Err(Error::config("tables.method", "quantiles can't stand beside counts that are changed")
+            .with_hint("publish them in a table of their own, with `method: suppression`"));
     }
     if tables.iter().any(|table| !table.behind.is_empty()) {
         return Err(Error::config("tables.method", "amounts (`magnitude`) can't be changed with the counts")

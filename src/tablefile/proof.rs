@@ -36,6 +36,10 @@ pub fn certificate(
         )
         .with_hint("a certificate is made of whole numbers: use `full`, `interval` or `exact`"));
     }
+    if !job.spec.policy.minimums.is_empty() {
+        let said = "a certificate is about one minimum cell, and these rules have several";
+        return Err(Error::usage("tables.certificate", said).with_hint("leave out the certificate, or `minimums`"));
+    }
     let tables = public(job, files, policy.zeros)?;
     let mut inner = |inner| progress(Progress { part: 0, parts: 1, inner: Some(inner) });
     let refused =

@@ -9,9 +9,11 @@ use super::audit::{bound, look};
 use super::engine::{self, Outcome};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
+use super::minimums;
+use super::parallel::in_groups;
 use super::perturbative;
 use super::policy::{not_followed, policy};
-use super::report::{AuditReport, Progress, number};
+use super::report::{AuditReport, Progress, counted, number};
 use super::spec::MethodSpec;
 use super::views::{Group, groups};
 use super::words::Figure;
@@ -47,6 +49,10 @@ pub struct ProtectReport {
     pub zeros: usize,
     /// For stewards only: hidden so that others can't be computed.
     pub complementary: usize,
+    /// Medians and other quantiles.
+    pub quantiles: usize,
+    /// Of them, those that are hidden; the others are rounded.
+    pub hidden_quantiles: usize,
     /// Rows that were added: totals, and empty cells that must carry a mark.
     pub added_rows: usize,
     /// Hidden figures that the audit examined.
@@ -73,7 +79,7 @@ pub(super) type Statuses = Vec<Vec<Status>>;
 /// Protects tables: those that the spec names, or of them the `named` files. Nothing is written.
 ///
 /// `stop` says that the time is up: the best pattern found so far is taken then, never one that does not protect.
-/// `progress` hears how far the work is.
+/// `progress` hears how far the work is. Parts that do not know of each other are worked on by `threads`, with the same result.
 ///
 /// # Guarantees
 /// What [`crate::disclosure::protect`] guarantees, for all tables of the spec together; a rate is shown exactly where
@@ -86,12 +92,16 @@ pub(super) type Statuses = Vec<Vec<Status>>;
 pub fn protect(
     job: &Job,
     named: &[PathBuf],
+    threads: usize,
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ProtectedFiles> {
     let mut tables = job.tables(named, Purpose::Protect)?;
     refuse_unnamed(&tables)?;
+    let own = tables.len();
+    tables.extend(job.also_public()?);
     name_all(&mut tables);
+    minimums::enter(&job.spec.policy, &mut tables)?;
     let policy = policy(&job.spec.policy, Zeros::Hide);
     match &job.spec.policy.method {
         MethodSpec::Suppression => {}
@@ -99,11 +109,12 @@ pub fn protect(
         MethodSpec::CellKey(spec) => return perturbative::perturb(job, tables, spec, &policy, progress),
     }
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
-    let statuses = statuses(&tables, &policy, &mut report, stop, progress)?;
-    count(&statuses, &mut report);
-    let reasons = write::reasons(&tables, &statuses);
+    let statuses = statuses(job, &tables, &policy, threads, &mut report, stop, progress)?;
+    count(&statuses[..own], &mut report);
+    quantiles(&tables[..own], &statuses, &mut report);
+    let reasons = write::reasons(&tables[..own], &statuses);
     let mut files = Vec::new();
-    for (table, statuses) in tables.iter().zip(&statuses) {
+    for (table, statuses) in tables[..own].iter().zip(&statuses) {
         let symbols = &job.spec.symbols;
         let format = &job.spec.tables.get(&table.name).cloned().unwrap_or_default().format;
         let (outputs, added) = write::table(table, Shown::Hidden(statuses), symbols, format, policy.zeros)?;
@@ -111,7 +122,7 @@ pub fn protect(
         report.added_rows += added;
     }
     if !job.spec.also_public.is_empty() {
-        with_public(job, tables, &statuses, &policy, progress)?;
+        with_public(job, tables, own, &statuses, &policy, progress)?;
     }
     report.notes = not_followed(&job.spec, Purpose::Protect);
     Ok(ProtectedFiles { files, reasons, report })
@@ -127,20 +138,25 @@ fn refuse_unnamed(tables: &[Loaded]) -> Result<()> {
 }
 
 fn statuses(
+    job: &Job,
     tables: &[Loaded],
     policy: &Policy,
+    threads: usize,
     report: &mut ProtectReport,
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Statuses>> {
     let mut statuses: Vec<Statuses> =
         tables.iter().map(|table| vec![vec![Status::Published; table.cells()]; table.measures.len()]).collect();
-    let groups = groups(tables, &super::views::Bound::new());
+    let bound = bound(job);
+    let mut groups = groups(tables, &bound);
+    groups.retain(|group| group.at_hand(tables) > 0);
     let (mut blocked, mut leaks) = (Vec::new(), Vec::new());
-    for (at, group) in groups.iter().enumerate() {
-        let parts = groups.len();
-        let mut inner = |inner| progress(Progress { part: at, parts, inner: Some(inner) });
-        match engine::protect(group, tables, policy, stop, &mut inner) {
+    let outcomes = in_groups(&groups, tables, threads, stop, progress, &|group, stop, inner| {
+        engine::protect(group, tables, &bound, policy, stop, inner)
+    });
+    for (group, outcome) in groups.iter().zip(outcomes) {
+        match outcome {
             Outcome::Protected(protected) => {
                 report.examined += protected.audit.examined;
                 let status = |view, measure, cell| engine::status(&protected, view, measure, cell);
@@ -156,10 +172,11 @@ fn statuses(
     if blocked.is_empty() && leaks.is_empty() {
         return Ok(statuses);
     }
-    Err(unprotectable(&blocked, &leaks))
+    let editions: Vec<&str> = job.spec.also_public.values().map(|public| public.edition.as_str()).collect();
+    Err(unprotectable(&blocked, &leaks, &editions))
 }
 
-fn unprotectable(blocked: &[CellName], leaks: &[CellName]) -> Error {
+fn unprotectable(blocked: &[CellName], leaks: &[CellName], editions: &[&str]) -> Error {
     let cells: Vec<&CellName> = blocked.iter().chain(leaks).collect();
     let mut report = String::new();
     for cell in cells.iter().take(NAMED) {
@@ -169,9 +186,13 @@ fn unprotectable(blocked: &[CellName], leaks: &[CellName]) -> Error {
         report.push_str(&format!("  and {} more\n", number(cells.len() - NAMED)));
     }
     let said = if blocked.is_empty() {
-        format!("the audit of the pattern that was found does not pass at {} cells", number(cells.len()))
+        format!("the audit of the pattern that was found does not pass at {}", counted(cells.len(), "cell", "cells"))
     } else {
-        format!("no pattern of hidden cells protects {} cells", number(cells.len()))
+        format!("no pattern of hidden cells protects {}", counted(cells.len(), "cell", "cells"))
+    };
+    let said = match editions {
+        [] => said,
+        some => format!("{said} beside what is public already: {}", some.join(", ")),
     };
     Error::disclosure("tables.unprotectable", said).with_report(report).with_hint(
         "nothing was written. Hide the margin above these cells (leave out the dimension's `total`), merge categories \
@@ -181,7 +202,7 @@ fn unprotectable(blocked: &[CellName], leaks: &[CellName]) -> Error {
 
 /// Puts the statuses of a group's views into its tables.
 fn enter(group: &Group, tables: &[Loaded], statuses: &mut [Statuses], status: impl Fn(usize, usize, usize) -> Status) {
-    for (at, view) in group.views.iter().enumerate() {
+    for (at, view) in group.views[..group.at_hand(tables)].iter().enumerate() {
         for (cell, place) in view.cells(&tables[view.table]).into_iter().enumerate() {
             let Some(place) = place else { continue };
             for (measure, own) in statuses[view.table].iter_mut().enumerate() {
@@ -204,6 +225,20 @@ fn mask(tables: &mut [Loaded], statuses: &[Statuses]) {
     }
 }
 
+/// Counts the quantiles, and those that are hidden.
+fn quantiles(tables: &[Loaded], statuses: &[Statuses], report: &mut ProtectReport) {
+    for (table, statuses) in tables.iter().zip(statuses) {
+        for quantile in &table.quantiles {
+            for cell in (0..table.cells()).filter(|&cell| quantile.values[cell].printed().is_some()) {
+                let people = table.values[quantile.people][cell].count();
+                let hidden = !statuses[quantile.people][cell].is_published() || quantile.is_hidden(cell, people);
+                report.quantiles += 1;
+                report.hidden_quantiles += usize::from(hidden);
+            }
+        }
+    }
+}
+
 fn count(statuses: &[Statuses], report: &mut ProtectReport) {
     for status in statuses.iter().flatten().flatten() {
         report.figures += 1;
@@ -221,19 +256,21 @@ fn count(statuses: &[Statuses], report: &mut ProtectReport) {
 fn with_public(
     job: &Job,
     mut tables: Vec<Loaded>,
+    own: usize,
     statuses: &[Statuses],
     policy: &Policy,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
-    mask(&mut tables, statuses);
-    for rate in tables.iter_mut().flat_map(|table| &mut table.rates) {
+    mask(&mut tables[..own], statuses);
+    for rate in tables[..own].iter_mut().flat_map(|table| &mut table.rates) {
         rate.values.fill(Figure::ABSENT);
     }
-    tables.extend(job.also_public()?);
-    name_all(&mut tables);
     let report = look(&tables, &bound(job), policy, progress);
-    let at_hand = |report: &AuditReport| report.tables.iter().any(|table| table.edition.is_none() && table.fallen > 0);
-    if !at_hand(&report) && report.bounds + report.small_sums + report.undecided + report.contradictions == 0 {
+    let at_hand = |report: &AuditReport| {
+        report.tables.iter().any(|table| table.edition.is_none() && table.fallen > table.harmless)
+    };
+    let others = report.bounds + report.narrow + report.small_sums + report.undecided + report.contradictions;
+    if !at_hand(&report) && others == 0 {
         return Ok(());
     }
     let lines = report.lines(&|_, text| text.to_owned()).join("\n");
@@ -257,10 +294,8 @@ impl ProtectReport {
             ),
         ];
         if self.relaxed > 0 {
-            lines.push(format!(
-                "{} are beyond a neighbouring multiple, as far as `within` allows.",
-                number(self.relaxed)
-            ));
+            let relaxed = counted(self.relaxed, "is", "are");
+            lines.push(format!("{relaxed} beyond a neighbouring multiple, as far as `within` allows."));
         }
         lines
     }
@@ -273,12 +308,12 @@ impl ProtectReport {
                 number(self.figures),
                 number(self.changed)
             ),
-            format!("{} totals are not the sum of their printed parts.", number(self.unequal_sums)),
+            format!("{} the sum of the printed parts.", counted(self.unequal_sums, "total is not", "totals are not")),
         ];
         if self.narrowed > 0 {
+            let narrowed = counted(self.narrowed, "small figure is", "small figures are");
             lines.push(format!(
-                "{} small figures are narrowed by printed totals below the level asked for, though not to one value.",
-                number(self.narrowed)
+                "{narrowed} narrowed by printed totals below the level asked for, though not to one value."
             ));
         }
         lines
@@ -290,14 +325,18 @@ impl ProtectReport {
         let hidden = || {
             vec![
                 format!(
-                    "{} of {} figures are hidden: {} small, {} to protect others, {} empty (these three numbers are for stewards only).",
+                    "{} of {} hidden: {} small, {} to protect others, {} empty (these three numbers are for stewards only).",
                     number(self.hidden),
-                    number(self.figures),
+                    counted(self.figures, "figure is", "figures are"),
                     number(self.primary),
                     number(self.complementary),
                     number(self.zeros)
                 ),
-                format!("The audit passed: {} figures examined, each keeps its interval.", number(self.examined)),
+                match self.examined {
+                    0 => "The audit passed: no figure needs protection.".to_owned(),
+                    1 => "The audit passed: it examined one figure, which keeps its interval.".to_owned(),
+                    many => format!("The audit passed: {} figures examined, each keeps its interval.", number(many)),
+                },
             ]
         };
         let mut lines = match (self.base, self.noise) {
@@ -305,11 +344,17 @@ impl ProtectReport {
             (None, Some(noise)) => self.perturbed(noise),
             (None, None) => hidden(),
         };
-        if self.added_rows > 0 {
+        if self.quantiles > 0 {
             lines.push(format!(
-                "{} rows were added: totals, and empty cells that carry a mark.",
-                number(self.added_rows)
+                "{} of {} hidden, the others rounded.",
+                number(self.hidden_quantiles),
+                counted(self.quantiles, "quantile is", "quantiles are")
             ));
+        }
+        if self.added_rows > 0 {
+            let (rows, were) =
+                (counted(self.added_rows, "row", "rows"), if self.added_rows == 1 { "was" } else { "were" });
+            lines.push(format!("{rows} {were} added: totals, and empty cells that carry a mark."));
         }
         lines.extend(self.notes.iter().map(|note| format!("Note: {note}.")));
         lines
@@ -328,7 +373,7 @@ mod tests {
             coordinates: vec![("school".to_owned(), node.to_owned())],
         };
         let cells: Vec<CellName> = (0..12).map(|at| cell(&format!("S{at}"))).collect();
-        let error = unprotectable(&cells, &[]);
+        let error = unprotectable(&cells, &[], &[]);
         let said = "no pattern of hidden cells protects 12 cells";
         assert_eq!((error.kind(), error.to_string().as_str()), (crate::Kind::Disclosure, said));
         let report = error.report().unwrap();

@@ -4,6 +4,13 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 
+/// What the column beside a column of Parquet is called, and its words.
+pub(super) const STATUS: &str = "_status";
+/// The figure is hidden.
+pub(super) const HIDDEN: &str = "suppressed";
+/// The figure is printed.
+pub(super) const SHOWN: &str = "published";
+
 /// A file's columns.
 pub(super) struct RawFile {
     /// The path that messages show.
@@ -53,6 +60,11 @@ impl RawColumn {
         Self { name: name.to_owned(), words: vec![word.to_owned()], codes: vec![0; rows], numbers: HashMap::new() }
     }
 
+    /// Whether it holds nothing but the words of a column of statuses.
+    fn says_status(&self) -> bool {
+        self.words.iter().all(|word| word == HIDDEN || word == SHOWN)
+    }
+
     /// The word of a row.
     pub(super) fn word(&self, row: usize) -> &str {
         &self.words[self.codes[row] as usize]
@@ -63,6 +75,19 @@ impl RawFile {
     /// The column of a name.
     pub(super) fn column(&self, name: &str) -> Option<&RawColumn> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The rows in which the column beside another one says that its figure is hidden, as `accord protect` writes it to
+    /// Parquet; none where there is no such column.
+    pub(super) fn marks(&self, name: &str) -> Option<Vec<bool>> {
+        let status = self.column(&format!("{name}{STATUS}")).filter(|status| status.says_status())?;
+        Some(status.codes.iter().map(|&code| status.words[code as usize] == HIDDEN).collect())
+    }
+
+    /// Whether a column says of another one which of its figures are hidden.
+    pub(super) fn is_status(&self, name: &str) -> bool {
+        let of = name.strip_suffix(STATUS).and_then(|of| self.column(of));
+        of.is_some() && self.column(name).is_some_and(RawColumn::says_status)
     }
 
     /// Where a row is, in words.

@@ -37,6 +37,8 @@ pub enum Way {
     Edition,
     /// What is printed would leave a negative figure: some of it is wrong.
     Impossible,
+    /// Bounds show that it is small, or that nobody or everybody is counted, though not its value.
+    Narrow,
     /// Hidden figures are shown to add up to a small group.
     SmallSum,
     /// A rate whose two counts are printed beside it.
@@ -58,6 +60,8 @@ pub enum Rule {
     S6,
     /// All tables and releases together.
     S10,
+    /// Quantiles.
+    S13,
     /// Totals.
     S16,
 }
@@ -75,6 +79,7 @@ impl Way {
             Way::Elsewhere => "another table prints it",
             Way::Edition => "another publication gives it",
             Way::Impossible => "subtraction, to an impossible value",
+            Way::Narrow => "bounds that show it to be small, though not its value",
             Way::SmallSum => "hidden figures that add up to a small group",
             Way::RateBeside => "a rate whose two counts are printed beside it",
             Way::RateOfFallen => "a rate whose counts can be computed",
@@ -85,7 +90,7 @@ impl Way {
     #[must_use]
     pub fn rule(self) -> Rule {
         match self {
-            Way::Subtraction | Way::Steps | Way::Bounds | Way::SmallSum => Rule::S4,
+            Way::Subtraction | Way::Steps | Way::Bounds | Way::Narrow | Way::SmallSum => Rule::S4,
             Way::Parts => Rule::S2,
             Way::Rate | Way::RateBeside | Way::RateOfFallen => Rule::S6,
             Way::Elsewhere | Way::Edition => Rule::S10,
@@ -110,6 +115,7 @@ impl Rule {
             Rule::S4 => "hide further cells, so that no hidden one can be computed from totals",
             Rule::S6 => "hide a rate exactly where one of its counts is hidden",
             Rule::S10 => "protect all tables together, with earlier releases and what is public elsewhere",
+            Rule::S13 => "print quantiles of large groups only, with people on both sides, and rounded",
             Rule::S16 => "make totals from the same rows as their parts, and test that they add up",
         }
     }
@@ -163,6 +169,8 @@ pub struct TableBook {
     pub hidden: usize,
     /// Of them, those that fall.
     pub fallen: usize,
+    /// Of those, the ones that are empty, or that the policy lets be shown: they harm nobody.
+    pub harmless: usize,
     /// Rates that a symbol hides.
     pub hidden_rates: usize,
     /// Of them, those that fall.
@@ -190,12 +198,16 @@ pub struct AuditReport {
     pub harmless_rates: usize,
     /// Hidden figures that bounds or several equations give a single value.
     pub bounds: usize,
+    /// Hidden figures that bounds show to be small (or to be nobody or everybody of a group), without giving the value.
+    pub narrow: usize,
     /// Totals that show hidden figures to add up to a small group.
     pub small_sums: usize,
     /// Small counts that are printed.
     pub printed_small: usize,
     /// Small numerators, complements, and groups of nobody or everybody that printed counts show.
     pub printed_complements: usize,
+    /// Quantiles that are printed of groups that are hidden or too small, near the end, or not rounded.
+    pub printed_quantiles: usize,
     /// Hidden figures neither shown to be safe nor to fall.
     pub undecided: usize,
     /// Places where printed figures contradict each other.
@@ -210,6 +222,10 @@ pub struct AuditReport {
     pub worst: Vec<Fall>,
     /// The rules that would have prevented it, and how many figures each.
     pub rules: Vec<RuleCount>,
+    /// How the figures are protected, where none is hidden: they are rounded, or have noise.
+    pub method: Option<&'static str>,
+    /// Figures that are not what that method prints.
+    pub unlike: usize,
     /// What else there is to know.
     pub notes: Vec<String>,
 }
@@ -221,11 +237,13 @@ impl AuditReport {
         self.fallen().saturating_sub(self.empty + self.harmless)
             + self.fallen_rates().saturating_sub(self.harmless_rates)
             + self.bounds
+            + self.narrow
             + self.small_sums
             + self.undecided
+            + self.unlike
             + self.contradictions
             == 0
-            && self.printed_small + self.printed_complements == 0
+            && self.printed_small + self.printed_complements + self.printed_quantiles == 0
     }
 
     /// Counts that a symbol hides.
@@ -261,6 +279,9 @@ impl AuditReport {
     /// The finding in a sentence or two.
     #[must_use]
     pub fn headline(&self) -> String {
+        if let Some(method) = self.method {
+            return self.of_method(method);
+        }
         if self.passed() {
             let others = match (self.empty, self.harmless + self.harmless_rates) {
                 (0, 0) => "",
@@ -268,44 +289,104 @@ impl AuditReport {
                 _ => ", but for some that the policy lets be shown",
             };
             return format!(
-                "Nothing falls: of {} hidden counts and {} hidden rates a reader can compute none{others}.",
-                number(self.hidden()),
-                number(self.hidden_rates()),
+                "Nothing falls: of {} and {} a reader can compute none{others}.",
+                counted(self.hidden(), "hidden count", "hidden counts"),
+                counted(self.hidden_rates(), "hidden rate", "hidden rates"),
             );
         }
         let counts = self.fallen() + self.bounds;
-        let mut said = format!(
-            "{} of {} hidden counts and {} of {} hidden rates can be computed from what is printed.",
-            number(counts),
-            number(self.hidden()),
-            number(self.fallen_rates()),
-            number(self.hidden_rates())
+        let of = |fall: usize, all: usize, words: &str| match all {
+            0 => None,
+            _ => Some(format!("{} of {} {words}", number(fall), number(all))),
+        };
+        let hidden =
+            [of(counts, self.hidden(), "hidden counts"), of(self.fallen_rates(), self.hidden_rates(), "hidden rates")];
+        let hidden = hidden.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+        let mut said = match hidden.as_str() {
+            "" => "No figure is hidden here.".to_owned(),
+            hidden => format!("{hidden} can be computed from what is printed."),
+        };
+        let mut more = |count: usize, one: &str, many: &str| {
+            if count > 0 {
+                let _ = write!(said, " {} {}.", number(count), if count == 1 { one } else { many });
+            }
+        };
+        let minimum = self.minimum_cell;
+        more(
+            self.small,
+            &format!("of them is a group of fewer than {minimum}"),
+            &format!("of them are groups of fewer than {minimum}"),
         );
-        if self.small > 0 {
-            let _ = write!(said, " {} of them are groups of fewer than {}.", number(self.small), self.minimum_cell);
-        }
-        if self.empty > 0 {
-            let _ = write!(said, " {} are empty, and harm nobody.", number(self.empty));
-        }
-        if self.homogeneous > 0 {
-            let _ = write!(said, " {} show that nobody or everybody of a group is counted.", number(self.homogeneous));
-        }
+        more(self.empty, "is empty, and harms nobody", "are empty, and harm nobody");
+        more(
+            self.homogeneous,
+            "shows that nobody or everybody of a group is counted",
+            "show that nobody or everybody of a group is counted",
+        );
+        more(self.narrow, "more can be told to be small", "more can be told to be small");
+        more(
+            self.printed_small,
+            &format!("group of fewer than {minimum} is printed as it is"),
+            &format!("groups of fewer than {minimum} are printed as they are"),
+        );
+        more(
+            self.contradictions,
+            "place holds figures that contradict each other",
+            "places hold figures that contradict each other",
+        );
         said
+    }
+
+    /// The finding about tables in which nothing is hidden.
+    fn of_method(&self, method: &str) -> String {
+        let faults = [
+            (self.unlike, "figure is not what the method prints", "figures are not what the method prints"),
+            (self.contradictions, "total is not the sum of its parts", "totals are not the sums of their parts"),
+        ];
+        let faults: Vec<String> = faults
+            .into_iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, one, many)| counted(count, one, many))
+            .collect();
+        if faults.is_empty() {
+            return format!("No figure is hidden here, and none can be taken for the true one: {method}.");
+        }
+        format!("These tables are said to be protected otherwise ({method}), but {}.", faults.join(", and "))
     }
 
     /// What else was found, and how many of each.
     pub(super) fn besides(&self) -> Vec<(usize, &'static str)> {
         let all = [
-            (self.printed_small, "small counts are printed"),
+            (self.printed_small, "small count is printed", "small counts are printed"),
             (
                 self.printed_complements,
+                "small numerator or complement, or group of nobody or everybody, can be told",
                 "small numerators or complements, or groups of nobody or everybody, can be told",
             ),
-            (self.undecided, "hidden figures could neither be shown to be safe nor to fall"),
-            (self.contradictions, "places where printed figures contradict each other"),
-            (self.unexamined, "parts contradict themselves, and their bounds were not looked at"),
+            (
+                self.printed_quantiles,
+                "quantile is printed of too small a group, or not rounded",
+                "quantiles are printed of too small groups, or not rounded",
+            ),
+            (
+                self.undecided,
+                "hidden figure could neither be shown to be safe nor to fall",
+                "hidden figures could neither be shown to be safe nor to fall",
+            ),
+            (
+                self.contradictions,
+                "place where printed figures contradict each other",
+                "places where printed figures contradict each other",
+            ),
+            (
+                self.unexamined,
+                "part contradicts itself, and its bounds were not looked at",
+                "parts contradict themselves, and their bounds were not looked at",
+            ),
+            (self.unlike, "figure is not what the method prints", "figures are not what the method prints"),
         ];
-        all.into_iter().filter(|(count, _)| *count > 0).collect()
+        let found = all.into_iter().filter(|(count, ..)| *count > 0);
+        found.map(|(count, one, many)| (count, if count == 1 { one } else { many })).collect()
     }
 
     /// The report for people, a line each; `paint` colours (a terminal code and a text).
@@ -320,14 +401,14 @@ impl AuditReport {
                 lines.extend(rows.into_iter().map(|row| format!("  {row}")));
             }
         };
-        let counted = |count: usize, words: &str| format!("{:>9}  {words}", number(count));
+        let row = |count: usize, words: &str| format!("{:>9}  {words}", number(count));
         // What nobody needs to have prevented is not put on trial.
         let passed = self.passed();
         section(
             if passed { "How those can be told" } else { "How" },
-            self.ways.iter().map(|one| counted(one.figures, one.way.words())).collect(),
+            self.ways.iter().map(|one| row(one.figures, one.way.words())).collect(),
         );
-        section("Besides", self.besides().into_iter().map(|(count, words)| counted(count, words)).collect());
+        section("Besides", self.besides().into_iter().map(|(count, words)| row(count, words)).collect());
         if !passed {
             let worst = self.worst.iter().map(|fall| format!("{}: {}", fall.cell, fall.way.words()));
             section("The worst", worst.collect());
@@ -343,16 +424,36 @@ impl AuditReport {
     }
 }
 
+/// A number and what it counts.
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
 fn table_line(table: &TableBook) -> String {
     let edition = table.edition.as_ref().map(|edition| format!(" ({edition})")).unwrap_or_default();
+    let fall = |hidden: usize, fallen: usize, harmless: usize| {
+        let falls = if fallen == 1 { "falls" } else { "fall" };
+        match (fallen, harmless) {
+            (0, _) => format!("{} hidden", number(hidden)),
+            (_, 0) => format!("{} hidden, {} {falls}", number(hidden), number(fallen)),
+            (_, all) if all == fallen => format!("{} hidden, {} told without harm", number(hidden), number(fallen)),
+            _ => format!(
+                "{} hidden, {} {falls}, {} of them without harm",
+                number(hidden),
+                number(fallen),
+                number(harmless)
+            ),
+        }
+    };
+    let rates = match table.hidden_rates {
+        0 => String::new(),
+        hidden => format!("; rates: {}", fall(hidden, table.fallen_rates, 0)),
+    };
     format!(
-        "{}{edition}: {} printed, {} hidden, {} fall; rates: {} hidden, {} fall ({} files)",
+        "{}{edition}: {} printed, {}{rates} ({})",
         table.table,
         number(table.printed),
-        number(table.hidden),
-        number(table.fallen),
-        number(table.hidden_rates),
-        number(table.fallen_rates),
-        table.files
+        fall(table.hidden, table.fallen, table.harmless),
+        counted(table.files, "file", "files")
     )
 }

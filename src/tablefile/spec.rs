@@ -42,6 +42,8 @@ pub struct TableSpec {
     pub measures: Ordered<Option<MeasureSpec>>,
     /// The columns of rates.
     pub rates: Ordered<RateSpec>,
+    /// The columns of medians and other quantiles.
+    pub quantiles: Ordered<QuantileSpec>,
     /// Other columns, carried over as they are. A column that nothing names is an error when tables are protected.
     pub keep: Vec<String>,
     /// What a cell is that has no row.
@@ -59,6 +61,8 @@ pub struct FormatSpec {
     /// Lines of the header, 1 where it is left out. Two are read as one: `Graduates / Count`, an empty upper cell taking
     /// the one before it.
     pub header_rows: Option<usize>,
+    /// Lines below the last row: notes. They are carried over; rows that are added stand above them.
+    pub footer_rows: usize,
     /// How characters are encoded; UTF-8 where it is left out.
     pub encoding: Option<Encoding>,
 }
@@ -209,6 +213,45 @@ pub struct RateSpec {
     pub columns: Ordered<String>,
 }
 
+/// A median or another quantile of what the people of a measure earn, take or reach. It is printed where their count is
+/// printed and large enough, with enough people on both sides of it, and rounded; elsewhere it carries the mark of hidden
+/// figures.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuantileSpec {
+    /// The column; the quantile's name where it is left out.
+    #[serde(default)]
+    pub column: Option<String>,
+    /// The measure that counts the people whose quantile it is.
+    pub people: String,
+    /// Which one: `[1, 2]`, the median, where it is left out; `[1, 4]` is the first quartile.
+    #[serde(default = "median")]
+    pub part: [u64; 2],
+    /// Decimals of the column.
+    #[serde(default)]
+    pub decimals: u32,
+    /// It is printed as a multiple of this many whole units.
+    pub grain: u64,
+    /// The smallest group of which it is printed, at least 10; 20 where it is left out.
+    #[serde(default = "quantile_minimum")]
+    pub minimum: u64,
+    /// How many people are on each side of it, at least 3; 5 where it is left out.
+    #[serde(default = "quantile_side")]
+    pub each_side: u64,
+}
+
+fn median() -> [u64; 2] {
+    [1, 2]
+}
+
+fn quantile_minimum() -> u64 {
+    20
+}
+
+fn quantile_side() -> u64 {
+    5
+}
+
 /// The unit of a rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -246,6 +289,8 @@ pub struct PolicySpec {
     pub method: MethodSpec,
     /// The smallest count that may be shown: 11 hides 1 to 10.
     pub minimum_cell: u64,
+    /// Larger minimum cells, where they hold: by table, dimension or category. The largest that applies to a cell counts.
+    pub minimums: Vec<MinimumSpec>,
     /// How much must stay open about each hidden small figure.
     pub level: LevelSpec,
     /// Whether a total must not show either that hidden figures add up to a small group. `full` protects such sums in any
@@ -272,6 +317,7 @@ impl Default for PolicySpec {
         Self {
             method: MethodSpec::Suppression,
             minimum_cell: 11,
+            minimums: Vec::new(),
             level: LevelSpec::Full,
             sums: true,
             zeros: None,
@@ -283,6 +329,23 @@ impl Default for PolicySpec {
             attackers: vec![AttackerSpec::Reader, AttackerSpec::Archivist, AttackerSpec::Contributor],
         }
     }
+}
+
+/// A larger minimum cell: of a table, or of a dimension.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MinimumSpec {
+    /// The table whose counts it is about: a source that asks for more.
+    #[serde(default)]
+    pub table: Option<String>,
+    /// The dimension: all cells that are broken down by it, those at its total left out.
+    #[serde(default)]
+    pub dimension: Option<String>,
+    /// Of the dimension only this category, and what it contains.
+    #[serde(default)]
+    pub category: Option<String>,
+    /// The smallest count that may be shown there.
+    pub minimum: u64,
 }
 
 /// How figures are protected. Never two ways over the same people.

@@ -32,7 +32,7 @@ impl Files {
     }
 
     pub(super) fn protect(&self, spec: &str) -> Result<ProtectedFiles, Error> {
-        protect(&self.job(spec)?, &[], &|| false, &mut |_| {})
+        protect(&self.job(spec)?, &[], 1, &|| false, &mut |_| {})
     }
 
     pub(super) fn protected(&self, spec: &str) -> String {
@@ -348,6 +348,21 @@ tables:
     assert_eq!(files.protect(spec).unwrap().files.len(), 4);
 }
 
+/// Four slices that do not know of each other.
+#[test]
+fn what_is_hidden_does_not_depend_on_threads() {
+    let rows = "A,X,5\nA,Y,20\nB,X,30\nB,Y,7\nC,X,12\nC,Y,90\n";
+    let slice = |year: usize| {
+        rows.replace('A', &format!("{year},A")).replace('B', &format!("{year},B")).replace('C', &format!("{year},C"))
+    };
+    let text = format!("year,school,race,n\n{}", (2021..2025).map(slice).collect::<String>());
+    let files = Files::new(&[("t.csv", &text)]);
+    let job = files.job(&SCHOOL.replace("dimensions: {", "dimensions: { year: ,")).unwrap();
+    let on = |threads: usize| protect(&job, &[], threads, &|| false, &mut |_| {}).unwrap().files.remove(0).bytes;
+    assert!(String::from_utf8(on(1)).unwrap().contains('*'));
+    assert_eq!(on(1), on(3));
+}
+
 #[test]
 fn what_is_public_already_can_stop_a_protection() {
     let spec = "
@@ -360,9 +375,25 @@ also_public:
     let table = "school,n\nA,5\nB,30\nC,40\nAll,75\n";
     let files = Files::new(&[("t.csv", table), ("before.csv", "school,n\nA,*\nB,*\nC,40\nAll,75\n")]);
     assert!(files.protect(spec).is_ok());
-    std::fs::write(files.path("before.csv"), "school,n\nA,*\nB,30\nC,*\nAll,75\n").unwrap();
+    std::fs::write(files.path("before.csv"), "school,n\nA,*\nB,30\nC,40\nAll,75\n").unwrap();
     let error = files.protect(spec).map(|_| ()).unwrap_err();
-    assert_eq!((error.kind(), error.code()), (Kind::Disclosure, "tables.also_public"));
+    assert_eq!((error.kind(), error.code()), (Kind::Disclosure, "tables.unprotectable"));
+    assert!(error.to_string().contains("release of 2024") && error.report().unwrap().contains("school=A"), "{error}");
+}
+
+/// The cheapest second cell to hide is public already: another one is hidden.
+#[test]
+fn more_is_hidden_beside_what_is_public_where_that_suffices() {
+    let alone = "policy: { zeros: print }\ntables:\n  t: { files: [t.csv], dimensions: { school: { total: All } }, measures: { n: } }\n";
+    let beside =
+        format!("{alone}also_public:\n  before: {{ files: [before.csv], edition: release of 2024, like: t }}\n");
+    let table = "school,n\nA,5\nB,30\nC,40\nD,90\nAll,165\n";
+    let files = Files::new(&[("t.csv", table), ("before.csv", "school,n\nA,*\nB,30\nC,*\nD,*\nAll,*\n")]);
+    assert_eq!(files.protected(alone), "school,n\nA,*\nB,*\nC,40\nD,90\nAll,165\n");
+    let out = files.protected(&beside);
+    assert!(out.contains("\nA,*\n") && out.contains("\nC,*\n"), "{out}");
+    std::fs::write(files.path("t.csv"), &out).unwrap();
+    assert!(files.audit(&beside).passed(), "{:?}", files.audit(&beside));
 }
 
 #[test]

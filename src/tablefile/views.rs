@@ -26,12 +26,19 @@ pub(super) struct View {
     strides: Vec<usize>,
 }
 
-/// Views that belong together, the people they count, and how many of them come first that are at hand (and not public
-/// besides).
+/// Views that belong together, and the people they count. Those of tables at hand come first, then those of what is public
+/// besides.
 pub(super) struct Group {
     /// Name of the universe and the slice.
     pub(super) universe: String,
     pub(super) views: Vec<View>,
+}
+
+impl Group {
+    /// How many of its views are of tables at hand: they come first.
+    pub(super) fn at_hand(&self, tables: &[Loaded]) -> usize {
+        self.views.iter().take_while(|view| tables[view.table].edition.is_none()).count()
+    }
 }
 
 impl View {

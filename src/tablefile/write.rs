@@ -96,12 +96,15 @@ impl Printer<'_> {
         let hidden = |row: usize, column: usize| self.is_hidden(file.roles[column], file.cells[row] as usize);
         if parquet::is_parquet(&bytes) {
             let figures = |(at, role): (usize, &Role)| {
-                matches!(role, Role::Measure(..) | Role::Rate(..) | Role::Behind).then_some(at)
+                matches!(role, Role::Measure(..) | Role::Rate(..) | Role::Quantile(_) | Role::Behind).then_some(at)
             };
             let status: Vec<usize> = file.roles.iter().enumerate().filter_map(figures).collect();
             let bytes = Bytes::from(bytes);
             return match self.shown {
-                Shown::Hidden(_) => parquet::rewritten(&file.name, &bytes, &status, self.mark, hidden, more),
+                Shown::Hidden(_) => {
+                    let bytes = self.with_quantiles(file, bytes)?;
+                    parquet::rewritten(&file.name, &bytes, &status, self.mark, hidden, more)
+                }
                 Shown::Changed => {
                     let word = |row: usize, column: usize| self.changed(file.roles[column], file.cells[row] as usize);
                     parquet::replaced(&file.name, &bytes, &status, word, more)
@@ -109,10 +112,28 @@ impl Printer<'_> {
             };
         }
         let change = |row: usize, column: usize| match self.shown {
-            Shown::Hidden(_) => hidden(row, column).then(|| self.mark.to_owned()),
+            Shown::Hidden(_) if hidden(row, column) => Some(self.mark.to_owned()),
+            Shown::Hidden(_) => self.quantile(file.roles[column], file.cells[row] as usize),
             Shown::Changed => self.changed(file.roles[column], file.cells[row] as usize),
         };
         Csv::new(&file.name, &bytes, format)?.rewritten(change, more.iter().cloned())
+    }
+
+    /// A quantile as it is printed.
+    fn quantile(&self, role: Role, cell: usize) -> Option<String> {
+        let Role::Quantile(index) = role else { return None };
+        self.table.quantiles[index].word(cell)
+    }
+
+    /// A Parquet file with its quantiles rounded.
+    fn with_quantiles(&self, file: &FileLayout, bytes: Bytes) -> Result<Bytes> {
+        let is_quantile = |(at, role): (usize, &Role)| matches!(role, Role::Quantile(_)).then_some(at);
+        let columns: Vec<usize> = file.roles.iter().enumerate().filter_map(is_quantile).collect();
+        if columns.is_empty() {
+            return Ok(bytes);
+        }
+        let word = |row: usize, column: usize| self.quantile(file.roles[column], file.cells[row] as usize);
+        parquet::replaced(&file.name, &bytes, &columns, word, &[]).map(Bytes::from)
     }
 
     /// What stands in place of a figure of the file; `None` for a word that is none.
@@ -126,7 +147,7 @@ impl Printer<'_> {
                 rate.values[cell + offset].printed().map(|_| self.rate(rate, cell + offset))
             }
             Role::Behind => Some(self.mark.to_owned()),
-            Role::Dimension(..) | Role::Kept => None,
+            Role::Dimension(..) | Role::Kept | Role::Quantile(_) => None,
         }
     }
 
@@ -138,6 +159,11 @@ impl Printer<'_> {
             Role::Rate(rate, offset) => {
                 let rate = &self.table.rates[rate];
                 hidden(rate.numerator, cell + offset) || hidden(rate.denominator, cell + offset)
+            }
+            Role::Quantile(index) => {
+                let quantile = &self.table.quantiles[index];
+                let people = self.table.values[quantile.people][cell].count();
+                hidden(quantile.people, cell) || quantile.is_hidden(cell, people)
             }
             Role::Behind => true,
             Role::Dimension(..) | Role::Kept => false,
@@ -180,6 +206,10 @@ impl Printer<'_> {
             Role::Dimension(axis, column) => self.table.axes[axis].nodes[nodes[axis]].words[column].clone(),
             Role::Kept => String::new(),
             Role::Behind => self.mark.to_owned(),
+            Role::Quantile(index) if !self.is_hidden(*role, cell) => {
+                self.table.quantiles[index].word(cell).unwrap_or_default()
+            }
+            Role::Quantile(_) => self.mark.to_owned(),
             _ if self.is_hidden(*role, cell) => self.mark.to_owned(),
             Role::Measure(measure, offset) => {
                 self.table.values[measure][cell + offset].count().map_or_else(String::new, |value| value.to_string())

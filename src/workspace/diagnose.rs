@@ -216,7 +216,7 @@ impl fmt::Display for Findings {
 }
 
 /// The word most like `word`, where one is like it at all: same letters in another case, or few slips of the keyboard.
-pub(super) fn nearest_word<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub(crate) fn nearest_word<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let lower = word.to_lowercase();
     words
         .into_iter()

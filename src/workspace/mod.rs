@@ -29,6 +29,7 @@ pub use contract::{
     FreshnessLimits, Length, LogicalType, Normaliser, Operand, OtherLayout, Picture, PictureContent, PictureSign,
     PlaceholderAction, Placeholders, Position, Rule, SNAPSHOT_DATE, Thresholds, UnknownKeys, WhenMissing,
 };
+pub(crate) use diagnose::nearest_word;
 pub use diagnose::{Finding, Findings, SourceText};
 pub use document::Document;
 pub use linkage::{CompareAs, FilterEncoding, LinkThresholds, Probabilistic};

@@ -180,6 +180,80 @@ fn the_certificate_of_protected_files_holds_for_them_and_for_no_others() {
     workspace.run("verify safe.csv").expect(2).says("--certificate");
 }
 
+/// Where the files of a spec lie in folders, one pattern may fit files of two of them by their names alone.
+#[test]
+fn tables_of_several_folders_keep_them_and_are_audited_by_naming_the_one_that_holds_them() {
+    let workspace = Workspace::bare();
+    let text = "school,n\nA,5\nB,30\nC,40\nAll,75\n";
+    for name in ["in/district/rates_2024.csv", "in/school/rates_2024_all.csv"] {
+        workspace.write(name, text);
+    }
+    let table = |name: &str, file: &str| {
+        format!(
+            "  {name}: {{ universe: {name}, files: [\"in/{name}/{file}\"], dimensions: {{ year: , school: {{ total: All }} }}, measures: {{ n: }} }}\n"
+        )
+    };
+    let tables = [table("district", "rates_{year}.csv"), table("school", "rates_{year}_all.csv")].concat();
+    workspace.write("spec.yaml", format!("tables:\n{tables}"));
+    let ran = workspace.ok("protect --spec spec.yaml --out safe --certificate safe.certificate");
+    ran.says("safe/district/rates_2024.csv").says("safe/school/rates_2024_all.csv");
+    for named in ["safe", "safe/district/rates_2024.csv safe/school/rates_2024_all.csv"] {
+        let report = json(&workspace.ok(&format!("audit {named} --spec spec.yaml --output json")).stdout);
+        assert_eq!((sum(&report, "hidden"), sum(&report, "files")), (4, 2), "{named}");
+    }
+    workspace.ok("verify safe --spec spec.yaml --certificate safe.certificate");
+    // Side by side, the pattern with more text of its own is meant.
+    workspace.write("flat/rates_2024.csv", workspace.read("safe/district/rates_2024.csv"));
+    workspace.write("flat/rates_2024_all.csv", workspace.read("safe/school/rates_2024_all.csv"));
+    workspace.ok("audit flat --spec spec.yaml");
+    workspace.run("audit other --spec spec.yaml").expect(2).says("no table of the spec has files like other");
+}
+
+#[test]
+fn a_word_of_a_spec_that_a_file_does_not_have_is_shown_with_the_nearest() {
+    let workspace = Workspace::bare();
+    workspace.write("t.csv", "school,race,n\nA,X,20\nA,Y,21\n");
+    let spec = |dimension: &str, measure: &str| {
+        let text = format!(
+            "tables: {{ t: {{ files: [t.csv], dimensions: {{ school: , {dimension}: }}, measures: {{ {measure}: }} }} }}\n"
+        );
+        workspace.write("spec.yaml", &text);
+        workspace.run("protect --spec spec.yaml --out out.csv")
+    };
+    spec("rcae", "n").expect(4).says("t.csv has no column `rcae`").says("did you mean `race`?");
+    spec("race", "m").expect(4).says("t.csv has no column `m`").says("its columns are `school`, `race`, `n`");
+}
+
+#[test]
+fn a_parquet_file_is_audited_with_the_spec_that_protected_it() {
+    use arrow::array::{ArrayRef, Int32Array, NullArray, StringArray};
+    use std::sync::Arc;
+    let workspace = Workspace::bare();
+    let (schools, counts) = (["A", "B", "C", "D", "All"], [5, 30, 40, 9, 84]);
+    let columns: [(&str, ArrayRef); 3] = [
+        ("school", Arc::new(StringArray::from_iter_values(schools))),
+        ("n", Arc::new(Int32Array::from_iter_values(counts))),
+        ("note", Arc::new(NullArray::new(5))),
+    ];
+    let batch = arrow::record_batch::RecordBatch::try_from_iter(columns).expect("a batch");
+    let mut bytes = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("a writer");
+    writer.write(&batch).expect("rows");
+    writer.close().expect("an end");
+    std::fs::write(workspace.path("t.parquet"), bytes).expect("a file");
+    let draft = workspace.ok("protect t.parquet --draft-spec").stdout;
+    workspace.write("spec.yaml", &draft);
+    workspace.ok("protect --spec spec.yaml --out safe.parquet");
+    let report = json(&workspace.ok("audit safe.parquet --spec spec.yaml --output json").stdout);
+    assert!(sum(&report, "hidden") >= 2 && sum(&report, "fallen") == 0, "{report}");
+    assert_eq!(
+        report["notes"].as_array().map(Vec::len),
+        Some(1),
+        "nothing is said of the column of statuses: {report}"
+    );
+    workspace.run("protect safe.parquet --spec spec.yaml --out again.parquet").expect(4).says("is hidden already");
+}
+
 #[test]
 fn rounding_comes_with_its_promise_and_without_a_certificate() {
     let workspace = Workspace::bare();

@@ -13,7 +13,7 @@ use crate::disclosure::policy::{Attacker, Level, Policy, Reason};
 use crate::disclosure::primary::Target;
 use crate::disclosure::public::Evidence;
 
-/// The targets that somebody who is told which cells are primary can compute: a target lies between 1 and the minimum
+/// The targets that somebody who is told which cells are primary can compute: a target lies between 1 and its minimum
 /// cell less one, or is 0 where the reason says so; any other hidden count is the minimum cell or more, or 0 where empty
 /// cells are hidden. Targets whose reason says that they are empty, or that few people are behind a large count, are not
 /// looked at. Where it need not be `thorough`, only what subtraction and bounds give is looked at.
@@ -41,7 +41,7 @@ pub(in crate::disclosure) fn computed_by_insiders(
         (lower[unknown], upper[unknown]) = match target.reason {
             Reason::MinimumCell | Reason::Numerator | Reason::Complement => {
                 told.push(*target);
-                (1, policy.minimum() - 1)
+                (1, target.minimum - 1)
             }
             Reason::Homogeneous | Reason::Zero => (0, 0),
             Reason::Contributors => (1, upper[unknown]),

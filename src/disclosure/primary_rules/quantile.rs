@@ -42,6 +42,36 @@ impl Quantile {
         Ok(())
     }
 
+    /// The places, counted from 1, of the one or two values of which the quantile at `part` of `whole` is made, in a group of
+    /// `count`, or why it is not printed.
+    ///
+    /// # Errors
+    /// [`QuantileFault::FewPeople`] and [`QuantileFault::NearTheEnd`]; the values themselves are not looked at.
+    pub fn places(&self, count: u64, part: u64, whole: u64) -> Result<(u64, u64), QuantileFault> {
+        if count < self.minimum {
+            return Err(QuantileFault::FewPeople);
+        }
+        let scaled = u128::from(part) * u128::from(count);
+        let whole = u128::from(whole.max(1));
+        let last = u64::try_from(scaled.div_ceil(whole)).unwrap_or(u64::MAX);
+        let (low, high) = if scaled % whole == 0 { (last, last.saturating_add(1)) } else { (last, last) };
+        if low <= self.each_side || count.saturating_sub(high) < self.each_side || high > count {
+            return Err(QuantileFault::NearTheEnd);
+        }
+        Ok((low, high))
+    }
+
+    /// A value as it is printed: the nearest multiple of the grain, halves up; none where it does not fit 64 bits.
+    pub fn rounded(&self, value: i64) -> Option<i64> {
+        i64::try_from(self.nearest(2 * i128::from(value))).ok()
+    }
+
+    /// The multiple of the grain that is nearest to half of a number.
+    fn nearest(&self, doubled: i128) -> i128 {
+        let grain = i128::from(self.grain);
+        (doubled + grain).div_euclid(2 * grain) * grain
+    }
+
     /// The quantile at `part` of `whole` (1 of 2 is the median) of values in ascending order, rounded to the grain, or why
     /// it is not printed.
     ///
@@ -53,26 +83,11 @@ impl Quantile {
     /// [`QuantileFault`].
     pub fn printed(&self, ascending: &[i64], part: u64, whole: u64) -> Result<i64, QuantileFault> {
         let count = u64::try_from(ascending.len()).unwrap_or(u64::MAX);
-        if count < self.minimum {
-            return Err(QuantileFault::FewPeople);
-        }
-        let scaled = u128::from(part) * u128::from(count);
-        let whole = u128::from(whole.max(1));
-        let exact = scaled % whole == 0;
-        // Places are counted from 1.
-        let last = u64::try_from(scaled.div_ceil(whole)).unwrap_or(u64::MAX);
-        let (low, high) = if exact { (last, last.saturating_add(1)) } else { (last, last) };
-        if low <= self.each_side || count.saturating_sub(high) < self.each_side || high > count {
-            return Err(QuantileFault::NearTheEnd);
-        }
+        let (low, high) = self.places(count, part, whole)?;
         let at = |place: u64| usize::try_from(place - 1).ok().and_then(|index| ascending.get(index)).copied();
         let (Some(low), Some(high)) = (at(low), at(high)) else { return Err(QuantileFault::NearTheEnd) };
-        let rounded = |doubled: i128| {
-            let grain = i128::from(self.grain);
-            (doubled + grain).div_euclid(2 * grain) * grain
-        };
-        let printed = rounded(i128::from(low) + i128::from(high));
-        let same = ascending.iter().filter(|&&value| rounded(2 * i128::from(value)) == printed).count();
+        let printed = self.nearest(i128::from(low) + i128::from(high));
+        let same = ascending.iter().filter(|&&value| self.nearest(2 * i128::from(value)) == printed).count();
         if 2 * same > ascending.len() {
             return Err(QuantileFault::Homogeneous);
         }
