@@ -6,13 +6,13 @@ use std::sync::Arc;
 use datafusion::execution::memory_pool::MemoryReservation;
 
 use super::super::pseudonym::Pseudonym;
-use super::blocking::{BlockingReport, Keys, rules_of};
+use super::blocking::{self, BlockingReport, Keys, rules_of};
 use super::calibrate::Calibration;
 use super::compare::{self, ByPattern, Comparer, Pattern};
 use super::encode::EncodedPeople;
 use super::matching::{self, Edge, MOST};
 use super::model::{Expected, LinkModel, Weights};
-use super::session::{Blocks, Counts, Resources, Session};
+use super::session::{Blocks, Counts, Phase, Resources, Session};
 use super::sides::{Rows, Sides};
 use super::spec::LinkageSpec;
 use super::train::{self, Observed};
@@ -122,23 +122,30 @@ pub(crate) async fn score(
             .with_hint("compare fewer fields")
     })?;
     let session = Session::new(&spec.link, resources)?;
-    let keys = size_of::<u64>() * spec.blocking.len() * (left.people.len() + right.people.len());
+    resources.begin(Phase::Block);
+    let (rows, rules) = (left.people.len() + right.people.len(), spec.blocking.len());
+    let hashes = size_of::<u64>() * rules * rows;
     // The two sides as they are and joined, while they are joined.
-    session.hold(2 * (left.bytes() + right.bytes()) + keys)?;
-    let (sides, keys) = Sides::new(spec, left, right);
+    session.hold(2 * (left.bytes() + right.bytes()) + hashes)?;
+    let (sides, of_rows) = Sides::new(spec, left, right);
+    session.hold(sides.bytes() + hashes + hashes / 2 + Keys::bytes_to_number(rows, rules, resources.threads))?;
+    let keys = blocking::numbered(of_rows, resources.threads);
     let held = sides.bytes() + keys.iter().map(Keys::bytes).sum::<usize>();
     session.hold(held)?;
     let comparer = Arc::new(Comparer::new(spec, Arc::new(sides)));
     let sides = comparer.sides();
     let blocks = session.blocks(keys, spec.block_size, &spec.blocking_names).await?;
     let (left, right) = (People::of(&sides.left), People::of(&sides.right));
+    resources.begin(Phase::Train);
     let mut weights = match model {
         Some(model) => Weights::of_model(spec, model)?,
         None => trained(spec, &session, &comparer, &blocks, assignment).await?,
     };
     let prior = weights.same.clone();
     let pairs = Pairs { comparer: Arc::clone(&comparer), keys: blocks.keys.clone(), between: Between::Sides };
+    resources.begin(Phase::Compare);
     let (mut candidates, compared) = candidates(&session, &pairs, &weights, (&left, &right), patterns, held).await?;
+    resources.begin(Phase::Decide);
     decide(&mut candidates, known, &left, &right);
     if assignment != Assignment::ManyToMany {
         set_aside(&mut candidates, &sides.right, &right, &comparer, &weights, false);

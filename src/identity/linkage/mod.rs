@@ -44,7 +44,7 @@ mod vector;
 pub(super) use encode::{EncodedPeople, LinkEncoder};
 pub use model::LinkModel;
 pub use outcome::{Estimate, GroupQuality, ProbabilityReport, ReviewPair};
-pub use session::Resources;
+pub use session::{Phase, Resources, Watch};
 pub use spec::{LinkageSpec, cannot_tell_apart};
 pub use step::{Decision, Given, ProbableLinks, link_by_probability, read_decisions};
 pub use trial::{LinkTrial, ProbablePairs};
