@@ -14,7 +14,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::Result;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::Partitioning;
 use datafusion::physical_expr::expressions::Column;
@@ -49,6 +48,8 @@ pub(super) struct Keys {
     /// Row after row, `rules` of each.
     keys: Vec<u32>,
     rules: usize,
+    /// By rule: the rows that are in a block, block after block.
+    in_order: Arc<[Vec<u32>]>,
     /// How many blocks each rule has on both sides together.
     blocks: Arc<[u32]>,
 }
@@ -58,49 +59,66 @@ pub(super) struct Keys {
 pub(super) fn numbered(sides: [Hashes; 2], threads: usize) -> [Keys; 2] {
     let rules = sides[0].rules;
     let mut keys = [0, 1].map(|side: usize| vec![0; sides[side].hashes.len()]);
-    let mut blocks = vec![0; rules];
+    let (mut in_order, mut blocks) = ([Vec::new(), Vec::new()], Vec::new());
     let all: Vec<usize> = (0..rules).collect();
     for some in all.chunks(threads.max(1)) {
-        let numbers: Vec<Vec<u32>> = std::thread::scope(|scope| {
-            let each = |&rule: &usize| {
-                scope.spawn({
-                    let sides = &sides;
-                    move || numbers(sides, rule)
-                })
-            };
-            let threads: Vec<_> = some.iter().map(each).collect();
+        let numbered: Vec<Numbered> = std::thread::scope(|scope| {
+            let sides = &sides;
+            let threads: Vec<_> = some.iter().map(|&rule| scope.spawn(move || Numbered::of(sides, rule))).collect();
             threads.into_iter().map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         });
-        for (&rule, numbers) in some.iter().zip(numbers) {
-            blocks[rule] = numbers.iter().copied().max().unwrap_or_default();
+        for (&rule, numbered) in some.iter().zip(numbered) {
             let places = keys.iter_mut().flat_map(|keys| keys.iter_mut().skip(rule).step_by(rules));
-            places.zip(numbers).for_each(|(place, number)| *place = number);
+            places.zip(numbered.numbers).for_each(|(place, number)| *place = number);
+            in_order.iter_mut().zip(numbered.in_order).for_each(|(all, of_rule)| all.push(of_rule));
+            blocks.push(numbered.blocks);
         }
     }
     let blocks: Arc<[u32]> = blocks.into();
-    keys.map(|keys| Keys { keys, rules, blocks: Arc::clone(&blocks) })
+    let [left, right] = keys;
+    let [left_order, right_order] = in_order;
+    [(left, left_order), (right, right_order)].map(|(keys, in_order)| Keys {
+        keys,
+        rules,
+        in_order: in_order.into(),
+        blocks: Arc::clone(&blocks),
+    })
 }
 
-/// The numbers of a rule's blocks, for the rows on the left and then those on the right.
-fn numbers(sides: &[Hashes; 2], rule: usize) -> Vec<u32> {
-    let under = |side: &Hashes| side.hashes.len() / side.rules;
-    let mut hashes = Wiped::with_capacity(sides.iter().map(under).sum());
-    let all = sides.iter().flat_map(|side| side.hashes.iter().skip(rule).step_by(side.rules));
-    (0_u32..).zip(all).for_each(|(row, &hash)| hashes.push((hash, row)));
-    hashes.sort_unstable();
-    let mut numbers = vec![0; hashes.len()];
-    let (mut last, mut number) = (0, 0);
-    for &(hash, row) in hashes.iter() {
-        number += u32::from(hash != last);
-        last = hash;
-        numbers[row as usize] = number;
+/// The blocks of a rule.
+struct Numbered {
+    /// Of the rows on the left and then those on the right; 0 where they are in none.
+    numbers: Vec<u32>,
+    /// The rows of either side that are in one, block after block.
+    in_order: [Vec<u32>; 2],
+    blocks: u32,
+}
+
+impl Numbered {
+    fn of(sides: &[Hashes; 2], rule: usize) -> Self {
+        let lefts = sides[0].hashes.len() / sides[0].rules;
+        let rows: usize = sides.iter().map(|side| side.hashes.len() / side.rules).sum();
+        let mut hashes = Wiped::with_capacity(rows);
+        let all = sides.iter().flat_map(|side| side.hashes.iter().skip(rule).step_by(side.rules));
+        (0_u32..).zip(all).filter(|(_, hash)| **hash != 0).for_each(|(row, &hash)| hashes.push((hash, row)));
+        hashes.sort_unstable();
+        let mut numbered = Self { numbers: vec![0; rows], in_order: [Vec::new(), Vec::new()], blocks: 0 };
+        let mut last = 0;
+        for &(hash, row) in hashes.iter() {
+            numbered.blocks += u32::from(hash != last);
+            last = hash;
+            let at = row as usize;
+            numbered.numbers[at] = numbered.blocks;
+            let side = usize::from(at >= lefts);
+            numbered.in_order[side].push((at - side * lefts) as u32);
+        }
+        numbered
     }
-    numbers
 }
 
 impl Keys {
     pub(super) fn bytes(&self) -> usize {
-        self.keys.len() * size_of::<u32>()
+        (self.keys.len() + self.in_order.iter().map(Vec::len).sum::<usize>()) * size_of::<u32>()
     }
 
     pub(super) fn rules(&self) -> usize {
@@ -121,11 +139,7 @@ impl Keys {
     pub(super) fn without(&self, large: &[HashSet<u32>]) -> Self {
         let kept = |(at, &key): (usize, &u32)| if large[at % self.rules].contains(&key) { 0 } else { key };
         let keys = self.keys.iter().enumerate().map(kept).collect();
-        Self { keys, rules: self.rules, blocks: Arc::clone(&self.blocks) }
-    }
-
-    fn under(&self, rule: usize) -> impl Iterator<Item = u32> {
-        self.keys.iter().skip(rule).step_by(self.rules).copied()
+        Self { keys, rules: self.rules, in_order: Arc::clone(&self.in_order), blocks: Arc::clone(&self.blocks) }
     }
 }
 
@@ -175,18 +189,6 @@ impl KeyedRows {
         let parts = (0..parts as u64).map(part).collect();
         Ok(StreamingTable::try_new(schema, parts)?.with_output_partitioning(by_key))
     }
-
-    /// The rows and their keys; what they take is held in `memory`.
-    fn sorted(&self, memory: &MemoryReservation) -> Result<Vec<(u32, u32)>> {
-        let last = u64::from(self.keys.blocks[self.rule]).div_ceil(self.one_in.max(1));
-        let taken = |key: u32| key != 0 && u64::from(key) <= last && u64::from(key) % self.part.1 == self.part.0;
-        let count = self.keys.under(self.rule).filter(|key| taken(*key)).count();
-        memory.try_grow(count * size_of::<(u32, u32)>())?;
-        let mut rows = Vec::with_capacity(count);
-        rows.extend(self.keys.under(self.rule).zip(0..).filter(|(key, _)| taken(*key)));
-        rows.sort_unstable();
-        Ok(rows)
-    }
 }
 
 impl fmt::Debug for KeyedRows {
@@ -208,19 +210,17 @@ impl PartitionStream for KeyedRows {
             one_in: self.one_in,
             part: self.part,
         };
-        let memory = MemoryConsumer::new("linkage rows").register(context.memory_pool());
         let size = context.session_config().batch_size().max(1);
-        let batches = Batches { part, memory, size, rows: None, at: 0 };
+        let batches = Batches { part, size, at: 0 };
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), futures::stream::iter(batches)))
     }
 }
 
-/// The batches of a part, which is sorted when the first is asked for.
+/// The batches of a part.
 struct Batches {
     part: KeyedRows,
-    memory: MemoryReservation,
     size: usize,
-    rows: Option<Vec<(u32, u32)>>,
+    /// How many of the rule's rows are read.
     at: usize,
 }
 
@@ -228,25 +228,25 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rows.is_none() {
-            match self.part.sorted(&self.memory) {
-                Ok(rows) => self.rows = Some(rows),
-                Err(error) => {
-                    self.rows = Some(Vec::new());
-                    return Some(Err(error));
-                }
+        let KeyedRows { keys, rule, one_in, part, schema } = &self.part;
+        let last = u64::from(keys.blocks[*rule]).div_ceil((*one_in).max(1));
+        let (mut rows, mut blocks) = (Vec::with_capacity(self.size), Vec::with_capacity(self.size));
+        for &row in &keys.in_order[*rule][self.at..] {
+            let block = keys.of(row)[*rule];
+            if u64::from(block) > last || rows.len() == self.size {
+                break;
+            }
+            self.at += 1;
+            // Blocks that are too large have lost their number.
+            if block != 0 && u64::from(block) % part.1 == part.0 {
+                rows.push(row);
+                blocks.push(block);
             }
         }
-        let rows = self.rows.as_deref()?;
-        let rows = &rows[self.at..rows.len().min(self.at + self.size)];
         if rows.is_empty() {
             return None;
         }
-        self.at += rows.len();
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.1))),
-            Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.0))),
-        ];
-        Some(RecordBatch::try_new(Arc::clone(&self.part.schema), columns).map_err(Into::into))
+        let columns: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(rows)), Arc::new(UInt32Array::from(blocks))];
+        Some(RecordBatch::try_new(Arc::clone(schema), columns).map_err(Into::into))
     }
 }

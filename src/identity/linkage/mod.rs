@@ -7,7 +7,7 @@
 //!                   ing      a rule                                                      together
 //! ```
 //!
-//! Pairs are never held: DataFusion joins the keys of a rule, a pair becomes its pattern, patterns are counted, and only
+//! Pairs are never held: DataFusion joins the numbers of blocks, a pair becomes its pattern, patterns are counted, and only
 //! pairs that may be the same person are kept. Encodings are, 20 to 30 bytes a row and 130 a distinct value, reserved in
 //! the memory of the run's queries; they never leave this process, are not spilled, and are wiped when the step ends.
 //!

@@ -65,7 +65,7 @@ pub struct Resources {
     pub memory: u64,
     /// Rows of a batch.
     pub(super) batch_rows: usize,
-    watch: Option<Watch>,
+    pub(super) watch: Option<Watch>,
 }
 
 impl Resources {

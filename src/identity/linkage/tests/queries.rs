@@ -1,6 +1,6 @@
 //! The queries of a link beside trying all pairs, and their memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::blocking::{self, Keys, rules_of};
 use super::super::compare::{self, Comparer, Pattern};
