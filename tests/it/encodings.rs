@@ -24,7 +24,7 @@ fn people(workspace: &Workspace) -> Vec<[String; 3]> {
         let date = fields.get(5)?;
         Some([first?, last?, format!("{}-{}-{}", date.get(..4)?, date.get(4..6)?, date.get(6..)?)])
     };
-    text.lines().filter_map(person).take(60).collect()
+    text.lines().filter_map(person).take(30).collect()
 }
 
 /// Everything that linking makes of them, computed by another implementation, with the agreement's key.
