@@ -8,7 +8,8 @@ VENV := $(TARGET)/venv
 PEERS := $(TARGET)/peers
 DEMO := var/demo
 
-.PHONY: help build demo check test fuzz mutants bench bench-intake bench-suppression bench-linkage schema docs clean
+.PHONY: help build demo check test fuzz mutants bench bench-hmac bench-intake bench-suppression bench-linkage schema docs \
+	clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +31,11 @@ mutants: ## Break disclosure control in many ways and see whether its tests noti
 
 bench: bench-intake bench-suppression bench-linkage ## Measure beside the peers
 
-bench-intake: build $(PEERS)/.ready ## Measure intake alone; INTAKE_ARGS="--rows 1000000 --unique"
-	@$(CARGO) bench --locked --profile dev --bench hmac --bench intake --no-run
+bench-hmac: build ## Measure pseudonyms beside bare SHA-256; part of bench-intake and bench-linkage
 	@$(CARGO) bench --locked --profile dev --bench hmac
+
+bench-intake: build $(PEERS)/.ready bench-hmac ## Measure intake alone; INTAKE_ARGS="--rows 1000000 --unique"
+	@$(CARGO) bench --locked --profile dev --bench intake --no-run
 	@intake=$$($(CARGO) bench --locked --profile dev --bench intake --no-run --message-format json 2>/dev/null \
 		| sed -n 's/.*"executable":"\([^"]*\/intake-[^"]*\)".*/\1/p' | tail -n 1); \
 	PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/intake.py --accord "$(ACCORD)" --intake "$$intake" \
@@ -43,7 +46,7 @@ bench-suppression: build $(PEERS)/.ready ## Measure disclosure control alone; AR
 	@PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/suppression.py --accord "$(ACCORD)" \
 		--out "$(TARGET)/bench" $(ARGS)
 
-bench-linkage: build $(PEERS)/.ready ## Measure linkage alone; LINKAGE_DATA=DIR, a folder with census_ssa/
+bench-linkage: build $(PEERS)/.ready bench-hmac ## Measure linkage alone; LINKAGE_DATA=DIR, a folder with census_ssa/
 	@if [ -n "$(LINKAGE_DATA)" ]; then PYTHONDONTWRITEBYTECODE=1 "$(PEERS)/bin/python" benches/linkage.py \
 		--accord "$(ACCORD)" --data "$(LINKAGE_DATA)" --out "$(TARGET)/bench/linkage"; \
 	else echo "linkage was not measured: give LINKAGE_DATA=DIR, a folder with census_ssa/"; fi

@@ -1,4 +1,4 @@
-//! Guards the rate of pseudonyms: `cargo bench --profile dev --bench hmac`, as `make bench-intake` does. It fails where they
+//! Guards the rate of pseudonyms: `cargo bench --profile dev --bench hmac`, as `make bench-hmac` does. It fails where they
 //! fall below [`FLOOR`] of the core's bare SHA-256 blocks, measured in turn with them.
 //!
 //! The bare rate is the better one of two crates. That of `ring` is assembly: a build that leaves the processor's

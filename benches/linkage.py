@@ -5,7 +5,8 @@
 DIR holds `census_ssa/census2020.parquet` and `ssa2020.parquet` (simulated people with a known truth, for scoring alone).
 Prints what each tool finds there (precision, recall, F1), what Accord says of itself and what is real, keyed encodings
 beside encodings so wide that no two letter pairs meet (as good as plaintext), and seconds and memory on N x N made-up
-people, six in ten of them on both sides. Thresholds are the tools' own: nothing is tuned to the truth.
+people, six in ten of them on both sides; of these seconds, what it takes to encode a row and to compare a pair. Thresholds
+are the tools' own: nothing is tuned to the truth.
 """
 
 import argparse
@@ -166,7 +167,9 @@ def accord(args, out, name, encoding=KEYED):
     spec, pairs = out / "link.yaml", out / f"{name}_pairs.csv"
     spec.write_text(SPEC.format(blocking=BLOCKING, encoding=encoding), encoding="utf-8")
     done = measured(out, [args.accord, "link", out / f"{name}_left.csv", out / f"{name}_right.csv",
-                          "--spec", spec, "--out", pairs, "--force"])
+                          "--spec", spec, "--out", pairs, "--force", "--output", "json"])
+    said = (out / "said.log").read_text(encoding="utf-8")
+    done["report"] = json.loads(said[said.index("{"):])
     with open(pairs, encoding="utf-8") as file:
         rows = [(row["left"], row["right"], float(row["probability"]), row["decision"]) for row in csv.DictReader(file)]
     return rows, done
@@ -176,8 +179,30 @@ def peer(out, script, name, *more):
     pairs = out / f"{name}_{script}.csv"
     done = measured(out, [sys.executable, HERE / f"{script}.py", out / f"{name}_left.csv", out / f"{name}_right.csv",
                           pairs, *more])
+    done["report"] = json.loads(pairs.with_suffix(".json").read_text(encoding="utf-8"))
     with open(pairs, encoding="utf-8") as file:
         return [(row[0], row[1], float(row[2])) for row in csv.reader(file)], done
+
+
+def rates(args, accord, splink, clkhash):
+    """Pairs and rows a second: of Accord for each core, of its peers on all of them. Joins and reading are included."""
+    seconds, cores = accord["seconds"], accord["threads"]
+    line = "  {:8} {:>12,} {} in {:6.2f} s: {:8.3f} {} a second{}"
+
+    def rate(tool, count, unit, seconds, scale, of, cores=1):
+        each = " and core" if cores > 1 else ""
+        print(line.format(tool, count, unit, seconds, count / seconds / cores / scale, of, each))
+
+    print("compare and score")
+    rate("accord", accord["compared"], "pairs", seconds["compare"], 1e6, "million", cores)
+    rate("splink", splink["compared"], "pairs", splink["seconds"], 1e6, "million")
+    print("encode name, birth date and sex")
+    # A thread for each of the two files.
+    rate("accord", 2 * args.people, "rows", seconds["encode"], 1e3, "thousand", min(cores, 2))
+    if clkhash:
+        rate("clkhash", clkhash["rows"], "rows", clkhash["seconds"], 1e3, "thousand")
+    parts = ", ".join(f"{part} {time:.2f}" for part, time in seconds.items())
+    print(f"  accord's seconds: {parts}")
 
 
 def one_to_one(rows):
@@ -220,8 +245,9 @@ def main():
     for threshold in (0.5, 0.95):
         pairs = one_to_one([row for row in found if row[2] >= threshold])
         print(line.format(f"splink from {threshold} on", *quality(pairs, truth)))
+    hashed = None
     if not args.skip_anonlink:
-        found, _ = peer(out, "anonlink_peer", "census")
+        found, hashed = peer(out, "anonlink_peer", "census")
         print(line.format("clkhash + anonlink from 0.8 on", *quality(one_to_one(found), truth)))
 
     truth = made_up(args.data, out, args.people)
@@ -233,6 +259,7 @@ def main():
     print(f"  accord {ours['seconds']:7.1f} s  {ours['peak_mib']:6} MiB")
     print(f"  splink {theirs['seconds']:7.1f} s  {theirs['peak_mib']:6} MiB")
     print(f"  accord / splink: {ours['seconds'] / theirs['seconds']:.2f} of the time")
+    rates(args, ours["report"], theirs["report"], hashed and hashed["report"])
 
 
 if __name__ == "__main__":

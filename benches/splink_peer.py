@@ -1,7 +1,13 @@
-"""Splink on two files with the comparisons of `linkage.py`: splink_peer.py LEFT.csv RIGHT.csv PAIRS.csv"""
+"""Splink on two files with the comparisons of `linkage.py`: splink_peer.py LEFT.csv RIGHT.csv PAIRS.csv
 
+Beside PAIRS.csv goes PAIRS.json: how many pairs were compared and scored, and in how many seconds, the blocking join
+included.
+"""
+
+import json
 import logging
 import sys
+import time
 
 import duckdb
 import splink.comparison_library as compare
@@ -41,7 +47,14 @@ training.estimate_probability_two_random_records_match([block_on("first_name", "
 training.estimate_u_using_random_sampling(max_pairs=1e6)
 for rule in (block_on("birth_date"), block_on("first_name", "last_name")):
     training.estimate_parameters_using_expectation_maximisation(rule, estimate_without_term_frequencies=True)
-pairs = linker.inference.predict(threshold_match_probability=0.01).as_duckdbpyrelation()
+begin = time.monotonic()
+blocked = linker.inference.compute_blocked_pairs_for_predict()
+predicted = linker.inference.predict(threshold_match_probability=0.01)
+seconds = time.monotonic() - begin
+compared = connection.sql(f"select count(*) from {blocked.physical_name}").fetchone()[0]
+with open(out.removesuffix(".csv") + ".json", "w", encoding="utf-8") as file:
+    json.dump({"compared": compared, "seconds": seconds}, file)
+pairs = predicted.as_duckdbpyrelation()
 first = {row[0] for row in connection.sql(READ.format(left)).project("id").fetchall()}
 with open(out, "w", encoding="utf-8") as file:
     for one, other, probability in pairs.project("id_l, id_r, match_probability").fetchall():

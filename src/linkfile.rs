@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::identity::{LinkModel, LinkTrial, LinkageSpec, ProbabilityReport, Pseudonym, Resources, normalise};
+use crate::identity::{LinkModel, LinkTrial, LinkageSpec, Phase, ProbabilityReport, Pseudonym, Resources, normalise};
 use crate::intake::{Delimited, Span};
 use crate::workspace::{Assignment, CompareAs, Normaliser, Probabilistic};
 
@@ -59,6 +59,7 @@ pub async fn link(
     resources: &Resources,
 ) -> Result<LinkedFiles> {
     let resolved = LinkageSpec::resolve("files", &spec.probabilistic)?;
+    resources.begin(Phase::Encode);
     let encode = |file: (&str, &[u8])| side(spec, &resolved, file, root);
     let (left, right) = std::thread::scope(|scope| {
         let left = scope.spawn(|| encode(left));

@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 
 use super::app::App;
 use super::output;
 use crate::error::{Error, Result};
-use crate::identity::{Estimate, Resources};
+use crate::identity::{Estimate, Phase, Resources, Watch};
 use crate::linkfile::{self, FileLink, FilePair};
 use crate::workspace;
 
@@ -63,10 +64,13 @@ pub(super) async fn run(app: &App, args: &Args) -> Result<ExitCode> {
         .map_err(|_| Error::failed("cli.random", "the system gives no random numbers for a key"))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let bytes = args.memory << 20;
-    let resources = Resources::new(threads, Arc::new(GreedyMemoryPool::new(bytes)), bytes as u64);
+    let times = Times::default();
+    let pool = Arc::new(GreedyMemoryPool::new(bytes));
+    let resources = Resources::new(threads, pool, bytes as u64).watched(times.watch());
     let (left, right) = (read(&args.left)?, read(&args.right)?);
     let names = [&args.left, &args.right].map(|path| path.display().to_string());
     let done = linkfile::link(&spec, (&names[0], &left), (&names[1], &right), &root, &resources).await?;
+    let seconds = times.seconds();
     write(&args.out, csv(&done.pairs).as_bytes())?;
     if let Some(place) = &args.model_out {
         let model = serde_json::to_vec_pretty(&done.model)
@@ -83,6 +87,8 @@ pub(super) async fn run(app: &App, args: &Args) -> Result<ExitCode> {
             "not_told_apart": report.not_told_apart,
             "precision": share(report.precision),
             "recall": share(report.recall),
+            "threads": threads,
+            "seconds": seconds,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -105,6 +111,37 @@ pub(super) async fn run(app: &App, args: &Args) -> Result<ExitCode> {
     output::line(format!("{:>12} of the matches are linked {}", percent(report.recall.value), within(report.recall)));
     output::line(format!("wrote {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// When each part of a link began.
+#[derive(Default)]
+struct Times(Arc<Mutex<Vec<(Phase, Instant)>>>);
+
+impl Times {
+    fn watch(&self) -> Watch {
+        let begun = Arc::clone(&self.0);
+        Arc::new(move |phase| begun.lock().unwrap_or_else(PoisonError::into_inner).push((phase, Instant::now())))
+    }
+
+    /// How long each part took, the last one until now.
+    fn seconds(&self) -> serde_json::Map<String, serde_json::Value> {
+        let begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = begun.iter().skip(1).map(|next| next.1).chain([Instant::now()]);
+        let seconds = |(&(phase, begin), end): (&(Phase, Instant), Instant)| {
+            (word(phase).to_owned(), end.saturating_duration_since(begin).as_secs_f64().into())
+        };
+        begun.iter().zip(ends).map(seconds).collect()
+    }
+}
+
+fn word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Encode => "encode",
+        Phase::Block => "block",
+        Phase::Train => "train",
+        Phase::Compare => "compare",
+        Phase::Decide => "decide",
+    }
 }
 
 fn percent(share: f64) -> String {

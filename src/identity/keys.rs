@@ -14,6 +14,7 @@ use super::locked::Locked;
 use super::normalise::NORMALISER_VERSION;
 use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
 use super::vault::VaultKey;
+use super::wiped::Wiped;
 use crate::error::{Error, Result};
 
 /// Which key made a pseudonym: what may be said about a key, and what must be equal before pseudonyms are compared.
@@ -244,8 +245,8 @@ impl LinkKey {
     pub(super) fn tokens<'a, V: IntoIterator<Item = &'a str>>(
         &self,
         rows: impl IntoIterator<Item = Option<V>>,
-    ) -> Vec<Option<LinkToken>> {
-        let mut all = Vec::new();
+    ) -> Wiped<Option<LinkToken>> {
+        let mut all = Wiped::new();
         self.0.of_each(rows, |hash| all.push(hash.map(LinkToken)));
         all
     }

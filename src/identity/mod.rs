@@ -28,13 +28,14 @@ mod row_key;
 #[cfg(test)]
 mod tests;
 mod vault;
+mod wiped;
 
 pub use keyring::{DestroyedKey, DestroyedKeys, KeyInfo, Keyring, Randomness};
 pub use keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey, RecordKey, RowKey};
 pub use link::{BY_PROBABILITY, LinkReport, Links, RuleReport, link};
 pub use linkage::{
-    Decision, Estimate, Given, GroupQuality, LinkModel, LinkTrial, LinkageSpec, ProbabilityReport, ProbableLinks,
-    ProbablePairs, Resources, ReviewPair, cannot_tell_apart, link_by_probability, read_decisions,
+    Decision, Estimate, Given, GroupQuality, LinkModel, LinkTrial, LinkageSpec, Phase, ProbabilityReport,
+    ProbableLinks, ProbablePairs, Resources, ReviewPair, Watch, cannot_tell_apart, link_by_probability, read_decisions,
 };
 pub use normalise::{NORMALISER_VERSION, normalise};
 pub use people::SourcePeople;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::keys::KeyId;
 use super::linkage::EncodedPeople;
 use super::pseudonym::{LinkToken, Pseudonym};
+use super::wiped::Wiped;
 use crate::error::Result;
 use crate::spill::{self, Run, Spill};
 use crate::workspace::Normaliser;
@@ -37,7 +38,7 @@ pub(super) struct RuleTokens {
     pub(super) fields: Vec<String>,
     pub(super) normalisers: Vec<Normaliser>,
     /// Sorted, each once. A person whose rows differ has several.
-    pub(super) pairs: Vec<(LinkToken, Pseudonym)>,
+    pub(super) pairs: Wiped<(LinkToken, Pseudonym)>,
 }
 
 impl SourcePeople {
@@ -196,6 +197,43 @@ impl<T: Ord + Copy> Distinct<T> {
         self.values.sort();
         self.values.dedup();
         self.sorted = self.values.len();
+    }
+}
+
+/// Collects tokens as [`Distinct`] does people, and leaves none behind.
+#[derive(Default)]
+pub(super) struct DistinctTokens {
+    pairs: Wiped<(LinkToken, Pseudonym)>,
+    limit: usize,
+}
+
+impl DistinctTokens {
+    pub(super) fn push(&mut self, pair: (LinkToken, Pseudonym)) {
+        if self.pairs.last() == Some(&pair) {
+            return;
+        }
+        self.pairs.push(pair);
+        if self.pairs.len() >= self.limit.max(FIRST_LIMIT) {
+            self.compact();
+            self.limit = 2 * self.pairs.len();
+        }
+    }
+
+    /// Takes the tokens that another one has collected.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.pairs.extend_from_slice(&other.pairs);
+        self.compact();
+    }
+
+    pub(super) fn finish(mut self) -> Wiped<(LinkToken, Pseudonym)> {
+        self.compact();
+        self.pairs
+    }
+
+    /// In place: a sort that merges would leave a copy.
+    fn compact(&mut self) {
+        self.pairs.sort_unstable();
+        self.pairs.dedup();
     }
 }
 

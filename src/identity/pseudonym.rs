@@ -5,15 +5,17 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 /// Bytes of a pseudonym and of a link token.
 pub(super) const WIDTH: usize = 16;
 
 /// Who a row is about, under one agreement and epoch. 128 bits; without the key they say nothing about the person.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Zeroize)]
 pub struct Pseudonym(pub(super) [u8; WIDTH]);
 
 /// What a person's values for one link rule become; compared for equality, and gone after the identity step.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Zeroize)]
 pub struct LinkToken(pub(super) [u8; WIDTH]);
 
 impl Pseudonym {

@@ -16,8 +16,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::columns::{NormalisedColumn, normaliser};
 use super::keys::{AgreementKeys, KeyId, LinkKey, PseudonymKey};
 use super::linkage::{LinkEncoder, LinkageSpec};
-use super::people::{Distinct, EncodedLink, Headcount, RuleTokens, SourcePeople};
-use super::pseudonym::{LinkToken, Pseudonym, WIDTH};
+use super::people::{DistinctTokens, EncodedLink, Headcount, RuleTokens, SourcePeople};
+use super::pseudonym::{Pseudonym, WIDTH};
 use super::vault::{SealedPeople, VaultKey};
 use crate::error::{Error, Result};
 use crate::intake::{TypedRows, arrow_type};
@@ -139,7 +139,7 @@ struct RulePart {
     key: Arc<LinkKey>,
     /// Places in `identifying`.
     fields: Vec<usize>,
-    pairs: Distinct<(LinkToken, Pseudonym)>,
+    pairs: DistinctTokens,
 }
 
 impl Pseudonymizer {
@@ -172,7 +172,7 @@ impl Pseudonymizer {
             .map(|encoding| {
                 let fields = places(&encoding.fields, contract, clause, &mut identifying)?;
                 let key = Arc::new(keys.link_key(&encoding.domain()));
-                Ok(RulePart { encoding: encoding.clone(), key, fields, pairs: Distinct::new() })
+                Ok(RulePart { encoding: encoding.clone(), key, fields, pairs: DistinctTokens::default() })
             })
             .collect::<Result<_>>()?;
         let schema = schema(contract, clause, keys)?;
@@ -247,7 +247,7 @@ impl Pseudonymizer {
             encoding: part.encoding.clone(),
             key: Arc::clone(&part.key),
             fields: part.fields.clone(),
-            pairs: Distinct::new(),
+            pairs: DistinctTokens::default(),
         };
         let linkage = |part: &LinkagePart| LinkagePart {
             link: part.link.clone(),
@@ -282,8 +282,8 @@ impl Pseudonymizer {
         if let (Some(own), Some(other)) = (&mut self.person, other.person) {
             own.people.join(other.people)?;
         }
-        for (own, other) in self.rules.iter_mut().zip(other.rules) {
-            own.pairs.join(other.pairs);
+        for (own, other) in self.rules.iter_mut().zip(&other.rules) {
+            own.pairs.join(&other.pairs);
         }
         // A person's seal is the same from whichever row.
         if let (Some((_, own)), Some((_, other))) = (&mut self.vault, other.vault) {
@@ -382,7 +382,7 @@ impl Pseudonymizer {
         for rule in &mut self.rules {
             let columns = &self.identifying;
             let tokens = rule.key.tokens((0..rows).map(|row| values(columns, &rule.fields, row)));
-            let pairs = tokens.into_iter().zip(&people).filter_map(|(token, person)| token.zip(*person));
+            let pairs = tokens.iter().zip(&people).filter_map(|(token, person)| token.zip(*person));
             pairs.for_each(|pair| rule.pairs.push(pair));
         }
         if !self.linkages.is_empty() || self.vault.is_some() {

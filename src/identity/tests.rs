@@ -278,7 +278,7 @@ fn direct_identifiers_do_not_leave() {
         column.to_data().buffers().iter().for_each(|buffer| bytes.extend_from_slice(buffer.as_slice()));
     }
     people.people.iter().for_each(|person| bytes.extend_from_slice(&person.0));
-    people.rules.iter().flat_map(|rule| &rule.pairs).for_each(|(token, _)| bytes.extend_from_slice(&token.0));
+    people.rules.iter().flat_map(|rule| rule.pairs.iter()).for_each(|(token, _)| bytes.extend_from_slice(&token.0));
     bytes.extend_from_slice(format!("{:?} {people:?} {:?}", batches[0], schema).as_bytes());
     let raw = ["0012345678", "0012345679", "001-234-5679", "José", "JOSE", "Núñez", "NUNEZ", "O'Brien", "OBRIEN"];
     for value in raw.iter().chain(&["2008-02-29", "20080229", "Mary Ann", "MARYANN"]) {

@@ -192,6 +192,7 @@ fn a_key_is_in_no_log_error_or_file() {
     let key = opened(&workspace, FILE);
     workspace.ok("run college_going --again");
     workspace.ok(&format!("keys rotate {AGREEMENT}"));
+    let second = opened(&workspace, &FILE.replace(".e1.", ".e2."));
     workspace.ok("run college_going");
     workspace.ok("keys list --output json");
     workspace.ok("keys rewrap");
@@ -205,6 +206,21 @@ fn a_key_is_in_no_log_error_or_file() {
     destroyed(&workspace);
     workspace.run("run college_going --again").expect(5);
 
+    let secrets = [spellings(&key), spellings(&second)].concat();
+    let files = workspace.files("");
+    assert!(files.iter().any(|(name, _)| name.starts_with("captured/")), "what commands said is looked at, too");
+    for (name, bytes) in &files {
+        for secret in &secrets {
+            let found = memchr::memmem::find(bytes, secret).is_some();
+            assert!(!found, "{name} holds a key");
+        }
+    }
+    // The scan finds what is there.
+    assert!(memchr::memmem::find(key.to_string().as_bytes(), &secrets[3]).is_some());
+}
+
+/// The root and the quarantine's identity of a key as they might be written down.
+fn spellings(key: &Value) -> Vec<Vec<u8>> {
     let root = hex::decode(key["root"].as_str().expect("a root")).expect("hexadecimal digits");
     let identity = key["quarantine_identity"].as_str().expect("an identity").to_owned();
     let mut secrets: Vec<Vec<u8>> = vec![identity.clone().into_bytes(), identity.to_lowercase().into_bytes()];
@@ -218,16 +234,7 @@ fn a_key_is_in_no_log_error_or_file() {
             }
         }
     }
-    let files = workspace.files("");
-    assert!(files.iter().any(|(name, _)| name.starts_with("captured/")), "what commands said is looked at, too");
-    for (name, bytes) in &files {
-        for secret in &secrets {
-            let found = memchr::memmem::find(bytes, secret).is_some();
-            assert!(!found, "{name} holds a key");
-        }
-    }
-    // The scan finds what is there.
-    assert!(memchr::memmem::find(key.to_string().as_bytes(), &secrets[3]).is_some());
+    secrets
 }
 
 /// Characters of base64 that depend on whole bytes alone.

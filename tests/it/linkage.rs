@@ -17,7 +17,7 @@ const PROBABILISTIC: &str = "      probabilistic:
 ";
 
 /// A workspace whose link `college` also links by probability.
-fn with_probability(more: &str) -> Workspace {
+pub(crate) fn with_probability(more: &str) -> Workspace {
     let workspace = Workspace::light();
     let text = workspace.read(PIPELINE);
     let at = text.find("    university:").expect("the second link");

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests read files, the environment and the clock")]
 
 mod harness;
+mod memory;
 mod s3_server;
 mod sites;
 
@@ -13,6 +14,7 @@ mod bombs;
 mod contracts;
 mod corpora;
 mod deliveries;
+mod encodings;
 mod forbidden;
 mod key_memory;
 mod key_services;

@@ -11,6 +11,7 @@ use zeroize::Zeroize;
 use super::super::keyed_hash::KeyedHash;
 use super::super::locked::Locked;
 use super::super::pseudonym::Pseudonym;
+use super::super::wiped::Wiped;
 use super::filter::FilterMaker;
 use super::nicknames::Nicknames;
 use super::sound::sound;
@@ -21,7 +22,7 @@ use crate::workspace::{CompareAs, FilterEncoding};
 pub(super) const MISSING: u32 = u32::MAX;
 
 /// An encoded value.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroize)]
 pub(super) struct Value {
     /// By [`Part`]; 0 where there is none.
     pub(super) tokens: [u64; PARTS],
@@ -32,12 +33,12 @@ pub(super) struct Value {
 }
 
 /// The distinct values of the fields of one domain.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Values {
-    pub(super) values: Vec<Value>,
+    pub(super) values: Wiped<Value>,
     /// Words of a filter; 0 where the domain's values have none.
     pub(super) words: usize,
-    pub(super) filters: Vec<u64>,
+    pub(super) filters: Wiped<u64>,
 }
 
 impl Values {
@@ -49,21 +50,12 @@ impl Values {
 
 impl Values {
     pub(super) fn with_words(words: usize) -> Self {
-        let mut values = Self::default();
-        values.words = words;
-        values
+        Self { words, ..Self::default() }
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.values.len() * size_of::<Value>() + self.filters.len() * size_of::<u64>()
-    }
-}
-
-impl Drop for Values {
-    fn drop(&mut self) {
-        self.values.iter_mut().for_each(|value| value.tokens.zeroize());
-        self.filters.zeroize();
     }
 }
 
@@ -332,11 +324,15 @@ fn in_order(values: &mut Values) -> Vec<u32> {
     for (new, &old) in order.iter().enumerate() {
         places[old as usize] = new as u32;
     }
-    let sorted = Values {
-        values: order.iter().map(|&at| values.values[at as usize]).collect(),
+    let mut sorted = Values {
+        values: Wiped::with_capacity(order.len()),
         words: values.words,
-        filters: order.iter().flat_map(|&at| values.filter(at).iter().copied()).collect(),
+        filters: Wiped::with_capacity(values.filters.len()),
     };
+    for &at in &order {
+        sorted.values.push(values.values[at as usize]);
+        sorted.filters.extend_from_slice(values.filter(at));
+    }
     *values = sorted;
     places
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use datafusion::execution::memory_pool::MemoryReservation;
 
 use super::super::pseudonym::Pseudonym;
-use super::blocking::{BlockingReport, Keys, rules_of};
+use super::blocking::{self, BlockingReport, Keys, rules_of};
 use super::calibrate::Calibration;
 use super::compare::{self, ByPattern, Comparer, Pattern};
 use super::encode::EncodedPeople;
 use super::matching::{self, Edge, MOST};
 use super::model::{Expected, LinkModel, Weights};
-use super::session::{Blocks, Counts, Resources, Session};
+use super::session::{Blocks, Counts, Phase, Resources, Session};
 use super::sides::{Rows, Sides};
 use super::spec::LinkageSpec;
 use super::train::{self, Observed};
@@ -87,8 +87,8 @@ pub(crate) struct Scored {
     pub(crate) compared: u64,
     /// Whether pairs with unlike first names may be brothers and sisters, for all that the model says.
     pub(super) siblings: bool,
-    /// About how many matches no blocking rule gave.
-    pub(super) unseen: f64,
+    /// How many matches no blocking rule gave.
+    pub(super) unseen: Unseen,
     /// The memory of the candidates, reserved as long as they are there.
     _held: MemoryReservation,
 }
@@ -122,23 +122,30 @@ pub(crate) async fn score(
             .with_hint("compare fewer fields")
     })?;
     let session = Session::new(&spec.link, resources)?;
-    let keys = size_of::<u64>() * spec.blocking.len() * (left.people.len() + right.people.len());
+    resources.begin(Phase::Block);
+    let (rows, rules) = (left.people.len() + right.people.len(), spec.blocking.len());
+    let hashes = size_of::<u64>() * rules * rows;
     // The two sides as they are and joined, while they are joined.
-    session.hold(2 * (left.bytes() + right.bytes()) + keys)?;
-    let (sides, keys) = Sides::new(spec, left, right);
+    session.hold(2 * (left.bytes() + right.bytes()) + hashes)?;
+    let (sides, of_rows) = Sides::new(spec, left, right);
+    session.hold(sides.bytes() + 2 * hashes + Keys::bytes_to_number(rows, rules, resources.threads))?;
+    let keys = blocking::numbered(of_rows, resources.threads);
     let held = sides.bytes() + keys.iter().map(Keys::bytes).sum::<usize>();
     session.hold(held)?;
     let comparer = Arc::new(Comparer::new(spec, Arc::new(sides)));
     let sides = comparer.sides();
     let blocks = session.blocks(keys, spec.block_size, &spec.blocking_names).await?;
     let (left, right) = (People::of(&sides.left), People::of(&sides.right));
+    resources.begin(Phase::Train);
     let mut weights = match model {
         Some(model) => Weights::of_model(spec, model)?,
         None => trained(spec, &session, &comparer, &blocks, assignment).await?,
     };
     let prior = weights.same.clone();
     let pairs = Pairs { comparer: Arc::clone(&comparer), keys: blocks.keys.clone(), between: Between::Sides };
+    resources.begin(Phase::Compare);
     let (mut candidates, compared) = candidates(&session, &pairs, &weights, (&left, &right), patterns, held).await?;
+    resources.begin(Phase::Decide);
     decide(&mut candidates, known, &left, &right);
     if assignment != Assignment::ManyToMany {
         set_aside(&mut candidates, &sides.right, &right, &comparer, &weights, false);
@@ -169,7 +176,8 @@ pub(crate) async fn score(
         unlike.map(|(_, share)| share).sum::<f64>() > UNLIKE
     });
     let missed = missed_by_blocking(spec, sides, &candidates, &left, &right);
-    let unseen = links * missed / (1.0 - missed).max(0.1);
+    let unseen =
+        Unseen::of(links * missed / (1.0 - missed).max(0.1), unseen_by_rules(&candidates, spec.blocking.len()));
     let candidates_held = candidates.capacity() * size_of::<Candidate>();
     Ok(Scored {
         left: left.distinct,
@@ -373,6 +381,39 @@ fn probabilities(
     let marginals = matching::marginals(candidates, &odds, (people.0 as usize, people.1 as usize), assignment);
     candidates.iter_mut().zip(marginals).for_each(|(one, probability)| one.probability = probability);
     candidates.iter().map(|one| one.probability).sum::<f64>().max(1.0)
+}
+
+/// Matches that nobody has seen, by two estimates. Where errors come together, that of independent errors is too small;
+/// where rules look at different fields, that of how many rules give a match is too large.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Unseen {
+    /// Between the two.
+    pub(super) about: f64,
+    /// Three times the larger: what no pair shows may be worse than either.
+    pub(super) at_most: f64,
+}
+
+impl Unseen {
+    fn of(one: f64, other: f64) -> Self {
+        Self { about: (one + other) / 2.0, at_most: 3.0 * one.max(other) }
+    }
+
+    /// Of a share of the matches.
+    pub(super) fn times(self, share: f64) -> Self {
+        Self { about: self.about * share, at_most: self.at_most * share }
+    }
+}
+
+/// How many matches satisfy no blocking rule, by how many satisfy one alone and two. Each rule is an occasion to catch them.
+///
+/// Reference: Chao (1987), Estimating the population size for capture-recapture data with unequal catchability.
+fn unseen_by_rules(candidates: &[Candidate], rules: usize) -> f64 {
+    let given_by = |count: u8| {
+        let matches = candidates.iter().filter(|one| one.rules == count && one.probability > 0.01);
+        matches.map(|one| one.probability).sum::<f64>()
+    };
+    let (once, twice, occasions) = (given_by(1), given_by(2), rules as f64);
+    (occasions - 1.0) / occasions * once * (once - 1.0).max(0.0) / (2.0 * (twice + 1.0))
 }
 
 /// The share of matches that satisfy no blocking rule, were errors in one field independent of errors in another: how

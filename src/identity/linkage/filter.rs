@@ -16,6 +16,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use zeroize::Zeroize;
 
 use super::super::keyed_hash::KeyedHash;
+use super::super::wiped::Wiped;
 use crate::workspace::FilterEncoding;
 
 /// The most bits that a letter pair sets.
@@ -24,8 +25,9 @@ const MOST_HASHES: usize = 12;
 /// Makes the filters of one field domain.
 pub(super) struct FilterMaker {
     encoding: FilterEncoding,
-    /// Places of the letter pairs seen so far.
-    places: HashMap<[char; 2], [u16; MOST_HASHES]>,
+    /// The letter pairs seen so far, and which of `places` are theirs.
+    seen: HashMap<[char; 2], u32>,
+    places: Wiped<[u16; MOST_HASHES]>,
     /// The filter under way, before folding.
     bits: Vec<u64>,
 }
@@ -33,12 +35,12 @@ pub(super) struct FilterMaker {
 impl FilterMaker {
     pub(super) fn new(encoding: FilterEncoding) -> Self {
         let words = (encoding.bits as usize >> 6) << encoding.folds;
-        Self { encoding, places: HashMap::new(), bits: vec![0; words] }
+        Self { encoding, seen: HashMap::new(), places: Wiped::new(), bits: vec![0; words] }
     }
 
     /// Another one for the same filters.
     pub(super) fn another(&self) -> Self {
-        Self { encoding: self.encoding, places: HashMap::new(), bits: vec![0; self.bits.len()] }
+        Self { encoding: self.encoding, seen: HashMap::new(), places: Wiped::new(), bits: vec![0; self.bits.len()] }
     }
 
     /// Words of a finished filter.
@@ -54,8 +56,11 @@ impl FilterMaker {
     pub(super) fn add(&mut self, key: &KeyedHash, feature: [char; 2]) {
         let length = self.bits.len() as u64 * 64;
         let hashes = self.encoding.hashes as usize;
-        let places = self.places.entry(feature).or_insert_with(|| draw(key, feature, length));
-        for &place in &places[..hashes] {
+        let at = *self.seen.entry(feature).or_insert_with(|| {
+            self.places.push(draw(key, feature, length));
+            self.places.len() as u32 - 1
+        });
+        for &place in &self.places[at as usize][..hashes] {
             self.bits[usize::from(place >> 6)] |= 1 << (place & 63);
         }
     }
@@ -78,7 +83,7 @@ impl FilterMaker {
     }
 
     /// Appends the folded and flipped filter to `out`; gives the number of its bits set.
-    pub(super) fn finish(&mut self, key: &KeyedHash, value: &str, out: &mut Vec<u64>) -> u32 {
+    pub(super) fn finish(&mut self, key: &KeyedHash, value: &str, out: &mut Wiped<u64>) -> u32 {
         let words = self.words();
         let start = out.len();
         out.extend_from_slice(&self.bits[..words]);
@@ -95,7 +100,6 @@ impl FilterMaker {
 
 impl Drop for FilterMaker {
     fn drop(&mut self) {
-        self.places.values_mut().for_each(Zeroize::zeroize);
         self.bits.zeroize();
     }
 }

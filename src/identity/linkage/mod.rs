@@ -7,7 +7,7 @@
 //!                   ing      a rule                                                      together
 //! ```
 //!
-//! Pairs are never held: DataFusion joins the keys of a rule, a pair becomes its pattern, patterns are counted, and only
+//! Pairs are never held: DataFusion joins the numbers of blocks, a pair becomes its pattern, patterns are counted, and only
 //! pairs that may be the same person are kept. Encodings are, 20 to 30 bytes a row and 130 a distinct value, reserved in
 //! the memory of the run's queries; they never leave this process, are not spilled, and are wiped when the step ends.
 //!
@@ -44,7 +44,7 @@ mod vector;
 pub(super) use encode::{EncodedPeople, LinkEncoder};
 pub use model::LinkModel;
 pub use outcome::{Estimate, GroupQuality, ProbabilityReport, ReviewPair};
-pub use session::Resources;
+pub use session::{Phase, Resources, Watch};
 pub use spec::{LinkageSpec, cannot_tell_apart};
 pub use step::{Decision, Given, ProbableLinks, link_by_probability, read_decisions};
 pub use trial::{LinkTrial, ProbablePairs};

@@ -2,15 +2,15 @@
 //!
 //! Estimates: the expected number of right links is the sum of their probabilities; the matches that are not linked are
 //! the sum over the candidates that are not, and those that no blocking rule gave, of which the errors seen in single
-//! fields tell. Intervals are Wilson's (1927) at 95 %; that of recall reaches from none of the unseen matches to three
-//! times as many as expected, since errors that come together can't be seen.
+//! fields tell, and how many rules give a match. Intervals are Wilson's (1927) at 95 %; that of recall reaches from none of the
+//! unseen matches to three times as many as the larger estimate says.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::super::pseudonym::Pseudonym;
 use super::blocking::BlockingReport;
 use super::compare::{self, Compared, NOTHING};
-use super::engine::{Candidate, Known, Scored};
+use super::engine::{Candidate, Known, Scored, Unseen};
 use super::spec::LinkageSpec;
 use crate::workspace::{Assignment, CompareAs};
 
@@ -127,7 +127,7 @@ pub(crate) fn decide(
         let shown = shown_groups(groups(scored, by, &linked), minimum);
         shown.into_iter().map(|(group, tally)| {
             let share = if all.matches > 0.0 { tally.matches / all.matches } else { 0.0 };
-            let (precision, recall) = (tally.precision(), tally.recall(unseen * share));
+            let (precision, recall) = (tally.precision(), tally.recall(unseen.times(share)));
             GroupQuality { by: by.field.to_owned(), group, precision, recall }
         })
     });
@@ -286,10 +286,10 @@ impl Tally {
         wilson(self.right, self.links)
     }
 
-    fn recall(&self, unseen: f64) -> Estimate {
+    fn recall(&self, unseen: Unseen) -> Estimate {
         Estimate {
-            value: wilson(self.right, self.matches + unseen).value,
-            low: wilson(self.right, self.matches + 3.0 * unseen).low,
+            value: wilson(self.right, self.matches + unseen.about).value,
+            low: wilson(self.right, self.matches + unseen.at_most).low,
             high: wilson(self.right, self.matches).high,
         }
     }

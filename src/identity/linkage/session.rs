@@ -5,6 +5,7 @@
 //! memory is refused.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
@@ -35,8 +36,26 @@ use crate::error::{Error, Result};
 /// Rows of a batch, unless a test says otherwise.
 const BATCH_ROWS: usize = 8192;
 
+/// What a link does, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Rows become encodings.
+    Encode,
+    /// Both sides come under one numbering, and blocks are counted.
+    Block,
+    /// A model is learned.
+    Train,
+    /// The pairs of all blocks are compared and scored.
+    Compare,
+    /// Pairs are weighed together, and links drawn.
+    Decide,
+}
+
+/// Is told when a phase begins.
+pub type Watch = Arc<dyn Fn(Phase) + Send + Sync>;
+
 /// What a link may use of the machine. The result depends on none of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Resources {
     /// Partitions that are compared at the same time.
     pub threads: usize,
@@ -46,13 +65,32 @@ pub struct Resources {
     pub memory: u64,
     /// Rows of a batch.
     pub(super) batch_rows: usize,
+    pub(super) watch: Option<Watch>,
 }
 
 impl Resources {
     /// `threads` partitions at a time, within `pool`, which has `memory` bytes.
     #[must_use]
     pub fn new(threads: usize, pool: Arc<dyn MemoryPool>, memory: u64) -> Self {
-        Self { threads: threads.max(1), pool, memory, batch_rows: BATCH_ROWS }
+        Self { threads: threads.max(1), pool, memory, batch_rows: BATCH_ROWS, watch: None }
+    }
+
+    /// The same; `watch` is told what is being done.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch: Some(watch), ..self }
+    }
+
+    pub(crate) fn begin(&self, phase: Phase) {
+        if let Some(watch) = &self.watch {
+            watch(phase);
+        }
+    }
+}
+
+impl fmt::Debug for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Resources({} threads, {} bytes)", self.threads, self.memory)
     }
 }
 
@@ -135,14 +173,15 @@ impl Session {
         let keys = keys.map(Arc::new);
         let most = block_size as u64;
         let (mut report, mut within) = (Vec::new(), [0; 2]);
-        let mut large: [Vec<HashSet<u64>>; 2] = [Vec::new(), Vec::new()];
+        let mut large: [Vec<HashSet<u32>>; 2] = [Vec::new(), Vec::new()];
         for (rule, name) in names.iter().enumerate() {
             let mut of_rule = BlockingReport { rule: name.clone(), pairs: 0, blocks_left_out: 0, pairs_left_out: 0 };
-            let mut large_of_rule: [HashSet<u64>; 2] = [HashSet::new(), HashSet::new()];
+            let mut large_of_rule: [HashSet<u32>; 2] = [HashSet::new(), HashSet::new()];
             let mut batches = self.stream(self.block_sizes(&keys, rule)).await?;
             while let Some(batch) = batches.next().await {
                 let batch = batch.map_err(|error| self.failed(&error))?;
-                let [key, left, right] = [0, 1, 2].map(|at| batch.column(at).as_primitive::<UInt64Type>().values());
+                let key = batch.column(0).as_primitive::<UInt32Type>().values();
+                let [left, right] = [1, 2].map(|at| batch.column(at).as_primitive::<UInt64Type>().values());
                 for ((&key, &left), &right) in key.iter().zip(left).zip(right) {
                     for (side, rows) in [left, right].into_iter().enumerate() {
                         if rows > most {
@@ -164,7 +203,7 @@ impl Session {
         }
         let [left, right] = large;
         let [left_keys, right_keys] = keys;
-        let kept = |keys: Arc<Keys>, large: &[HashSet<u64>]| match large.iter().all(HashSet::is_empty) {
+        let kept = |keys: Arc<Keys>, large: &[HashSet<u32>]| match large.iter().all(HashSet::is_empty) {
             true => keys,
             false => Arc::new(keys.without(large)),
         };

@@ -1,7 +1,8 @@
 //! Both sides of a link under one numbering of values: equal numbers are equal values.
 
 use super::super::pseudonym::Pseudonym;
-use super::blocking::Keys;
+use super::super::wiped::Wiped;
+use super::blocking::Hashes;
 use super::encode::{EncodedPeople, MISSING, Values};
 use super::spec::{LinkageSpec, PARTS, Part};
 
@@ -41,7 +42,7 @@ pub(super) struct Sides {
 
 impl Sides {
     /// Both sides and what blocks their rows: on the left, on the right.
-    pub(super) fn new(spec: &LinkageSpec, left: EncodedPeople, right: EncodedPeople) -> (Self, [Keys; 2]) {
+    pub(super) fn new(spec: &LinkageSpec, left: EncodedPeople, right: EncodedPeople) -> (Self, [Hashes; 2]) {
         let mut columns: Vec<usize> = spec.fields.iter().map(|field| field.domain).collect();
         if spec.encoding.record {
             columns.push(spec.domains);
@@ -53,10 +54,10 @@ impl Sides {
             left_places.push(left);
             right_places.push(right);
         }
-        let (left, left_keys) = rows(spec, left, &columns, &left_places, &domains);
-        let (right, right_keys) = rows(spec, right, &columns, &right_places, &domains);
+        let (left, left_hashes) = rows(spec, left, &columns, &left_places, &domains);
+        let (right, right_hashes) = rows(spec, right, &columns, &right_places, &domains);
         let frequencies = (0..columns.len()).map(|at| frequencies(at, &domains[columns[at]], &left, &right)).collect();
-        (Self { domains, columns, left, right, frequencies }, [left_keys, right_keys])
+        (Self { domains, columns, left, right, frequencies }, [left_hashes, right_hashes])
     }
 
     /// Bytes held, those of a [`super::compare::Comparer`] over them included.
@@ -109,7 +110,7 @@ fn rows(
     columns: &[usize],
     places: &[Vec<u32>],
     domains: &[Values],
-) -> (Rows, Keys) {
+) -> (Rows, Hashes) {
     let width = people.fields;
     let mut values = std::mem::take(&mut people.rows);
     for row in values.chunks_exact_mut(width) {
@@ -118,7 +119,7 @@ fn rows(
         }
     }
     let rules = spec.blocking.len();
-    let mut keys = Vec::with_capacity(rules * people.people.len());
+    let mut hashes = Wiped::with_capacity(rules * people.people.len());
     for row in values.chunks_exact(width) {
         for rule in &spec.blocking {
             let token_of = |&(field, part): &(usize, Part)| match row[field] {
@@ -126,10 +127,10 @@ fn rows(
                 value => domains[columns[field]].values[value as usize].tokens[part as usize],
             };
             let tokens = rule.iter().map(token_of);
-            keys.push(tokens.reduce(mixed).unwrap_or(0));
+            hashes.push(tokens.reduce(mixed).unwrap_or(0));
         }
     }
-    (Rows { people: std::mem::take(&mut people.people), values, width }, Keys::new(keys, rules))
+    (Rows { people: std::mem::take(&mut people.people), values, width }, Hashes { hashes, rules })
 }
 
 /// Two tokens as one; 0 where either is missing. The tokens are keyed hashes already: it need only not lose their bits.

@@ -1,5 +1,7 @@
 //! A link of two sets of records outside a pipeline, under a key made up for it.
 
+use std::panic::resume_unwind;
+
 use super::super::keyed_hash::KeyedHash;
 use super::super::pseudonym::Pseudonym;
 use super::encode::LinkEncoder;
@@ -51,7 +53,11 @@ impl LinkTrial {
         let turned = assignment == Assignment::ManyToOne;
         let (left, right, assignment) =
             if turned { (right, self, Assignment::OneToMany) } else { (self, right, assignment) };
-        let (left, right) = (left.encoder.finish(), right.encoder.finish());
+        let (left, right) = std::thread::scope(|scope| {
+            let left = scope.spawn(|| left.encoder.finish());
+            let right = right.encoder.finish();
+            (left.join().unwrap_or_else(|panic| resume_unwind(panic)), right)
+        });
         let scored = score(spec, left, right, assignment, &[], None, resources).await?;
         let Outcome { mut links, mut review, report } = outcome::decide(spec, &scored, assignment, &[], 1);
         if turned {

@@ -1,8 +1,8 @@
 //! The queries of a link beside trying all pairs, and their memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::blocking::{Keys, rules_of};
+use super::super::blocking::{self, Keys, rules_of};
 use super::super::compare::{self, Comparer, Pattern};
 use super::super::model::Weights;
 use super::super::session::{Blocks, Session};
@@ -14,17 +14,18 @@ use super::*;
 struct Linked {
     session: Session,
     comparer: Arc<Comparer>,
-    keys: [Vec<Vec<u64>>; 2],
+    keys: [Vec<Vec<u32>>; 2],
     blocks: Blocks,
 }
 
-fn each_row(keys: &Keys, rows: usize) -> Vec<Vec<u64>> {
+fn each_row(keys: &Keys, rows: usize) -> Vec<Vec<u32>> {
     (0..rows as u32).map(|row| keys.of(row).to_vec()).collect()
 }
 
 async fn linked(spec: &LinkageSpec, sides: (&Side, &Side), resources: &Resources) -> Linked {
     let session = Session::new("test", resources).unwrap();
-    let (sides, keys) = Sides::new(spec, encoded(spec, sides.0), encoded(spec, sides.1));
+    let (sides, hashes) = Sides::new(spec, encoded(spec, sides.0), encoded(spec, sides.1));
+    let keys = blocking::numbered(hashes, resources.threads);
     let each = [each_row(&keys[0], sides.left.len()), each_row(&keys[1], sides.right.len())];
     let blocks = session.blocks(keys, spec.block_size, &spec.blocking_names).await.unwrap();
     let comparer = Arc::new(Comparer::new(spec, Arc::new(sides)));
@@ -46,7 +47,7 @@ fn tried(linked: &Linked, rule: usize, between: Between, block_size: usize) -> T
         Between::Left => (&sides.left, &sides.left, &linked.keys[0], &linked.keys[0]),
         Between::Right => (&sides.right, &sides.right, &linked.keys[1], &linked.keys[1]),
     };
-    let size = |rows: &Vec<Vec<u64>>, rule: usize, key: u64| rows.iter().filter(|keys| keys[rule] == key).count();
+    let size = |rows: &Vec<Vec<u32>>, rule: usize, key: u32| rows.iter().filter(|keys| keys[rule] == key).count();
     let mut found = Tried { pairs: 0, left_out: 0, patterns: BTreeMap::new() };
     for (l, a) in left.iter().enumerate() {
         for (r, b) in right.iter().enumerate() {
@@ -224,6 +225,7 @@ fn no_plan_of_a_link_shows_a_key_or_an_encoding() {
     let pairs = Pairs { comparer: Arc::clone(&linked.comparer), keys, between: Between::Sides };
     let plan = linked.session.plan(&pairs, 0).unwrap();
     assert!(plan.contains("comparison_vector") && plan.contains("Inner Join"), "{plan}");
-    let shown = |key: &u64| plan.contains(&key.to_string());
-    assert!(!linked.keys.iter().flatten().flatten().any(|key| *key != 0 && shown(key)));
+    let values = linked.comparer.sides().domains.iter().flat_map(|domain| domain.values.iter());
+    let tokens: Vec<u64> = values.flat_map(|value| value.tokens).filter(|token| *token != 0).collect();
+    assert!(!tokens.is_empty() && !tokens.iter().any(|token| plan.contains(&token.to_string())));
 }
