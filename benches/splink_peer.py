@@ -51,7 +51,7 @@ begin = time.monotonic()
 blocked = linker.inference.compute_blocked_pairs_for_predict()
 predicted = linker.inference.predict(threshold_match_probability=0.01)
 seconds = time.monotonic() - begin
-compared = connection.sql(f"select count(*) from {blocked.physical_name}").fetchone()[0]
+compared = connection.sql(f"select count(*) from {blocked.physical_name}").fetchall()[0][0]
 with open(out.removesuffix(".csv") + ".json", "w", encoding="utf-8") as file:
     json.dump({"compared": compared, "seconds": seconds}, file)
 pairs = predicted.as_duckdbpyrelation()
