@@ -174,10 +174,12 @@ impl GroupedFile {
     }
 }
 
-/// Pseudonyms are random bits, of which no dictionary can be made; and no query asks for a range of rows.
+/// Pseudonyms are random bits, of which no dictionary can be made and which nothing makes smaller; and no query asks for a
+/// range of rows.
 fn source_properties(key: &KeyId) -> Result<WriterProperties> {
     Ok(properties(key)?
         .set_column_dictionary_enabled(PERSON_COLUMN.into(), false)
+        .set_column_compression(PERSON_COLUMN.into(), Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::None)
         .build())
 }

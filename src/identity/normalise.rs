@@ -53,6 +53,8 @@ pub(super) fn normalise_into(normaliser: Normaliser, text: &str, out: &mut Strin
     let before = out.len();
     match normaliser {
         Normaliser::Exact | Normaliser::Date => out.push_str(text.trim()),
+        // Most ids are digits alone.
+        Normaliser::Digits if text.bytes().all(|byte| byte.is_ascii_digit()) => out.push_str(text),
         Normaliser::Digits if text.is_ascii() => out.extend(text.chars().filter(char::is_ascii_digit)),
         Normaliser::Digits => out.extend(text.nfkd().filter(char::is_ascii_digit)),
         Normaliser::Name if text.is_ascii() => name(text.chars(), out),

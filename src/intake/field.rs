@@ -375,6 +375,8 @@ fn unreadable(spec: &Field, what: &str) -> Error {
 fn clean(step: Clean, place: Place, record: &str, scratch: &mut String, uses: &mut impl FnMut(Use)) -> Place {
     let text = place.of(record, scratch);
     let (before, after, one) = match step {
+        // Most values have nothing to trim, which two bytes show.
+        Clean::Trim if is_trimmed(text.as_bytes()) => return place,
         Clean::Trim => {
             let start = text.trim_start();
             (text.len() - start.len(), start.len() - start.trim_end().len(), Use::Trimmed)
@@ -391,6 +393,11 @@ fn clean(step: Clean, place: Place, record: &str, scratch: &mut String, uses: &m
     }
     uses(one);
     Place { start: place.start + before as u32, end: place.end - after as u32, ..place }
+}
+
+/// Whether a text begins and ends with characters of ASCII that are seen; `false` says nothing.
+fn is_trimmed(text: &[u8]) -> bool {
+    matches!(text, [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic())
 }
 
 fn digits_only(place: Place, record: &str, scratch: &mut String, uses: &mut impl FnMut(Use)) -> Place {
