@@ -183,11 +183,7 @@ fn page(contract: &Contract, report: &IntakeReport, limit: Share, admissible: bo
             vec![count(one.rows), one.rule.clone(), one.column.clone().unwrap_or_else(|| "the whole row".to_owned())]
         }),
     );
-    let mut rules: Vec<&str> = rejects.iter().map(|one| one.rule.as_str()).collect();
-    rules.sort_unstable();
-    rules.dedup();
-    let known = rules.into_iter().filter_map(|rule| Some(vec![rule.to_owned(), intake::advice(rule)?.to_owned()]));
-    lines("what to do", known);
+    output::what_to_do("  ", rejects.iter().map(|one| one.rule.as_str()));
     let mut changes = Vec::new();
     for book in &report.fields {
         let field = &book.field;
@@ -223,13 +219,7 @@ fn page(contract: &Contract, report: &IntakeReport, limit: Share, admissible: bo
 }
 
 fn lines(title: &str, rows: impl Iterator<Item = Vec<String>>) {
-    let rows: Vec<Vec<String>> = rows.collect();
-    if !rows.is_empty() {
-        output::line(format!("  {title}"));
-    }
-    for line in output::columns(&rows) {
-        output::line(format!("    {line}"));
-    }
+    output::section("  ", title, &rows.collect::<Vec<_>>());
 }
 
 fn unreadable(path: &str, error: std::io::Error) -> Error {

@@ -1,5 +1,6 @@
 //! How results and errors look.
 
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::io::Write;
 
@@ -7,6 +8,7 @@ use serde::Serialize;
 
 use super::app::App;
 use crate::error::{Error, Result};
+use crate::intake::advice;
 pub(super) use crate::report::number;
 
 /// Writes a line to standard output. A reader that has gone away (`| head`) is no failure.
@@ -59,6 +61,21 @@ pub(super) fn print_error(app: &App, error: &Error) {
 /// Text in a colour, where colours are on.
 pub(super) fn paint(app: &App, code: &str, text: &str) -> String {
     if app.color() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// Rows under a title; nothing where there are none.
+pub(super) fn section(indent: &str, title: &str, rows: &[Vec<String>]) {
+    if !rows.is_empty() {
+        line(format!("{indent}{title}"));
+    }
+    columns(rows).iter().for_each(|row| line(format!("{indent}  {row}")));
+}
+
+/// What can be done about rows that rules rejected, for each rule once.
+pub(super) fn what_to_do<'r>(indent: &str, rules: impl Iterator<Item = &'r str>) {
+    let rules: BTreeSet<&str> = rules.collect();
+    let known = rules.into_iter().filter_map(|rule| Some(vec![rule.to_owned(), advice(rule)?.to_owned()]));
+    section(indent, "what to do", &known.collect::<Vec<_>>());
 }
 
 /// Rows with their columns lined up, two blanks between them.

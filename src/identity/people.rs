@@ -121,10 +121,7 @@ impl Headcount {
     fn lay_down(&mut self, end: bool) -> Result<()> {
         let Some(spill) = &self.spill else { return Ok(()) };
         let room = (spill.memory / size_of::<Pseudonym>()).max(1);
-        if self.people.values.len() < room && !end {
-            return Ok(());
-        }
-        if self.people.values.is_empty() {
+        if self.people.values.is_empty() || (self.people.values.len() < room && !end) {
             return Ok(());
         }
         self.people.compact();

@@ -1,6 +1,5 @@
 //! `accord quarantine show`
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -8,7 +7,7 @@ use serde_json::json;
 use super::{App, Of, counts, counts_json, find, openers};
 use crate::cli::output;
 use crate::error::Result;
-use crate::intake::{QuarantinedRow, advice};
+use crate::intake::QuarantinedRow;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
@@ -49,7 +48,7 @@ fn summary(rows: &[QuarantinedRow]) {
         .map(|((rule, column), rows)| vec![(*rule).to_owned(), (*column).to_owned(), rows.to_string()])
         .collect();
     output::columns(&lines).iter().for_each(output::line);
-    what_to_do(rows);
+    output::what_to_do("", rows.iter().map(|row| row.rule.as_str()));
 }
 
 fn all(rows: &[QuarantinedRow]) {
@@ -65,15 +64,5 @@ fn all(rows: &[QuarantinedRow]) {
         })
         .collect();
     output::columns(&lines).iter().for_each(output::line);
-    what_to_do(rows);
-}
-
-fn what_to_do(rows: &[QuarantinedRow]) {
-    let rules: BTreeSet<&str> = rows.iter().map(|row| row.rule.as_str()).collect();
-    let known = rules.into_iter().filter_map(|rule| Some(vec![rule.to_owned(), advice(rule)?.to_owned()]));
-    let lines = output::columns(&known.collect::<Vec<_>>());
-    if !lines.is_empty() {
-        output::line("what to do");
-    }
-    lines.iter().for_each(|line| output::line(format!("  {line}")));
+    output::what_to_do("", rows.iter().map(|row| row.rule.as_str()));
 }

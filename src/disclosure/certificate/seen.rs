@@ -9,12 +9,12 @@ use crate::disclosure::public::PublicTable;
 
 /// The least and the greatest value that was seen of each cell.
 pub(super) struct Seen<'s, 'a> {
-    pub(super) table: &'s PublicTable,
-    pub(super) base: &'s [i64],
-    pub(super) bounds: &'s Bounds,
-    pub(super) system: &'s System<'a>,
-    pub(super) policy: &'s Policy,
-    pub(super) ranges: Vec<(i64, i64)>,
+    table: &'s PublicTable,
+    base: &'s [i64],
+    bounds: &'s Bounds,
+    system: &'s System<'a>,
+    policy: &'s Policy,
+    ranges: Vec<(i64, i64)>,
     /// Scratch: what a change under examination adds to each cell, which cells that are, those above one.
     sums: Vec<i64>,
     touched: Vec<u32>,

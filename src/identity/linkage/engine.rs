@@ -105,8 +105,8 @@ impl Scored {
 /// Compares and scores. `known` are pairs decided beforehand.
 ///
 /// # Errors
-/// `identity.memory` where the encodings do not fit into the memory of `resources`; `identity.model` where `model` is of other
-/// comparisons; `identity.linkage` where there are too many comparisons for one link.
+/// `identity.memory` where the encodings do not fit into the memory of `resources`; `identity.model` where `model` is of
+/// other comparisons; `identity.linkage` where there are too many comparisons for one link.
 pub(crate) async fn score(
     spec: &LinkageSpec,
     left: EncodedPeople,

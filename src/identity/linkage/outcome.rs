@@ -2,8 +2,8 @@
 //!
 //! Estimates: the expected number of right links is the sum of their probabilities; the matches that are not linked are
 //! the sum over the candidates that are not, and those that no blocking rule gave, of which the errors seen in single
-//! fields tell, and how many rules give a match. Intervals are Wilson's (1927) at 95 %; that of recall reaches from none of the
-//! unseen matches to three times as many as the larger estimate says.
+//! fields tell, and how many rules give a match. Intervals are Wilson's (1927) at 95 %; that of recall reaches from none of
+//! the unseen matches to three times as many as the larger estimate says.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -274,7 +274,6 @@ fn stated_precision_is_real_precision() {
     }
 }
 
-/// Nobody on the left is on the right: all that is there are their brothers, sisters and twins.
 /// One partner writes all down as it is; of the other's records a sixth are of somebody careless: whoever has an error in one
 /// field mostly has one in others, too.
 #[test]
@@ -306,6 +305,7 @@ fn stated_recall_covers_real_recall_where_errors_come_together() {
     }
 }
 
+/// Nobody on the left is on the right: all that is there are their brothers, sisters and twins.
 #[test]
 fn members_of_a_household_are_not_linked() {
     let mut world = World::new(4);

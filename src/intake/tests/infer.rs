@@ -129,6 +129,33 @@ fn every_format_and_compression_is_drafted_and_the_draft_admits_its_sample() {
     }
 }
 
+/// A column of a file of columns is found by its place, so that two of one name can be told apart.
+#[test]
+fn columns_of_one_name_are_drafted_in_every_format_that_can_have_them() {
+    let columns: [(&str, ArrayRef); 3] = [
+        ("Rate", Arc::new(Int64Array::from(vec![1, 2]))),
+        ("Id", Arc::new(StringArray::from(vec!["a", "b"]))),
+        ("Rate", Arc::new(Float64Array::from(vec![0.5, 1.5]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).expect("a batch");
+    let files = [
+        ("delimited", b"Rate,Id,Rate\n1,a,0.5\n2,b,1.5\n".to_vec()),
+        ("parquet", parquet_file(&batch)),
+        ("parquet in gzip", gzip(&parquet_file(&batch))),
+        ("arrow", arrow_file(&batch, false)),
+    ];
+    for (name, bytes) in files {
+        let draft = admitted(name, &bytes, 2);
+        assert!(draft.contains("column: \"Rate\", occurrence: 2"), "{name}\n{draft}");
+        let (_, contract) = drafted(name, &bytes);
+        assert_eq!(scan_one(&contract, &bytes).rows, [["1", "a", "0.5"], ["2", "b", "1.5"]], "{name}");
+    }
+    let json = "id: j\nversion: 1.0.0\npartner: p\ntitle: t\nformat: { type: json_lines }\nfields:\n  \
+        - { name: rate, column: Rate, occurrence: 2, type: number }\n";
+    let refused = workspace::contract("j.yaml", json.to_owned()).expect_err("an object has a name once");
+    assert!(refused.render(false).contains("a JSON object has a name once"), "{}", refused.render(false));
+}
+
 /// A workbook with two titles, and names in two rows.
 fn sheet() -> Vec<u8> {
     let mut text = String::from("<worksheet><sheetData>");

@@ -183,8 +183,11 @@ fn misplaced(document: &Document, format: &Format, at: usize, field: &Field) -> 
     wrong(field.picture.is_some() && !fixed, "picture", "a picture", is.clone());
     let named = format.names_columns();
     wrong(field.column.is_some() && !named, "column", "a column name", if fixed { is } else { NO_HEADER.to_owned() });
-    let again = matches!(format, Format::Delimited { header: true, .. } | Format::Excel { header: true, .. });
-    wrong(field.occurrence.is_some() && !again, "occurrence", "an occurrence", "the format has no header".to_owned());
+    let (again, once) = match format {
+        Format::JsonLines {} => (false, "a JSON object has a name once"),
+        _ => (named, NO_HEADER),
+    };
+    wrong(field.occurrence.is_some() && !again, "occurrence", "an occurrence", once.to_owned());
     if field.occurrence == Some(0) {
         findings.push(document.finding(&format!("/fields/{at}/occurrence"), "columns are counted from 1"));
     }
