@@ -236,6 +236,21 @@ pub(super) fn unlike_given_names(column: Compared, level: u32) -> bool {
     column == Compared::Field(CompareAs::GivenName) && level >= OTHER + 7
 }
 
+/// Whether a level says that two dates differ by more than a slip of the pen.
+pub(super) fn unlike_dates(column: Compared, level: u32) -> bool {
+    column == Compared::Field(CompareAs::Date) && level >= OTHER + 2
+}
+
+/// Whether a level says that two identifiers are the same.
+pub(super) fn same_identifiers(column: Compared, level: u32) -> bool {
+    column == Compared::Field(CompareAs::Identifier) && (EQUAL..OTHER).contains(&level)
+}
+
+/// Whether this is said of any of a pair's levels.
+pub(super) fn any(columns: &[Compared], levels: &[u32], says: fn(Compared, u32) -> bool) -> bool {
+    columns.iter().zip(levels).any(|(column, level)| says(*column, *level))
+}
+
 /// The columns of a link's rows.
 pub(super) fn columns(spec: &LinkageSpec) -> Vec<Compared> {
     let fields = spec.fields.iter().map(|field| Compared::Field(field.kind));

@@ -8,7 +8,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use super::super::pseudonym::Pseudonym;
 use super::blocking::{self, BlockingReport, Keys, rules_of};
 use super::calibrate::Calibration;
-use super::compare::{self, ByPattern, Comparer, Pattern};
+use super::compare::{self, ByPattern, Compared, Comparer, Pattern};
 use super::encode::EncodedPeople;
 use super::matching::{self, Edge, MOST};
 use super::model::{Expected, LinkModel, Weights};
@@ -18,7 +18,7 @@ use super::spec::LinkageSpec;
 use super::train::{self, Observed};
 use super::vector::{Between, Likely, Pairs};
 use crate::error::{Error, Result};
-use crate::workspace::Assignment;
+use crate::workspace::{Assignment, CompareAs};
 
 /// Pairs compared for training, about.
 const TRAINING_PAIRS: u64 = 3_000_000;
@@ -26,9 +26,16 @@ const TRAINING_PAIRS: u64 = 3_000_000;
 /// From which probability on two of a source's people are taken for one person twice.
 const TWICE: f64 = 0.5;
 
-/// The most matches that may have unlike first names. Where the model says that more do, it has taken brothers and sisters
-/// for the same, and pairs with unlike first names are not linked without a look.
+/// The share of matches that may have unlike first names where no birth dates are compared. Where there are more, the model has
+/// taken brothers and sisters for the same, and pairs with unlike first names are not linked without a look.
 const UNLIKE: f64 = 0.1;
+
+/// The same where birth dates are compared. Brothers and sisters who are with different partners are born on other days; twins
+/// are with the same one, as a rule, and are learned there. So other first names alone may be what they are, up to a point.
+const UNLIKE_DATED: f64 = 0.25;
+
+/// The share of matches that may have both unlike first names and unlike birth dates.
+const UNLIKE_BOTH: f64 = 0.05;
 
 /// Rounds in which single pairs, the number of links and the levels' shares come to agree.
 const ROUNDS: usize = 6;
@@ -171,10 +178,7 @@ pub(crate) async fn score(
         open.for_each(|one| one.probability = line.of(one.probability));
     }
     weights.overlap = (links / sizes.0.min(sizes.1).max(1.0)).min(1.0);
-    let siblings = weights.columns.iter().zip(&weights.same).any(|(column, shares)| {
-        let unlike = (0..).zip(shares).filter(|(level, _)| compare::unlike_given_names(*column, *level));
-        unlike.map(|(_, share)| share).sum::<f64>() > UNLIKE
-    });
+    let siblings = siblings_taken_for_the_same(&candidates, &comparer.columns);
     let missed = missed_by_blocking(spec, sides, &candidates, &left, &right);
     let unseen =
         Unseen::of(links * missed / (1.0 - missed).max(0.1), unseen_by_rules(&candidates, spec.blocking.len()));
@@ -191,6 +195,24 @@ pub(crate) async fn score(
         unseen,
         _held: session.into_held(candidates_held)?,
     })
+}
+
+/// Whether more matches have unlike first names, or these and unlike birth dates, than people are called by other names.
+fn siblings_taken_for_the_same(candidates: &[Candidate], columns: &[Compared]) -> bool {
+    let (mut matches, mut unlike, mut both) = (0.0, 0.0, 0.0);
+    let mut levels = vec![0; columns.len()];
+    for one in candidates.iter().filter(|one| one.known.is_none()) {
+        compare::levels_of(one.pattern, columns, &mut levels);
+        matches += one.probability;
+        if compare::any(columns, &levels, compare::unlike_given_names) {
+            unlike += one.probability;
+            if compare::any(columns, &levels, compare::unlike_dates) {
+                both += one.probability;
+            }
+        }
+    }
+    let dated = columns.contains(&Compared::Field(CompareAs::Date));
+    unlike > matches * if dated { UNLIKE_DATED } else { UNLIKE } || both > matches * UNLIKE_BOTH
 }
 
 /// The distinct people of a side and whose each row is.

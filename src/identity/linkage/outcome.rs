@@ -234,18 +234,22 @@ fn choose(spec: &LinkageSpec, scored: &Scored, assignment: Assignment) -> Chosen
     chosen
 }
 
-/// Whether something in the pair tells twins apart: a first or middle name or an identifier is there on both sides, and
-/// first names that are not alike are not what the model took for a likeness.
+/// Whether something in the pair tells brothers and sisters apart, and does not say that they are: a first or middle name or an
+/// identifier is there on both sides, first names that are not alike are not what the model took for a likeness, and birth dates
+/// that are not alike do not come with them.
 fn told_apart(scored: &Scored, one: &Candidate) -> bool {
-    let mut levels = vec![0; scored.columns.len()];
-    compare::levels_of(one.pattern, &scored.columns, &mut levels);
-    let unlike = |(column, level): (&Compared, &u32)| compare::unlike_given_names(*column, *level);
-    if scored.siblings && scored.columns.iter().zip(&levels).any(unlike) {
+    let columns = &scored.columns;
+    let mut levels = vec![0; columns.len()];
+    compare::levels_of(one.pattern, columns, &mut levels);
+    let other_names = compare::any(columns, &levels, compare::unlike_given_names);
+    let other_dates = compare::any(columns, &levels, compare::unlike_dates);
+    let same_identifier = compare::any(columns, &levels, compare::same_identifiers);
+    if other_names && (scored.siblings || other_dates && !same_identifier) {
         return false;
     }
-    scored.columns.iter().zip(levels).any(|(column, level)| {
+    compare::any(columns, &levels, |column, level| {
         let kinds = [CompareAs::GivenName, CompareAs::Initial, CompareAs::Identifier];
-        level != NOTHING && kinds.iter().any(|kind| *column == Compared::Field(*kind))
+        level != NOTHING && kinds.iter().any(|kind| column == Compared::Field(*kind))
     })
 }
 

@@ -348,6 +348,37 @@ fn members_of_a_household_are_not_linked_where_each_is_with_another_partner() {
     assert!(outcome.report.not_told_apart > 0);
 }
 
+/// Other first names alone are no sign of a family that was kept apart: its members are born on other days.
+#[test]
+fn people_whose_first_name_changed_are_linked_where_the_birth_date_and_the_street_agree() {
+    let mut world = World::new(9);
+    let people = world.people(3000);
+    let (mut left, mut right) = world.partners(&people, 90, 90);
+    let street = |number: usize, side: &mut Side| {
+        for (of, row) in side.iter_mut().filter(|one| one.0 % 7 == number) {
+            row[3] = format!("{} ELM STREET", *of / 4);
+        }
+    };
+    (0..7).for_each(|number| {
+        street(number, &mut left);
+        street(number, &mut right);
+    });
+    let renamed: HashSet<usize> = right
+        .iter_mut()
+        .filter(|one| one.0 % 6 == 0)
+        .map(|(of, row)| {
+            row[0] = world.name(200, 2) + "X";
+            *of
+        })
+        .collect();
+    let spec = spec("");
+    let outcome = outcome(&spec, &scored(&spec, (&left, &right)));
+    let links: Vec<(usize, usize)> = outcome.links.iter().map(|link| (number(&link.0), number(&link.1))).collect();
+    let right = links.iter().filter(|link| link.0 == link.1).count() as f64 / links.len() as f64;
+    let found = links.iter().filter(|link| renamed.contains(&link.1)).count() as f64 / renamed.len() as f64;
+    assert!(right > 0.98 && found > 0.5, "{right:.4} of the links are right, {found:.3} of the renamed are linked");
+}
+
 #[test]
 fn nothing_is_linked_automatically_where_nothing_tells_siblings_or_twins_apart() {
     for compare in
