@@ -24,6 +24,10 @@ const LARGEST_SHARED: u64 = 192 << 20;
 /// The rows and columns of a sheet.
 const MOST_ROWS: u32 = 1 << 20;
 const MOST_COLUMNS: usize = 16_384;
+/// Empty rows between others that are read: so many, and so many more for each other row. A cell that somebody left far below a
+/// table makes every row up to it one of the table's.
+const EMPTY_ROWS: u64 = 1000;
+const EMPTY_ROWS_EACH: u64 = 10;
 
 /// Reads one workbook that is pushed into it piece by piece.
 pub(super) struct ExcelReader {
@@ -221,6 +225,11 @@ impl ExcelReader {
             return Ok(());
         }
         let first = rows.next.max(self.titles);
+        rows.filled += 1;
+        rows.empty += u64::from(rows.row.saturating_sub(first));
+        if rows.empty > EMPTY_ROWS + EMPTY_ROWS_EACH * rows.filled {
+            return Err(self.sparse(rows.next, rows.row));
+        }
         for empty in first..rows.row {
             self.hand_on(&mut Cells::default(), empty, each)?;
         }
@@ -273,6 +282,17 @@ impl ExcelReader {
         self.refused("intake.record_too_long", "it has a row, or a text, longer than 1 MiB", hint)
     }
 
+    /// `before` and `row` are counted from 0.
+    fn sparse(&self, before: u32, row: u32) -> Error {
+        let said = format!(
+            "its sheet has hardly any rows: all from {} to {row} are empty, and row {} is not",
+            before + 1,
+            row + 1
+        );
+        let hint = "delete what stands far below the table, or ask the partner for the sheet without it";
+        self.refused("intake.empty_rows", &said, hint)
+    }
+
     fn damaged(&self) -> Error {
         self.refused(
             "intake.workbook",
@@ -288,6 +308,9 @@ struct Rows {
     row: u32,
     /// The first row that was not handed on.
     next: u32,
+    /// Rows with a cell and rows without, those that were handed on.
+    filled: u64,
+    empty: u64,
     cells: Cells,
 }
 

@@ -78,6 +78,18 @@ fn two_cells_far_apart_do_not_take_what_lies_between_them() {
     assert_eq!(several.error().code(), "intake.workbook_too_large", "all sheets are laid out");
 }
 
+/// Empty rows between others are rows, and rejects where something is required; not a million of them for two cells.
+#[test]
+fn a_cell_far_below_a_table_does_not_make_all_rows_between_rejects() {
+    let outcome = scan_one(&contract(SHEET), xls(&[[number(0, 0), number(900, 0)].concat()], 3));
+    assert_eq!((outcome.rows.len(), outcome.quarantined.len()), (2, 899));
+    let outcome = scan_one(&contract(SHEET), xls(&[[number(0, 0), number(1, 0), number(30_000, 0)].concat()], 3));
+    let error = outcome.error();
+    assert_eq!(error.code(), "intake.empty_rows");
+    assert!(error.to_string().contains("all from 3 to 30000 are empty, and row 30001 is not"), "{error}");
+    assert!(error.hint().expect("a hint").contains("far below the table"));
+}
+
 #[test]
 fn two_sheets_in_one_place_are_damage() {
     let mut book = xls(&[number(0, 0), number(1, 0)], 3);
