@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::csv::{Csv, JOIN};
+use super::marks;
 use super::parquet::is_parquet;
 use super::raw::{HIDDEN, RawColumn, RawFile, SHOWN, STATUS};
 use super::spec::FormatSpec;
@@ -129,7 +130,8 @@ pub(super) fn guess(column: &RawColumn) -> Guess {
         // What `accord protect` writes beside a column of Parquet.
         return Guess::Nothing;
     }
-    let words: Vec<&str> = column.words.iter().map(|word| word.trim()).filter(|word| !is_symbol(word)).collect();
+    let is_mark = is_mark_among(column.words.iter().map(String::as_str));
+    let words: Vec<&str> = column.words.iter().map(|word| word.trim()).filter(|word| !is_mark(word)).collect();
     if words.is_empty() {
         return if column.words.iter().any(|word| is_symbol(word.trim()) && !word.trim().is_empty()) {
             Guess::Count
@@ -235,7 +237,13 @@ pub(super) fn is_symbol(word: &str) -> bool {
     word.is_empty()
         || SUPPRESSED.contains(&word)
         || NONE.contains(&word)
-        || (word.starts_with('<') && whole(&word[1..]).is_some())
+        || (marks::tells(word) && !word.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// Whether a word among figures is a mark: also `1-9`, which elsewhere is a category of ages.
+pub(super) fn is_mark_among<'w>(mut words: impl Iterator<Item = &'w str>) -> impl Fn(&str) -> bool {
+    let figures = words.any(|word| scaled(word.trim(), 9).is_some());
+    move |word| is_symbol(word) || (figures && marks::tells(word))
 }
 
 pub(super) fn likeness(a: &RawColumn, b: &RawColumn) -> f64 {
