@@ -12,6 +12,7 @@ use super::guess::{
 };
 use super::marks;
 use super::raw::{RawColumn, RawFile};
+use super::records;
 use super::spec::FormatSpec;
 use super::words::unwrapped;
 use crate::error::{Error, Result};
@@ -28,6 +29,9 @@ pub fn draft(paths: &[PathBuf]) -> Result<String> {
     let format = format_of(first)?;
     let name = first.display().to_string();
     let file = open(&Source { path: first.clone(), name: name.clone(), captures: Vec::new() }, &format)?;
+    if let Some(refused) = records::refused(&file) {
+        return Err(refused);
+    }
     let mut guesses: Vec<Guess> = file.columns.iter().map(guess).collect();
     numbered_categories(&file, &mut guesses);
     tell_apart(&file, &mut guesses);

@@ -170,8 +170,18 @@ pub(super) fn guess(column: &RawColumn) -> Guess {
     let is_year = words.iter().all(|word| matches!(whole(word), Some(1900..=2100)));
     let is_count = one_of(&["count", "counts", "number", "n", "num", "students", "enrollment", "enrolment", "people"]);
     let is_code = !is_count && one_of(&["code", "year", "grade", "id", "cohort", "month", "age"]);
+    let is_date = words.iter().all(|word| is_date(word));
     let padded = words.iter().any(|word| word.len() > 1 && word.starts_with('0'));
-    if whole_numbers && !is_year && !is_code && !padded { Guess::Count } else { Guess::Dimension }
+    if whole_numbers && !is_year && !is_date && !is_code && !padded { Guess::Count } else { Guess::Dimension }
+}
+
+/// Whether a word is a day as `20261231`.
+fn is_date(word: &str) -> bool {
+    let number = |range: std::ops::Range<usize>| word.get(range).and_then(|part| part.parse::<u32>().ok());
+    word.len() == 8
+        && number(0..4).is_some_and(|year| (1900..=2100).contains(&year))
+        && number(4..6).is_some_and(|month| (1..=12).contains(&month))
+        && number(6..8).is_some_and(|day| (1..=31).contains(&day))
 }
 
 /// Whole numbers that a column of categories settles are categories around those: the number of a county.

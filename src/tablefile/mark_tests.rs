@@ -107,6 +107,22 @@ fn no_mark_is_written_that_says_something_of_what_it_hides() {
 }
 
 #[test]
+fn records_of_persons_are_not_drafted_as_a_table_and_days_are_no_counts() {
+    let text = "student_id,birth_date,school,entry\n1001,20081231,A,20240901\n1002,20080704,B,20240902\n";
+    let files = Files::new(&[("t.csv", text)]);
+    let error = draft(&[files.path("t.csv")]).err().expect("refused");
+    assert_eq!((error.kind(), error.code()), (Kind::Data, "tables.records"));
+    assert!(
+        error.to_string().contains("`student_id`") && error.hint().is_some_and(|hint| hint.contains("contract infer"))
+    );
+    assert!(!error.to_string().contains("1001"));
+    let files = Files::new(&[("t.csv", "school,taken_on,n\nA,20240901,31\nB,20240902,32\nC,20240902,4\n")]);
+    let spec = draft(&[files.path("t.csv")]).unwrap();
+    let (dimensions, measures) = spec.split_once("measures:").unwrap();
+    assert!(dimensions.contains("taken_on") && !measures.contains("taken_on"), "{spec}");
+}
+
+#[test]
 fn bounds_of_a_spec_are_about_its_words_for_hidden_figures() {
     for wrong in ["\"<7\": { most: 6 }", "\"<5\": { least: 4, most: 3 }", "\"<5\": { below: 5 }"] {
         let spec = SCHOOLS.replace("\"<10\"] }", &format!("\"<10\"], bounds: {{ {wrong} }} }}"));

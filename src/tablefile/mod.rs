@@ -15,7 +15,7 @@
 //! | `protect`, `parallel`, `write` | protection, and the files that come of it |
 //! | `perturbative` | the same by controlled rounding, and by noise from cell keys |
 //! | `proof` | the certificate of protected files |
-//! | `draft`, `guess`, `across` | a first spec, guessed from files |
+//! | `draft`, `guess`, `across`, `records` | a first spec, guessed from files; files that are no tables |
 
 mod across;
 mod assemble;
@@ -42,6 +42,7 @@ mod proof;
 mod protect;
 mod quantiles;
 mod raw;
+mod records;
 mod report;
 mod spec;
 mod views;

@@ -58,7 +58,9 @@ fn a_hidden_figure_that_a_total_leaves_falls_and_its_value_is_nowhere_in_the_rep
     let said = report.lines(&|_, text| text.to_owned()).join("\n");
     let page = page(&report).unwrap();
     let json = serde_json::to_string(&report).unwrap();
-    for text in [&said, &page, &json] {
+    // Above its body a page has the digest of its style.
+    let body = page.split_once("<body>").unwrap().1;
+    for text in [said.as_str(), body, &json] {
         assert!(!text.contains("27") && !text.contains("70"), "{text}");
     }
     assert!(page.starts_with("<!DOCTYPE html>") && !page.contains("<script") && !page.contains("http"));

@@ -40,11 +40,11 @@ fn what_is_known_to_leak_in_connecticuts_graduation_rates_is_found() {
     counted_alike(&workspace, &workspace.path("fixtures/tables/connecticut"), &report);
 }
 
-/// Every figure of an audit's report is what `tests/python/connecticut.py` counts in the files.
+/// Every figure of an audit's report is what `tests/python/leaks.py` counts in the files.
 fn counted_alike(workspace: &Workspace, folder: &Path, report: &Value) {
     workspace.write("report.json", report.to_string());
     let path = workspace.path("report.json");
-    let ran = python("connecticut.py", &[folder.as_os_str(), "--report".as_ref(), path.as_os_str()]);
+    let ran = python("leaks.py", &[folder.as_os_str(), "--report".as_ref(), path.as_os_str()]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 

@@ -1,6 +1,6 @@
 """What Connecticut's published graduation rates give away, counted from the files alone.
 
-    connecticut.py FOLDER [--report AUDIT.json]
+    leaks.py FOLDER [--report AUDIT.json]
 
 FOLDER holds the files of the publication, in one folder or in one for districts and one for schools. Nothing here comes
 from Accord. With the audit's report (`accord audit --output json`) every figure that both count is compared; exits 1
