@@ -110,7 +110,7 @@ fn no_mark_is_written_that_says_something_of_what_it_hides() {
 fn records_of_persons_are_not_drafted_as_a_table_and_days_are_no_counts() {
     let text = "student_id,birth_date,school,entry\n1001,20081231,A,20240901\n1002,20080704,B,20240902\n";
     let files = Files::new(&[("t.csv", text)]);
-    let error = draft(&[files.path("t.csv")]).err().expect("refused");
+    let error = draft(&[files.path("t.csv")]).unwrap_err();
     assert_eq!((error.kind(), error.code()), (Kind::Data, "tables.records"));
     assert!(
         error.to_string().contains("`student_id`") && error.hint().is_some_and(|hint| hint.contains("contract infer"))
@@ -130,8 +130,11 @@ fn bounds_of_a_spec_are_about_its_words_for_hidden_figures() {
     }
 }
 
+/// What a mark leaves possible, of each figure that is hidden.
+type Open = [Option<(i64, i64)>; 9];
+
 /// Two schools by two groups with totals: each printed, or hidden with a mark that tells the truth.
-fn table(cells: [i64; 4], words: &[u8]) -> (String, [i64; 9], [Option<(i64, i64)>; 9]) {
+fn table(cells: [i64; 4], words: &[u8]) -> (String, [i64; 9], Open) {
     let [a, b, c, d] = cells;
     let figures = [a, b, a + b, c, d, c + d, a + c, b + d, a + b + c + d];
     let (mut text, mut open) = ("school,race,n\n".to_owned(), [None; 9]);
@@ -151,7 +154,7 @@ fn table(cells: [i64; 4], words: &[u8]) -> (String, [i64; 9], [Option<(i64, i64)
 }
 
 /// The least and the greatest value of each figure over all tables that fit, tried one after the other.
-fn tried(figures: [i64; 9], open: [Option<(i64, i64)>; 9]) -> [(i64, i64); 9] {
+fn tried(figures: [i64; 9], open: Open) -> [(i64, i64); 9] {
     let mut ranges = [(i64::MAX, i64::MIN); 9];
     for code in 0..12_i64.pow(4) {
         let [a, b, c, d] = [code % 12, code / 12 % 12, code / 144 % 12, code / 1728];
