@@ -59,6 +59,8 @@ pub(super) struct Known<'a> {
     how: Vec<Option<How>>,
     /// Whether a symbol hides the figure anywhere.
     marked: Vec<bool>,
+    /// Whether a number is printed anywhere, not a word for nobody, nor a row left out.
+    shown: Vec<bool>,
     sums: Vec<Sum>,
     /// The parts of all sums, one sum after the other.
     parts: Vec<u32>,
@@ -84,7 +86,7 @@ pub struct AddUp {
     pub totals: usize,
     /// Those that are not.
     pub wrong_totals: usize,
-    /// Wholes of somebody, such as a cohort, that are the sums of their parts, such as graduates and all others.
+    /// Wholes, such as a cohort, that are the sums of their parts, such as graduates and all others.
     pub wholes: usize,
     /// Those that are not.
     pub wrong_wholes: usize,
@@ -120,6 +122,7 @@ impl<'a> Known<'a> {
             value: Vec::new(),
             how: Vec::new(),
             marked: Vec::new(),
+            shown: Vec::new(),
             sums: Vec::new(),
             parts: Vec::new(),
             in_sums: Vec::new(),
@@ -195,10 +198,12 @@ impl<'a> Known<'a> {
                         self.value.push(UNKNOWN);
                         self.how.push(None);
                         self.marked.push(false);
+                        self.shown.push(false);
                         self.places.push((at, measure, cell));
                     }
                     figures.push(figure);
                     self.marked[figure as usize] |= entered == Figure::HIDDEN;
+                    self.shown[figure as usize] |= entered.printed().is_some();
                     let Some(printed) = entered.count() else { continue };
                     let value = &mut self.value[figure as usize];
                     if *value != UNKNOWN && *value != printed {
@@ -292,15 +297,11 @@ impl<'a> Known<'a> {
     fn printed_with_parts(&self) -> AddUp {
         let mut add_up = AddUp::default();
         let mut seen = HashSet::new();
-        for sum in &self.sums {
+        for sum in self.sums.iter().filter(|sum| self.shown[sum.whole as usize]) {
             let parts = &self.parts[sum.parts.clone()];
             let value = |figure: u32| Some(self.value[figure as usize]).filter(|&value| value != UNKNOWN);
             let all: Option<i64> = parts.iter().map(|&part| value(part)).sum();
             let (Some(whole), Some(all)) = (value(sum.whole), all) else { continue };
-            // A row that a file leaves out is nobody, and so are its parts.
-            if sum.along_parts && whole == 0 && all == 0 {
-                continue;
-            }
             // Several views hold the same sum.
             let key = (sum.whole, sum.along_parts, parts.iter().min().copied(), parts.len());
             if self.group.views.len() > 1 && !seen.insert(key) {

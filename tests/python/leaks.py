@@ -21,7 +21,8 @@ The rules, each of which decides a number:
 - By BOUNDS falls a small count (1 to 5: the state hides those) for which sums and printed rates leave a single value: counts
   are whole and not negative, and a rate is one of its counts to a tenth of a percent. Not where a place contradicts itself.
 - A rate falls BESIDE where its row prints both of its counts, and WITH its counts where they fall.
-- A PARTITION is a total that is printed with all its categories, or a cohort of somebody with all its parts.
+- A PARTITION is a total that is printed with all its categories, or a cohort with all its parts. `N/A` is no
+  printed total.
 """
 
 import argparse
@@ -230,7 +231,7 @@ def looked(folder: Path) -> dict:
     add_up: Counter[tuple[bool, bool]] = Counter()
     for total, parts, categories in published:
         values = [data.figures[figure] for figure in (total, *parts)]
-        if None not in values and (categories or any(values)):
+        if None not in values and data.words[total] != "N/A":
             add_up[categories, values[0] == sum(values[1:])] += 1
     fallen = subtraction | addition | nothing
     by_figure: dict[str, Counter[str]] = {name: Counter() for name in NAMES.values()}
