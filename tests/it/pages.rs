@@ -7,6 +7,7 @@ const CONNECTICUT: &str = "fixtures/tables/connecticut/graduation.yaml";
 
 /// What holds of every page: it is all there, in each width, in light and dark, and asks for nothing.
 fn stands_by_itself(page: &str, title: &str, headings: &[&str], rows: u64) {
+    assert!(page.contains("http-equiv=\"Content-Security-Policy\"") && page.contains("default-src"));
     assert!(!page.contains("<script") && !page.contains("style=\""), "the policy forbids both");
     for dark in [false, true] {
         let Seen { frames, console, asked } = look(page, dark);

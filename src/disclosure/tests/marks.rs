@@ -42,7 +42,7 @@ fn marks(tables: &[Table], public: &[PublicTable], coins: &[u8]) -> Vec<Told> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whoever takes marks at their word finds what the audit finds, and nothing else.
     #[test]
