@@ -94,9 +94,9 @@ hidden; it never shows their values.</p>
 {% endif %}{% if report.figures.len() > 1 %}<section aria-labelledby="figures">
 <h2 id="figures">Figures</h2>
 <div class="scroll"><table>
-<thead><tr><th scope="col">Figure</th><th scope="col" class="n">Printed</th><th scope="col" class="n">Hidden</th><th scope="col" class="n">Beside both counts</th><th scope="col" class="n">Fall otherwise</th></tr></thead>
+<thead><tr><th scope="col">Figure</th><th scope="col" class="n">Hidden</th><th scope="col" class="n">Beside both counts</th><th scope="col" class="n">Else fall</th><th scope="col" class="n">Printed</th></tr></thead>
 <tbody>
-{% for book in report.figures %}<tr><th scope="row">{{ book.figure }}{% if book.is_rate %} (rate){% endif %}</th><td class="n">{{ self.number(&book.printed) }}</td><td class="n">{{ self.number(&book.hidden) }}</td><td class="n">{% if book.is_rate %}{{ self.number(&book.beside) }}{% endif %}</td><td class="n">{{ self.number(&book.fallen) }}</td></tr>
+{% for book in report.figures %}<tr><th scope="row">{{ book.figure }}{% if book.is_rate %} (rate){% endif %}</th><td class="n">{{ self.number(&book.hidden) }}</td><td class="n">{% if book.is_rate %}{{ self.number(&book.beside) }}{% endif %}</td><td class="n">{{ self.number(&book.fallen) }}</td><td class="n">{{ self.number(&book.printed) }}</td></tr>
 {% endfor %}</tbody>
 </table></div>
 </section>
@@ -109,9 +109,9 @@ hidden; it never shows their values.</p>
 {% endif %}<section aria-labelledby="tables">
 <h2 id="tables">Tables</h2>
 <div class="scroll"><table>
-<thead><tr><th scope="col">Table</th><th scope="col" class="n">Files</th><th scope="col" class="n">Counts printed</th><th scope="col" class="n">hidden</th><th scope="col" class="n">fall</th><th scope="col" class="n">Rates hidden</th><th scope="col" class="n">fall</th></tr></thead>
+<thead><tr><th scope="col">Table</th><th scope="col" class="n">Counts hidden</th><th scope="col" class="n">fall</th><th scope="col" class="n">Rates hidden</th><th scope="col" class="n">fall</th><th scope="col" class="n">Counts printed</th><th scope="col" class="n">Files</th></tr></thead>
 <tbody>
-{% for table in report.tables %}<tr><th scope="row">{{ table.table }}{% if let Some(edition) = table.edition %} ({{ edition }}){% endif %}</th><td class="n">{{ table.files }}</td><td class="n">{{ self.number(&table.printed) }}</td><td class="n">{{ self.number(&table.hidden) }}</td><td class="n">{{ self.number(&table.fallen) }}</td><td class="n">{{ self.number(&table.hidden_rates) }}</td><td class="n">{{ self.number(&table.fallen_rates) }}</td></tr>
+{% for table in report.tables %}<tr><th scope="row">{{ table.table }}{% if let Some(edition) = table.edition %} ({{ edition }}){% endif %}</th><td class="n">{{ self.number(&table.hidden) }}</td><td class="n">{{ self.number(&table.fallen) }}</td><td class="n">{{ self.number(&table.hidden_rates) }}</td><td class="n">{{ self.number(&table.fallen_rates) }}</td><td class="n">{{ self.number(&table.printed) }}</td><td class="n">{{ table.files }}</td></tr>
 {% endfor %}</tbody>
 </table></div>
 </section>
