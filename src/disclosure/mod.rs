@@ -55,7 +55,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use audit::{AuditReport, Finding, FindingKind, Narrowest, Published, View, audit};
+pub use audit::{AuditReport, Finding, FindingKind, Narrowest, Published, View, audit, audit_told};
 pub use cell_key::{CellKey, CellKeyReport, Keys, NoiseTable, Perturbed, perturb};
 pub use certificate::{
     Certificate, CertificateError, CertificateReport, EquationKind, EquationName, Rules, TextError, certify,
@@ -69,6 +69,6 @@ pub use policy::{
 pub use primary::Target;
 pub use protect::{Protected, protect, protect_beside, protect_until, targets};
 pub use protection::{Protection, check_unmixed};
-pub use public::{Change, Evidence, PublicRate, PublicTable, Within, public_view};
+pub use public::{Change, Evidence, PublicRate, PublicTable, Told, Within, public_view};
 pub use rounding::{Aim, Relaxed, Rounded, Rounding, RoundingReport, promised, round, round_beside};
 pub use table::{CellName, Dimension, Measure, MeasureKind, Node, Table};

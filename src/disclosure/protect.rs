@@ -173,7 +173,7 @@ impl Seen<'_> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
         let published = Published { tables: self.public, others: &self.beside.others, links: &self.beside.links };
-        let asked = Asked { published, policy, targets: Some(self.targets), evidence: Some(evidence) };
+        let asked = Asked { published, told: &[], policy, targets: Some(self.targets), evidence: Some(evidence) };
         let (mut report, computed) = audit_closely(asked, progress)?;
         if !self.all_ours {
             unmasked(self.public, policy, self.beside, &mut report, progress)?;

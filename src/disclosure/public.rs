@@ -41,6 +41,27 @@ pub struct PublicRate {
     pub values: Vec<Option<i64>>,
 }
 
+/// What a mark says of a hidden figure besides hiding it, as `<10` does, or `>95%`: at a cell, the sum of some measures, each
+/// times its coefficient, is at most `most`. A lower bound has negative coefficients.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Index of the table.
+    pub table: usize,
+    /// Index of the cell.
+    pub cell: usize,
+    /// Measures and their coefficients, each at most a million in size.
+    pub terms: Vec<(usize, i64)>,
+    /// What the sum does not exceed.
+    pub most: i64,
+}
+
+impl fmt::Debug for Told {
+    /// Shows the place only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Told({}, {})", self.table, self.cell)
+    }
+}
+
 /// Everybody whom one universe counts is counted by the other as well: a cohort that has grown. So each cell of `part`
 /// is at most the cell of `whole` that has the same coordinates and measure, and those who came since are a group too.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::axis::{Axis, AxisBuilder, Chain, Chains};
 use super::csv::Csv;
 use super::layout::{Behind, FileLayout, Loaded, Rate, Role};
+use super::marks::Mark;
 use super::parquet;
 use super::pattern::Captures;
 use super::quantiles::Quantiles;
@@ -255,6 +256,7 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         keys: vec![Vec::new(); spec.measures.len()],
         axes,
         files: Vec::new(),
+        marks: Vec::new(),
         conflicts: Vec::new(),
         revealed: Vec::new(),
         unnamed: Vec::new(),
@@ -418,6 +420,8 @@ impl Filler<'_> {
         };
         let figures: Vec<Result<Figure, String>> = column.words.iter().map(|word| words.read(word)).collect();
         let marks = self.file.marks(&column.name);
+        let says: Vec<Option<Mark>> = column.words.iter().map(|word| self.says(into, word, decimals)).collect();
+        let mut told = Vec::new();
         let mut own: Vec<bool> = vec![false; if self.table.files.is_empty() { 0 } else { self.table.cells() }];
         let measure = if let Destination::Measure(index) = into { Some(index) } else { None };
         let mut none = Vec::new();
@@ -435,6 +439,9 @@ impl Filler<'_> {
                 Ok(figure) => *figure,
                 Err(why) => return Err(meaningless(self.file, row, &column.name, why)),
             };
+            if let (Some(says), true) = (says[code as usize], figure == Figure::HIDDEN) {
+                told.push(says.at(cell));
+            }
             let before = into[cell];
             if before == figure {
                 if figure != Figure::ABSENT && (first || std::mem::replace(&mut own[cell], true)) {
@@ -458,7 +465,21 @@ impl Filler<'_> {
                 own[cell] = true;
             }
         }
+        self.table.marks.extend(told);
         Ok(())
+    }
+
+    /// What a word of a column says of the figures that it hides.
+    fn says(&self, into: Destination, word: &str, decimals: Option<u32>) -> Option<Mark> {
+        match into {
+            Destination::Measure(measure) => {
+                self.symbols.bounds(word).map(|bounds| Mark::Count { measure, cell: 0, bounds })
+            }
+            Destination::Rate(rate) => {
+                self.symbols.share(word, decimals?).map(|share| Mark::Rate { rate, cell: 0, share })
+            }
+            Destination::Quantile(_) | Destination::Behind(..) => None,
+        }
     }
 }
 

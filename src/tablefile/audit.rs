@@ -1,20 +1,21 @@
 //! The audit of table files: what of their hidden figures a reader can compute, and how.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::deduce::{How, Known};
 use super::engine::{self, Audited};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
+use super::marks::Mark;
 use super::minimums;
 use super::perturbative;
 use super::policy::{not_followed, policy};
-use super::report::{AuditReport, Fall, Progress, Rule, RuleCount, TableBook, Way, WayCount};
+use super::report::{AuditReport, Fall, FigureBook, Progress, Rule, RuleCount, TableBook, Way, WayCount, counted};
 use super::spec::Symbols;
 use super::views::{Bound, Group, groups};
 use super::words::Figure;
-use crate::disclosure::{self, Finding, FindingKind, MeasureKind, Policy, Zeros};
+use crate::disclosure::{self, Finding, FindingKind, Level, MeasureKind, Policy, Zeros};
 use crate::error::Result;
 
 /// How many of the worst falls a report names.
@@ -47,7 +48,7 @@ pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -
     let policy = policy(&job.spec.policy, zeros);
     let mut report = look(&tables, &bound, &policy, progress);
     report.notes.extend(note);
-    report.notes.extend(telling(&job.spec.symbols));
+    report.notes.extend(telling(&job.spec.symbols, &tables));
     for (file, column) in tables.iter().flat_map(|table| &table.unnamed) {
         report.notes.push(format!("column `{column}` of {file} is not in the spec, and was not looked at"));
     }
@@ -71,13 +72,17 @@ fn zeros(tables: &[Loaded], bound: &Bound) -> (Zeros, Option<String>) {
 }
 
 /// What symbols say themselves, as `<10` does.
-fn telling(symbols: &Symbols) -> Option<String> {
-    let bound = |word: &&String| {
-        word.find(['<', '\u{2264}']).is_some_and(|at| word[at..].chars().any(|character| character.is_ascii_digit()))
-    };
-    let words: Vec<String> = symbols.suppressed.iter().filter(bound).map(|word| format!("`{word}`")).collect();
-    let said = "says itself that a figure is small: the audit counts it as hidden, and makes no more of it";
-    (!words.is_empty()).then(|| format!("{} {said}", words.join(", ")))
+fn telling(symbols: &Symbols, tables: &[Loaded]) -> Option<String> {
+    let figures: usize = tables.iter().map(|table| table.marks.len()).sum();
+    let words: Vec<String> = symbols.telling().map(|word| format!("`{word}`")).collect();
+    let (says, takes) = if words.len() == 1 { ("says", "takes it at its") } else { ("say", "takes them at their") };
+    let said = format!(
+        "{} {says} itself what {} may be: the audit, as a reader, {takes} word. That such a figure is small is no secret; the \
+         audit asks that nothing more than the mark can be told of it",
+        words.join(", "),
+        counted(figures, "hidden figure", "hidden figures"),
+    );
+    (figures > 0).then(|| said.replace("say itself", "say themselves"))
 }
 
 /// The universes that `within` ties together.
@@ -117,6 +122,26 @@ struct Look<'a> {
     /// Whether a place was counted, since several views share places: by table, figure (measures, then rates), cell.
     seen: Vec<Vec<Vec<bool>>>,
     contradictions: BTreeSet<String>,
+    /// Of each table's measures, then rates, the place among the report's figures.
+    figures: Vec<Vec<usize>>,
+    /// What marks say of counts that are small for that: by table, measure and cell.
+    marked: HashMap<(usize, usize, u32), Said>,
+}
+
+/// What a mark says of a small count: it is at least this and at most that, and never empty where empty ones are printed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Said {
+    least: i64,
+    most: i64,
+    never_empty: bool,
+}
+
+impl Said {
+    /// How much more than one value it leaves possible.
+    fn width(self, zeros: Zeros) -> u64 {
+        let least = if zeros == Zeros::Print && self.never_empty { self.least.max(1) } else { self.least };
+        (self.most - least).max(0).unsigned_abs()
+    }
 }
 
 impl<'a> Look<'a> {
@@ -134,10 +159,58 @@ impl<'a> Look<'a> {
         };
         let unseen = |table: &Loaded| vec![vec![false; table.cells()]; table.measures.len() + table.rates.len()];
         let seen = tables.iter().map(unseen).collect();
-        let mut look = Self { tables, bound, policy, report, falls: Vec::new(), seen, contradictions: BTreeSet::new() };
+        let mut look = Self {
+            tables,
+            bound,
+            policy,
+            report,
+            falls: Vec::new(),
+            seen,
+            contradictions: BTreeSet::new(),
+            figures: Vec::new(),
+            marked: HashMap::new(),
+        };
+        look.name_figures();
+        look.read_marks();
         look.within_tables();
         look.quantiles();
         look
+    }
+
+    /// Opens a book for each measure and rate, those of one name together.
+    fn name_figures(&mut self) {
+        for table in self.tables {
+            let measures = table.measures.iter().map(|measure| (&measure.name, false));
+            let rates = table.rates.iter().map(|rate| (&rate.name, true));
+            let books = &mut self.report.figures;
+            let place = |(name, is_rate): (&String, bool)| {
+                books.iter().position(|book| book.figure == *name && book.is_rate == is_rate).unwrap_or_else(|| {
+                    books.push(FigureBook { figure: name.clone(), is_rate, ..FigureBook::default() });
+                    books.len() - 1
+                })
+            };
+            self.figures.push(measures.chain(rates).map(place).collect());
+        }
+    }
+
+    /// The marks that say that a count is small.
+    fn read_marks(&mut self) {
+        for (at, table) in self.tables.iter().enumerate() {
+            for mark in &table.marks {
+                let Mark::Count { measure, cell, bounds } = *mark else { continue };
+                let Ok(place) = u32::try_from(cell) else { continue };
+                let small = bounds.most.filter(|&most| most.unsigned_abs() < self.minimum(at, place));
+                let Some(most) = small.filter(|_| table.values[measure][cell] == Figure::HIDDEN) else { continue };
+                let never_empty = table.measures[measure].kind == MeasureKind::Count || !self.policy.homogeneous;
+                self.marked.insert((at, measure, place), Said { least: bounds.least, most, never_empty });
+            }
+        }
+        self.report.marked = self.marked.len();
+    }
+
+    /// The book of a table's measure or, after the measures, rate.
+    fn book(&mut self, table: usize, figure: usize) -> &mut FigureBook {
+        &mut self.report.figures[self.figures[table][figure]]
     }
 
     /// What files of one table say differently.
@@ -146,7 +219,8 @@ impl<'a> Look<'a> {
             for &(measure, cell) in &table.revealed {
                 if !std::mem::replace(&mut self.seen[at][measure][cell], true) {
                     self.report.tables[at].hidden += 1;
-                    self.fall(at, &table.measures[measure].name, cell, Way::Elsewhere, 0, false);
+                    self.book(at, measure).hidden += 1;
+                    self.fall((at, measure, cell), Way::Elsewhere, 0, false);
                 }
             }
             for &(measure, cell) in &table.conflicts {
@@ -173,18 +247,33 @@ impl<'a> Look<'a> {
         format!("{figure} of {}{edition} at {}", table.name, table.name_of(cell))
     }
 
-    fn fall(&mut self, table: usize, figure: &str, cell: usize, way: Way, steps: u32, small: bool) {
+    /// A figure that falls: table, measure (or, after the measures, rate) and cell.
+    fn fall(&mut self, (table, figure, cell): (usize, usize, usize), way: Way, steps: u32, small: bool) {
         if way.is_rate() {
             self.report.tables[table].fallen_rates += 1;
         } else {
             self.report.tables[table].fallen += 1;
         }
-        let fall = Fall { cell: self.place(table, figure, cell), way, steps };
+        let book = self.book(table, figure);
+        if way == Way::RateBeside {
+            book.beside += 1
+        } else {
+            book.fallen += 1
+        }
+        let own = &self.tables[table];
+        let measure = own.measures.get(figure).map(|measure| &measure.name);
+        let name = measure.unwrap_or_else(|| &own.rates[figure - own.measures.len()].name);
+        let fall = Fall { cell: self.place(table, name, cell), way, steps };
         self.falls.push((small, fall));
     }
 
     fn group(&mut self, group: &Group, progress: &mut dyn FnMut(disclosure::Progress)) {
         let known = Known::new(group, self.tables);
+        let (all, own) = (&mut self.report.add_up, known.whole);
+        all.totals += own.totals;
+        all.wrong_totals += own.wrong_totals;
+        all.wholes += own.wholes;
+        all.wrong_wholes += own.wrong_wholes;
         for (at, view) in group.views.iter().enumerate() {
             for (cell, place) in known.cells[at].iter().enumerate() {
                 let Some(place) = *place else { continue };
@@ -214,11 +303,13 @@ impl<'a> Look<'a> {
             }
             if figure != Figure::HIDDEN {
                 self.report.tables[table].printed += 1;
+                self.book(table, measure).printed += 1;
                 continue;
             }
             self.report.tables[table].hidden += 1;
+            self.book(table, measure).hidden += 1;
             if known.impossible.contains(&(view, measure, cell)) {
-                self.fall(table, &spec.name, place as usize, Way::Impossible, 1, false);
+                self.fall((table, measure, place as usize), Way::Impossible, 1, false);
                 continue;
             }
             let (Some(how), Some(value)) = (known.how(view, measure, cell), known.value(view, measure, cell)) else {
@@ -256,10 +347,11 @@ impl<'a> Look<'a> {
                 How::Total { .. } => Way::Steps,
                 How::Parts { steps: 1 } => Way::Parts,
                 How::Parts { .. } => Way::Steps,
+                How::Sum { .. } => Way::Sum,
                 How::Rate { .. } => Way::Rate,
-                How::Nothing { .. } => Way::Bounds,
+                How::Nothing { .. } => Way::Nothing,
             };
-            self.fall(table, &spec.name, place as usize, way, how.steps(), small);
+            self.fall((table, measure, place as usize), way, how.steps(), small);
         }
     }
 
@@ -275,11 +367,17 @@ impl<'a> Look<'a> {
     fn rates(&mut self, known: &Known<'_>, (view, table): (usize, usize), cell: usize, place: u32) {
         let own = &self.tables[table];
         for (at, rate) in own.rates.iter().enumerate() {
-            let seen = &mut self.seen[table][own.measures.len() + at][place as usize];
-            if rate.values[place as usize] != Figure::HIDDEN || std::mem::replace(seen, true) {
+            let figure = own.measures.len() + at;
+            let (value, seen) = (rate.values[place as usize], &mut self.seen[table][figure][place as usize]);
+            if value == Figure::ABSENT || value == Figure::NONE || std::mem::replace(seen, true) {
+                continue;
+            }
+            if value != Figure::HIDDEN {
+                self.book(table, figure).printed += 1;
                 continue;
             }
             self.report.tables[table].hidden_rates += 1;
+            self.book(table, figure).hidden += 1;
             let count = |measure: usize| known.value(view, measure, cell);
             let (Some(above), Some(below)) = (count(rate.numerator), count(rate.denominator)) else { continue };
             if below == 0 {
@@ -292,7 +390,7 @@ impl<'a> Look<'a> {
             let printed = |measure: usize| own.values[measure][place as usize].printed().is_some();
             let beside = printed(rate.numerator) && printed(rate.denominator);
             let way = if beside { Way::RateBeside } else { Way::RateOfFallen };
-            self.fall(table, &rate.name, place as usize, way, 1, false);
+            self.fall((table, figure, place as usize), way, 1, false);
         }
     }
 
@@ -305,10 +403,27 @@ impl<'a> Look<'a> {
         }
         // Each minimum has a look of its own, which counts where it holds.
         for minimum in self.minimums_of(group) {
-            for finding in self.findings(group, known, minimum, progress) {
-                self.finding(group, known, &finding, minimum);
+            for said in self.said_in(group) {
+                for finding in self.findings(group, known, (minimum, said), progress) {
+                    self.finding(group, known, &finding, (minimum, said));
+                }
             }
         }
+    }
+
+    /// What marks say in a group, each of which has a look of its own: nobody may be able to tell more than the mark. First
+    /// of all, what no mark says.
+    fn said_in(&self, group: &Group) -> Vec<Option<Said>> {
+        let mut all = BTreeSet::new();
+        if !self.marked.is_empty() {
+            for view in &group.views {
+                let cells = view.cells(&self.tables[view.table]);
+                let of = |measure: usize| cells.iter().flatten().map(move |&cell| (view.table, measure, cell));
+                let places = (0..self.tables[view.table].measures.len()).flat_map(of);
+                all.extend(places.filter_map(|place| self.marked.get(&place).copied()));
+            }
+        }
+        std::iter::once(None).chain(all.into_iter().map(Some)).collect()
     }
 
     /// The minimum cells that hold somewhere in a group.
@@ -322,18 +437,30 @@ impl<'a> Look<'a> {
         &mut self,
         group: &Group,
         known: &Known<'_>,
-        minimum_cell: u64,
+        (minimum_cell, said): (u64, Option<Said>),
         progress: &mut dyn FnMut(disclosure::Progress),
     ) -> Vec<Finding> {
         let mut policy = Policy { minimum_cell, ..self.policy.clone() };
         if known.has_unpublished() {
             policy.zeros = Zeros::Hide;
         }
-        let mut audited = engine::audit(group, self.tables, self.bound, &policy, progress);
+        let mut look = |policy: &Policy, trusting: bool| {
+            let policy = Policy { level: level(policy, said), ..policy.clone() };
+            engine::audit(group, self.tables, self.bound, &policy, trusting, progress)
+        };
+        let mut audited = look(&policy, true);
         if matches!(audited, Audited::Contradiction(_)) && policy.zeros == Zeros::Print {
             // Some hidden cell must be empty: the mark may stand for nobody after all.
             policy.zeros = Zeros::Hide;
-            audited = engine::audit(group, self.tables, self.bound, &policy, progress);
+            audited = look(&policy, true);
+        }
+        if let (Audited::Contradiction(cell), false) = (&audited, engine::told(group, self.tables).is_empty()) {
+            // Some mark does not tell the truth, so that none of them is believed.
+            let cell = cell.to_string();
+            audited = look(&policy, false);
+            if !matches!(audited, Audited::Contradiction(_)) {
+                self.contradictions.insert(format!("{cell} (with what marks of hidden figures say)"));
+            }
         }
         match audited {
             Audited::Findings(findings) => findings,
@@ -349,10 +476,15 @@ impl<'a> Look<'a> {
     }
 
     /// A finding of the audit, unless it is counted already or is about a figure that nothing prints or hides.
-    fn finding(&mut self, group: &Group, known: &Known<'_>, finding: &Finding, minimum: u64) {
+    fn finding(&mut self, group: &Group, known: &Known<'_>, finding: &Finding, (minimum, said): (u64, Option<Said>)) {
         let place = engine::locate(group, self.tables, &finding.cell);
         let base = place.as_ref().and_then(|place| Some((group.views[place.view].table, place.base?)));
         if base.map_or(self.policy.minimum_cell, |(table, cell)| self.minimum(table, cell)) != minimum {
+            return;
+        }
+        let mark = place.as_ref().filter(|place| !place.complement).zip(base);
+        let mark = mark.and_then(|(place, (table, cell))| self.marked.get(&(table, place.measure, cell)).copied());
+        if mark != said {
             return;
         }
         let report = &mut self.report;
@@ -426,6 +558,16 @@ impl<'a> Look<'a> {
         report.contradictions = self.contradictions.len();
         report.contradicting = self.contradictions.into_iter().take(WORST).collect();
         self.report
+    }
+}
+
+/// What must stay open about figures: of those with a mark, all that the mark says.
+fn level(policy: &Policy, said: Option<Said>) -> Level {
+    let Some(width) = said.map(|said| said.width(policy.zeros)) else { return policy.level };
+    match policy.level {
+        Level::Full => Level::Interval(width),
+        Level::Interval(asked) => Level::Interval(asked.min(width)),
+        other => other,
     }
 }
 

@@ -300,6 +300,14 @@ impl Check<'_> {
                 }
             }
         }
+        let suppressed: Vec<&str> = spec.symbols.suppressed.iter().map(String::as_str).collect();
+        for (word, bound) in spec.symbols.bounds.iter() {
+            let here = format!("/symbols/bounds/{}", step(word));
+            self.refers(&here, "word for hidden figures (`suppressed`)", word, &suppressed);
+            if bound.least.zip(bound.most).is_some_and(|(least, most)| least > most) {
+                self.at(&here, "`least` is above `most`");
+            }
+        }
         if spec.symbols.suppressed.is_empty() {
             self.at("/symbols/suppressed", "there must be a word for hidden figures");
         }

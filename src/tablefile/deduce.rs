@@ -3,8 +3,10 @@
 //! The audit of [`crate::disclosure`] answers for the rest (bounds, several equations at once). This pass runs over
 //! tables that contradict themselves too: a contradiction is noted, and nothing is concluded from it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::Range;
+
+use serde::Serialize;
 
 use super::layout::Loaded;
 use super::views::{Group, View};
@@ -20,6 +22,8 @@ pub(super) enum How {
     Total { steps: u32 },
     /// It is what the other parts of its whole leave.
     Parts { steps: u32 },
+    /// Parts that are all known add up to it, though it is hidden or not printed anywhere; or it follows from such.
+    Sum { steps: u32 },
     /// A printed rate and one of its counts give it.
     Rate { steps: u32 },
     /// Hidden figures add up to nothing, so each of them is empty; or it follows from such.
@@ -31,7 +35,11 @@ impl How {
     pub(super) fn steps(self) -> u32 {
         match self {
             How::Elsewhere => 0,
-            How::Total { steps } | How::Parts { steps } | How::Rate { steps } | How::Nothing { steps } => steps,
+            How::Total { steps }
+            | How::Parts { steps }
+            | How::Sum { steps }
+            | How::Rate { steps }
+            | How::Nothing { steps } => steps,
         }
     }
 }
@@ -51,6 +59,8 @@ pub(super) struct Known<'a> {
     how: Vec<Option<How>>,
     /// Whether a symbol hides the figure anywhere.
     marked: Vec<bool>,
+    /// Whether a number is printed anywhere, not a word for nobody, nor a row left out.
+    shown: Vec<bool>,
     sums: Vec<Sum>,
     /// The parts of all sums, one sum after the other.
     parts: Vec<u32>,
@@ -65,6 +75,30 @@ pub(super) struct Known<'a> {
     pub(super) contradictions: BTreeSet<Place>,
     /// Figures that would fall to an impossible value.
     pub(super) impossible: BTreeSet<Place>,
+    /// Totals that are printed with all that makes them up.
+    pub(super) whole: AddUp,
+}
+
+/// How many printed totals are the sums of their printed parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AddUp {
+    /// Totals over categories that are the sums of them.
+    pub totals: usize,
+    /// Those that are not.
+    pub wrong_totals: usize,
+    /// Wholes, such as a cohort, that are the sums of their parts, such as graduates and all others.
+    pub wholes: usize,
+    /// Those that are not.
+    pub wrong_wholes: usize,
+}
+
+/// What may be concluded from a sum.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// What is left of a total that is known, for a figure that a symbol hides.
+    Subtraction,
+    /// Also totals, and figures that no file has.
+    Addition,
 }
 
 struct Sum {
@@ -88,6 +122,7 @@ impl<'a> Known<'a> {
             value: Vec::new(),
             how: Vec::new(),
             marked: Vec::new(),
+            shown: Vec::new(),
             sums: Vec::new(),
             parts: Vec::new(),
             in_sums: Vec::new(),
@@ -97,9 +132,11 @@ impl<'a> Known<'a> {
             places: Vec::new(),
             contradictions: BTreeSet::new(),
             impossible: BTreeSet::new(),
+            whole: AddUp::default(),
         };
         known.enter();
         known.add_sums();
+        known.whole = known.printed_with_parts();
         known.add_rates();
         known.work();
         known
@@ -161,10 +198,12 @@ impl<'a> Known<'a> {
                         self.value.push(UNKNOWN);
                         self.how.push(None);
                         self.marked.push(false);
+                        self.shown.push(false);
                         self.places.push((at, measure, cell));
                     }
                     figures.push(figure);
                     self.marked[figure as usize] |= entered == Figure::HIDDEN;
+                    self.shown[figure as usize] |= entered.printed().is_some();
                     let Some(printed) = entered.count() else { continue };
                     let value = &mut self.value[figure as usize];
                     if *value != UNKNOWN && *value != printed {
@@ -254,12 +293,41 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// The sums of which everything is printed, each once.
+    fn printed_with_parts(&self) -> AddUp {
+        let mut add_up = AddUp::default();
+        let mut seen = HashSet::new();
+        for sum in self.sums.iter().filter(|sum| self.shown[sum.whole as usize]) {
+            let parts = &self.parts[sum.parts.clone()];
+            let value = |figure: u32| Some(self.value[figure as usize]).filter(|&value| value != UNKNOWN);
+            let all: Option<i64> = parts.iter().map(|&part| value(part)).sum();
+            let (Some(whole), Some(all)) = (value(sum.whole), all) else { continue };
+            // Several views hold the same sum.
+            let key = (sum.whole, sum.along_parts, parts.iter().min().copied(), parts.len());
+            if self.group.views.len() > 1 && !seen.insert(key) {
+                continue;
+            }
+            match (sum.along_parts, whole == all) {
+                (false, true) => add_up.totals += 1,
+                (false, false) => add_up.wrong_totals += 1,
+                (true, true) => add_up.wholes += 1,
+                (true, false) => add_up.wrong_wholes += 1,
+            }
+        }
+        add_up
+    }
+
     fn work(&mut self) {
         let mut open: VecDeque<u32> = (0..u32::try_from(self.sums.len()).unwrap_or(u32::MAX)).collect();
+        let mut open_totals = VecDeque::new();
         let mut open_rates: VecDeque<u32> = (0..u32::try_from(self.rates.len()).unwrap_or(u32::MAX)).collect();
         loop {
             let found: Vec<(u32, i64, How)> = if let Some(sum) = open.pop_front() {
-                self.subtract(sum as usize).into_iter().collect()
+                // What subtraction alone gives comes first, so that it is said to need nothing else.
+                open_totals.push_back(sum);
+                self.subtract(sum as usize, By::Subtraction).into_iter().collect()
+            } else if let Some(sum) = open_totals.pop_front() {
+                self.subtract(sum as usize, By::Addition).into_iter().collect()
             } else if let Some(rate) = open_rates.pop_front() {
                 self.by_rate(rate as usize).into_iter().collect()
             } else {
@@ -302,7 +370,7 @@ impl<'a> Known<'a> {
         figures.filter_map(|figure| self.how[figure as usize]).map(How::steps).max().unwrap_or(0) + 1
     }
 
-    fn subtract(&mut self, at: usize) -> Option<(u32, i64, How)> {
+    fn subtract(&mut self, at: usize, by: By) -> Option<(u32, i64, How)> {
         let sum = &self.sums[at];
         if sum.dead {
             return None;
@@ -325,6 +393,10 @@ impl<'a> Known<'a> {
             }
             return None;
         };
+        let added = sign > 0 || !self.marked[figure as usize];
+        if added && by == By::Subtraction {
+            return None;
+        }
         let value = -sign * rest;
         if value < 0 {
             self.impossible.insert(self.places[figure as usize]);
@@ -334,11 +406,13 @@ impl<'a> Known<'a> {
         }
         let others = parts.iter().copied().chain([sum.whole]).filter(|&other| other != figure);
         let bounded = others.clone().any(|other| matches!(self.how[other as usize], Some(How::Nothing { .. })));
+        let added = added || others.clone().any(|other| matches!(self.how[other as usize], Some(How::Sum { .. })));
         let steps = self.steps(others);
-        let how = match (bounded, sum.along_parts) {
-            (true, _) => How::Nothing { steps },
-            (false, true) => How::Parts { steps },
-            (false, false) => How::Total { steps },
+        let how = match (bounded, added, sum.along_parts) {
+            (true, ..) => How::Nothing { steps },
+            (false, true, _) => How::Sum { steps },
+            (false, false, true) => How::Parts { steps },
+            (false, false, false) => How::Total { steps },
         };
         Some((figure, value, how))
     }

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use super::across::{Across, across};
 use super::assemble::{Source, open};
 use super::guess::{
-    Guess, NONE, TOTALS, determines, format_of, guess, is_symbol, likeness, minimum, never_above, numbered_categories,
-    settles, sum, tell_apart,
+    Guess, NONE, TOTALS, determines, format_of, guess, is_mark_among, likeness, minimum, never_above,
+    numbered_categories, settles, sum, tell_apart,
 };
+use super::marks;
 use super::raw::{RawColumn, RawFile};
+use super::records;
 use super::spec::FormatSpec;
 use super::words::unwrapped;
 use crate::error::{Error, Result};
@@ -27,6 +29,9 @@ pub fn draft(paths: &[PathBuf]) -> Result<String> {
     let format = format_of(first)?;
     let name = first.display().to_string();
     let file = open(&Source { path: first.clone(), name: name.clone(), captures: Vec::new() }, &format)?;
+    if let Some(refused) = records::refused(&file) {
+        return Err(refused);
+    }
     let mut guesses: Vec<Guess> = file.columns.iter().map(guess).collect();
     numbered_categories(&file, &mut guesses);
     tell_apart(&file, &mut guesses);
@@ -178,18 +183,28 @@ impl Draft<'_> {
     fn symbols(&self, out: &mut String) -> std::fmt::Result {
         let figures = self.of(|guess| matches!(guess, Guess::Count | Guess::Rate { .. }));
         let words: BTreeSet<&str> = figures.iter().flat_map(|column| &column.words).map(|word| word.trim()).collect();
-        let found: Vec<&str> = words.into_iter().filter(|word| is_symbol(word)).collect();
+        let is_mark = is_mark_among(words.iter().copied());
+        let found: Vec<&str> = words.iter().copied().filter(|word| is_mark(word)).collect();
         let (none, hidden): (Vec<&str>, Vec<&str>) = found.iter().copied().partition(|word| NONE.contains(word));
         let list = |words: &[&str]| words.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
         // The first one is written: a mark that a reader sees, and does not take for a bound.
         let mut hidden = if hidden.iter().all(|word| word.is_empty()) { [vec!["*"], hidden].concat() } else { hidden };
-        hidden.sort_by_key(|word| (word.is_empty(), word.contains('<')));
+        if hidden.iter().all(|word| marks::tells(word)) {
+            hidden.insert(0, "*");
+        }
+        hidden.sort_by_key(|word| (word.is_empty(), marks::tells(word)));
         writeln!(out, "symbols:")?;
         writeln!(
             out,
             "  suppressed: [{}]             # LOOK: a figure is hidden; the first one is written",
             list(&hidden)
         )?;
+        let bounds: Vec<String> =
+            hidden.iter().filter_map(|word| Some((word, marks::of_count(word)?))).map(bound).collect();
+        if !bounds.is_empty() {
+            let bounds = bounds.join(", ");
+            writeln!(out, "  bounds: {{ {bounds} }}   # LOOK: what a mark says of the counts that it hides")?;
+        }
         if !none.is_empty() {
             writeln!(
                 out,
@@ -386,6 +401,14 @@ impl Draft<'_> {
             writeln!(out, "    # LOOK: `{}` looks like a median or an average: see `quantiles`", column.name)
         })
     }
+}
+
+/// What a mark says of counts, as a spec has it.
+fn bound((word, bounds): (&&str, marks::Bounds)) -> String {
+    let least = (bounds.least > 0).then(|| format!("least: {}", bounds.least));
+    let most = bounds.most.map(|most| format!("most: {most}"));
+    let keys: Vec<String> = least.into_iter().chain(most).collect();
+    format!("{}: {{ {} }}", quoted(word), keys.join(", "))
 }
 
 /// An entry with what a person must look at beside it.

@@ -1,13 +1,14 @@
 //! The only place of this folder that calls the protection and the audit of [`crate::disclosure`].
 
 use super::layout::Loaded;
+use super::marks::{self, Mark};
 use super::views::{Bound, Group, View};
 use super::words::Figure;
 use crate::disclosure::Zeros;
 use crate::disclosure::primary_rules::Contributions;
 use crate::disclosure::{
-    self, Beside, CellKey, CellKeyReport, CellName, DisclosureError, Evidence, Finding, Keys, Policy, Progress,
-    Protected, PublicRate, PublicTable, Published, Rounding, Status, Table, Within,
+    self, Beside, CellKey, CellKeyReport, CellName, DisclosureError, Finding, Keys, Policy, Progress, Protected,
+    PublicRate, PublicTable, Published, Rounding, Status, Table, Told, Within,
 };
 
 /// What came of protecting a group.
@@ -103,23 +104,44 @@ fn keys(table: &Table, view: &View, tables: &[Loaded]) -> Option<Keys> {
     Keys::from_leaves(table, &leaves)
 }
 
-/// Audits a group: every figure that is not printed. `bound` names for a universe the one that counts all of its people.
+/// Audits a group: every figure that is not printed, with what marks say of it where the reader is `trusting`. `bound` names for a universe the one that counts all of its people.
 pub(super) fn audit(
     group: &Group,
     tables: &[Loaded],
     bound: &Bound,
     policy: &Policy,
+    trusting: bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Audited {
     let own = public_tables(group, tables, policy.zeros);
     let links = links(group, tables, bound);
-    let none: Option<Evidence<'_>> = None;
+    let told = if trusting { told(group, tables) } else { Vec::new() };
     let published = Published { tables: &own, others: &[], links: &links };
-    match disclosure::audit(published, policy, None, none, progress) {
+    match disclosure::audit_told(published, &told, policy, progress) {
         Ok(report) => Audited::Findings(report.findings),
         Err(DisclosureError::Contradiction { cell }) => Audited::Contradiction(*cell),
         Err(error) => Audited::Wrong(error),
     }
+}
+
+/// What marks say of the hidden figures of a group.
+pub(super) fn told(group: &Group, tables: &[Loaded]) -> Vec<Told> {
+    let mut told = Vec::new();
+    for (at, view) in group.views.iter().enumerate() {
+        let table = &tables[view.table];
+        if table.marks.is_empty() {
+            continue;
+        }
+        let mut cell_of = vec![None; table.cells()];
+        for (cell, place) in view.cells(table).into_iter().enumerate() {
+            if let Some(place) = place {
+                cell_of[place as usize] = Some(cell);
+            }
+        }
+        let here = |mark: &Mark| cell_of[mark.cell()].map(|cell| marks::told(mark, &table.rates, at, cell));
+        told.extend(table.marks.iter().filter_map(here).flatten());
+    }
+    told
 }
 
 /// Which universes of a group are contained in which.

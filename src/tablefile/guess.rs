@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::csv::{Csv, JOIN};
+use super::marks;
 use super::parquet::is_parquet;
 use super::raw::{HIDDEN, RawColumn, RawFile, SHOWN, STATUS};
 use super::spec::FormatSpec;
@@ -129,7 +130,8 @@ pub(super) fn guess(column: &RawColumn) -> Guess {
         // What `accord protect` writes beside a column of Parquet.
         return Guess::Nothing;
     }
-    let words: Vec<&str> = column.words.iter().map(|word| word.trim()).filter(|word| !is_symbol(word)).collect();
+    let is_mark = is_mark_among(column.words.iter().map(String::as_str));
+    let words: Vec<&str> = column.words.iter().map(|word| word.trim()).filter(|word| !is_mark(word)).collect();
     if words.is_empty() {
         return if column.words.iter().any(|word| is_symbol(word.trim()) && !word.trim().is_empty()) {
             Guess::Count
@@ -168,8 +170,18 @@ pub(super) fn guess(column: &RawColumn) -> Guess {
     let is_year = words.iter().all(|word| matches!(whole(word), Some(1900..=2100)));
     let is_count = one_of(&["count", "counts", "number", "n", "num", "students", "enrollment", "enrolment", "people"]);
     let is_code = !is_count && one_of(&["code", "year", "grade", "id", "cohort", "month", "age"]);
+    let is_date = words.iter().all(|word| is_date(word));
     let padded = words.iter().any(|word| word.len() > 1 && word.starts_with('0'));
-    if whole_numbers && !is_year && !is_code && !padded { Guess::Count } else { Guess::Dimension }
+    if whole_numbers && !is_year && !is_date && !is_code && !padded { Guess::Count } else { Guess::Dimension }
+}
+
+/// Whether a word is a day as `20261231`.
+fn is_date(word: &str) -> bool {
+    let number = |range: std::ops::Range<usize>| word.get(range).and_then(|part| part.parse::<u32>().ok());
+    word.len() == 8
+        && number(0..4).is_some_and(|year| (1900..=2100).contains(&year))
+        && number(4..6).is_some_and(|month| (1..=12).contains(&month))
+        && number(6..8).is_some_and(|day| (1..=31).contains(&day))
 }
 
 /// Whole numbers that a column of categories settles are categories around those: the number of a county.
@@ -235,7 +247,13 @@ pub(super) fn is_symbol(word: &str) -> bool {
     word.is_empty()
         || SUPPRESSED.contains(&word)
         || NONE.contains(&word)
-        || (word.starts_with('<') && whole(&word[1..]).is_some())
+        || (marks::tells(word) && !word.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// Whether a word among figures is a mark: also `1-9`, which elsewhere is a category of ages.
+pub(super) fn is_mark_among<'w>(mut words: impl Iterator<Item = &'w str>) -> impl Fn(&str) -> bool {
+    let figures = words.any(|word| scaled(word.trim(), 9).is_some());
+    move |word| is_symbol(word) || (figures && marks::tells(word))
 }
 
 pub(super) fn likeness(a: &RawColumn, b: &RawColumn) -> f64 {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::axis::Axis;
+use super::marks::Mark;
 use super::quantiles::Quantiles;
 use super::spec::RateUnit;
 use super::words::Figure;
@@ -28,6 +29,8 @@ pub(super) struct Loaded {
     /// The keys of cells, by measure and cell; empty where a measure has none.
     pub(super) keys: Vec<Vec<u64>>,
     pub(super) files: Vec<FileLayout>,
+    /// Marks that say something of the figures that they hide.
+    pub(super) marks: Vec<Mark>,
     /// Figures that files of this table print differently: measure and cell.
     pub(super) conflicts: Vec<(usize, usize)>,
     /// Figures that one file hides and another prints.

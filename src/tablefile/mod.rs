@@ -8,13 +8,14 @@
 //! | `spec`, `check`, `policy` | what authors write, its mistakes, what becomes of the rules |
 //! | `pattern`, `csv`, `parquet`, `raw`, `words` | files, their columns and what words in them mean |
 //! | `axis`, `assemble`, `layout`, `margins`, `load` | from columns to dense tables with hierarchies and totals |
+//! | `marks` | what marks such as `<10` say of what they hide |
 //! | `minimums`, `quantiles` | larger minimum cells by table, dimension and category; medians |
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
 //! | `protect`, `parallel`, `write` | protection, and the files that come of it |
 //! | `perturbative` | the same by controlled rounding, and by noise from cell keys |
 //! | `proof` | the certificate of protected files |
-//! | `draft`, `guess`, `across` | a first spec, guessed from files |
+//! | `draft`, `guess`, `across`, `records` | a first spec, guessed from files; files that are no tables |
 
 mod across;
 mod assemble;
@@ -29,6 +30,7 @@ mod guess;
 mod layout;
 mod load;
 mod margins;
+mod marks;
 mod minimums;
 mod page;
 mod parallel;
@@ -40,6 +42,7 @@ mod proof;
 mod protect;
 mod quantiles;
 mod raw;
+mod records;
 mod report;
 mod spec;
 mod views;
@@ -49,6 +52,8 @@ mod write;
 #[cfg(test)]
 mod draft_tests;
 #[cfg(test)]
+mod mark_tests;
+#[cfg(test)]
 mod method_tests;
 #[cfg(test)]
 mod rule_tests;
@@ -56,12 +61,13 @@ mod rule_tests;
 mod tests;
 
 pub use audit::audit;
+pub use deduce::AddUp;
 pub use draft::draft;
 pub use load::Job;
 pub use page::page;
 pub use proof::{certificate, verify};
 pub use protect::{ProtectReport, ProtectedFiles, protect};
-pub use report::{AuditReport, Fall, Progress, Rule, RuleCount, TableBook, Way, WayCount};
+pub use report::{AuditReport, Fall, FigureBook, Progress, Rule, RuleCount, TableBook, Way, WayCount};
 pub use spec::{MethodSpec, Spec};
 pub use write::Output;
 

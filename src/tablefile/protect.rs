@@ -9,6 +9,7 @@ use super::audit::{bound, look};
 use super::engine::{self, Outcome};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
+use super::marks;
 use super::minimums;
 use super::parallel::in_groups;
 use super::perturbative;
@@ -104,7 +105,7 @@ pub fn protect(
     minimums::enter(&job.spec.policy, &mut tables)?;
     let policy = policy(&job.spec.policy, Zeros::Hide);
     match &job.spec.policy.method {
-        MethodSpec::Suppression => {}
+        MethodSpec::Suppression => refuse_telling(job)?,
         MethodSpec::Rounding(spec) => return perturbative::round(job, tables, spec, &policy, progress),
         MethodSpec::CellKey(spec) => return perturbative::perturb(job, tables, spec, &policy, progress),
     }
@@ -126,6 +127,21 @@ pub fn protect(
     }
     report.notes = not_followed(&job.spec, Purpose::Protect);
     Ok(ProtectedFiles { files, reasons, report })
+}
+
+/// Refuses to write a mark that says something of what it hides: figures that are hidden to protect others are no small
+/// ones, so that it would not tell the truth, and where it does, it gives away what is protected.
+fn refuse_telling(job: &Job) -> Result<()> {
+    let symbols = &job.spec.symbols;
+    let first = symbols.suppressed.first().map_or("", String::as_str);
+    if !symbols.telling().any(|word| word == first) && !marks::tells(first) {
+        return Ok(());
+    }
+    let said = format!("the mark `{first}` would say something of every figure that it hides");
+    Err(Error::config("tables.telling_mark", said).with_hint(
+        "figures of any size are hidden to protect small ones, and nobody is to know which are small: put a mark that says \
+         nothing first, as in `symbols: { suppressed: [\"*\"] }`",
+    ))
 }
 
 fn refuse_unnamed(tables: &[Loaded]) -> Result<()> {

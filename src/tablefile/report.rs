@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::deduce::AddUp;
 pub(super) use crate::report::number;
 
 /// How far the work is.
@@ -27,6 +28,10 @@ pub enum Way {
     Parts,
     /// Several subtractions, each from what the ones before gave.
     Steps,
+    /// All that makes up a total is known, though it is hidden itself or printed nowhere; or it follows from such.
+    Sum,
+    /// Hidden figures add up to nothing, so each of them is empty; or it follows from such.
+    Nothing,
     /// Bounds, or several equations at once.
     Bounds,
     /// A printed rate and one of its counts.
@@ -74,6 +79,8 @@ impl Way {
             Way::Subtraction => "subtraction from a total",
             Way::Parts => "subtraction from a whole and its parts",
             Way::Steps => "several subtractions in a row",
+            Way::Sum => "a total that is hidden or not printed, added up from its parts",
+            Way::Nothing => "hidden figures that add up to nothing",
             Way::Bounds => "bounds, or several equations at once",
             Way::Rate => "a printed rate and a count",
             Way::Elsewhere => "another table prints it",
@@ -90,7 +97,9 @@ impl Way {
     #[must_use]
     pub fn rule(self) -> Rule {
         match self {
-            Way::Subtraction | Way::Steps | Way::Bounds | Way::Narrow | Way::SmallSum => Rule::S4,
+            Way::Subtraction | Way::Steps | Way::Sum | Way::Nothing | Way::Bounds | Way::Narrow | Way::SmallSum => {
+                Rule::S4
+            }
             Way::Parts => Rule::S2,
             Way::Rate | Way::RateBeside | Way::RateOfFallen => Rule::S6,
             Way::Elsewhere | Way::Edition => Rule::S10,
@@ -177,6 +186,23 @@ pub struct TableBook {
     pub fallen_rates: usize,
 }
 
+/// The numbers of a measure or a rate, over all tables that have one of its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FigureBook {
+    /// Its name.
+    pub figure: String,
+    /// It is a rate, not a count.
+    pub is_rate: bool,
+    /// Figures that are printed.
+    pub printed: usize,
+    /// Figures that a symbol hides.
+    pub hidden: usize,
+    /// Of a rate: those of them whose two counts are printed beside them.
+    pub beside: usize,
+    /// The others of them that fall.
+    pub fallen: usize,
+}
+
 /// The result of an audit of table files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AuditReport {
@@ -184,6 +210,10 @@ pub struct AuditReport {
     pub minimum_cell: u64,
     /// By table.
     pub tables: Vec<TableBook>,
+    /// By measure and rate.
+    pub figures: Vec<FigureBook>,
+    /// Totals that are printed with all that makes them up.
+    pub add_up: AddUp,
     /// How hidden figures fall, and how many each way.
     pub ways: Vec<WayCount>,
     /// Of the hidden counts that fall, those that are small groups.
@@ -200,6 +230,9 @@ pub struct AuditReport {
     pub bounds: usize,
     /// Hidden figures that bounds show to be small (or to be nobody or everybody of a group), without giving the value.
     pub narrow: usize,
+    /// Hidden counts of which the mark itself says that they are small. That is no fall: nothing more than the mark may be
+    /// told of them.
+    pub marked: usize,
     /// Totals that show hidden figures to add up to a small group.
     pub small_sums: usize,
     /// Small counts that are printed.
@@ -384,6 +417,11 @@ impl AuditReport {
                 "parts contradict themselves, and their bounds were not looked at",
             ),
             (self.unlike, "figure is not what the method prints", "figures are not what the method prints"),
+            (
+                self.marked,
+                "hidden figure is small by its mark; nothing more than the mark was to be told of it",
+                "hidden figures are small by their mark; nothing more than the mark was to be told of them",
+            ),
         ];
         let found = all.into_iter().filter(|(count, ..)| *count > 0);
         found.map(|(count, one, many)| (count, if count == 1 { one } else { many })).collect()
@@ -418,6 +456,10 @@ impl AuditReport {
         if !passed {
             section("What would have prevented it", self.rules.iter().map(rule).collect());
         }
+        if self.figures.len() > 1 {
+            section("Figures", self.figures.iter().map(figure_line).collect());
+        }
+        section("Totals that are printed with all that makes them up", self.add_up.lines());
         section("Tables", self.tables.iter().map(table_line).collect());
         section("Notes", self.notes.clone());
         lines
@@ -427,6 +469,43 @@ impl AuditReport {
 /// A number and what it counts.
 pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
+impl AddUp {
+    /// In sentences, where there are any.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |fit: usize, wrong: usize, what: &str| {
+            let others = match wrong {
+                0 => String::new(),
+                _ => format!(", {} are not", number(wrong)),
+            };
+            (fit + wrong > 0).then(|| format!("{} are the sums of their {what}{others}", number(fit)))
+        };
+        let lines = [
+            line(self.totals, self.wrong_totals, "categories"),
+            line(self.wholes, self.wrong_wholes, "measured parts"),
+        ];
+        lines.into_iter().flatten().collect()
+    }
+}
+
+/// A measure's or rate's numbers in words.
+pub(super) fn figure_line(book: &FigureBook) -> String {
+    let what = if book.is_rate { " (rate)" } else { "" };
+    let mut line = format!("{}{what}: {} printed, {} hidden", book.figure, number(book.printed), number(book.hidden));
+    if book.beside > 0 {
+        let _ = write!(line, ", {} of them beside both counts", number(book.beside));
+    }
+    if book.fallen > 0 {
+        let words = match (book.is_rate, book.fallen) {
+            (true, 1) => "falls with its counts",
+            (true, _) => "fall with their counts",
+            (false, 1) => "falls",
+            (false, _) => "fall",
+        };
+        let _ = write!(line, ", {} {words}", number(book.fallen));
+    }
+    line
 }
 
 fn table_line(table: &TableBook) -> String {

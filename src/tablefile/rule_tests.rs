@@ -170,10 +170,3 @@ fn an_audit_of_rounded_or_noisy_tables_says_that_nothing_is_hidden_and_finds_wha
     assert!(files.audit(noisy).passed(), "{out}");
     assert!(files.protect(noisy).is_err(), "a published file has no keys any more");
 }
-
-#[test]
-fn a_mark_that_says_how_small_a_figure_is_is_named() {
-    let files = Files::new(&[("t.csv", "school,n\nA,<10\nB,<10\nAll,40\n")]);
-    let spec = "symbols: { suppressed: [\"<10\"] }\ntables:\n  t: { files: [t.csv], dimensions: { school: { total: All } }, measures: { n: } }\n";
-    assert!(files.audit(spec).notes.iter().any(|note| note.starts_with("`<10` says itself")));
-}

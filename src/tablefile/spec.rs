@@ -273,11 +273,24 @@ pub struct Symbols {
     pub none: Vec<String>,
     /// The figure is not published here, which says nothing about it.
     pub missing: Vec<String>,
+    /// What words for hidden counts say of them besides. A word that says it itself, such as `<10` or `1-9`, is taken at it
+    /// where nothing is said here; with `{}` it says nothing.
+    pub bounds: Ordered<BoundSpec>,
+}
+
+/// What a word for hidden counts says of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BoundSpec {
+    /// The smallest count that it stands for.
+    pub least: Option<u64>,
+    /// The largest.
+    pub most: Option<u64>,
 }
 
 impl Default for Symbols {
     fn default() -> Self {
-        Self { suppressed: vec!["*".to_owned()], none: Vec::new(), missing: Vec::new() }
+        Self { suppressed: vec!["*".to_owned()], none: Vec::new(), missing: Vec::new(), bounds: Ordered::default() }
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests read files, the environment and the clock")]
 
+mod browser;
 mod harness;
 mod memory;
 mod s3_server;
@@ -22,6 +23,7 @@ mod keys;
 mod killed;
 mod linkage;
 mod methods;
+mod pages;
 mod published;
 mod quarantine;
 mod repeated;

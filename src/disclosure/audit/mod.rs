@@ -19,7 +19,7 @@ mod witness;
 pub(in crate::disclosure) use contributors::{At, Computed, Knowledge};
 pub(in crate::disclosure) use insiders::computed_by_insiders;
 pub(in crate::disclosure) use reader::{Asked, audit_closely};
-pub use reader::{Published, audit};
+pub use reader::{Published, audit, audit_told};
 pub use report::{AuditReport, Finding, FindingKind, Narrowest, View};
 
 /// The parts of the machinery that make and check certificates.

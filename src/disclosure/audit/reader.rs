@@ -9,7 +9,7 @@ use super::system::System;
 use crate::disclosure::error::DisclosureError;
 use crate::disclosure::policy::{Attacker, Phase, Policy, Progress};
 use crate::disclosure::primary::Target;
-use crate::disclosure::public::{Evidence, PublicTable, Within};
+use crate::disclosure::public::{Evidence, PublicTable, Told, Within};
 use crate::disclosure::table::Table;
 
 /// What would be public.
@@ -33,6 +33,8 @@ impl<'a> From<&'a [PublicTable]> for Published<'a> {
 #[derive(Clone, Copy)]
 pub(in crate::disclosure) struct Asked<'a> {
     pub(in crate::disclosure) published: Published<'a>,
+    /// What marks say of the release's tables.
+    pub(in crate::disclosure) told: &'a [Told],
     pub(in crate::disclosure) policy: &'a Policy,
     pub(in crate::disclosure) targets: Option<&'a [Target]>,
     pub(in crate::disclosure) evidence: Option<Evidence<'a>>,
@@ -82,7 +84,25 @@ pub fn audit(
     evidence: Option<Evidence<'_>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<AuditReport, DisclosureError> {
-    audit_closely(Asked { published, policy, targets, evidence }, progress).map(|(report, _)| report)
+    audit_closely(Asked { published, told: &[], policy, targets, evidence }, progress).map(|(report, _)| report)
+}
+
+/// The same of tables whose marks say something of the figures that they hide: whoever reads `<10` knows that it is less
+/// than 10. Every hidden figure is examined.
+///
+/// # Guarantees
+/// Those of [`audit`]; each of the tables meets what the marks say, too.
+///
+/// # Errors
+/// As in [`audit`]. Marks that the figures or each other contradict are a contradiction.
+pub fn audit_told(
+    published: Published<'_>,
+    told: &[Told],
+    policy: &Policy,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<AuditReport, DisclosureError> {
+    let asked = Asked { published, told, policy, targets: None, evidence: None };
+    audit_closely(asked, progress).map(|(report, _)| report)
 }
 
 /// The same, and of what contributors can compute, with the help of which cells.
@@ -99,7 +119,7 @@ fn in_parts(
     asked: Asked<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
-    let Asked { published, policy, targets, evidence } = asked;
+    let Asked { published, told, policy, targets, evidence } = asked;
     let unit = policy.unit();
     let divided = |tables: &[PublicTable]| {
         let mut tables = tables.to_vec();
@@ -114,21 +134,24 @@ fn in_parts(
         whole
     });
     let evidence = evidence.map(|evidence| Evidence { tables: &whole, changes: evidence.changes });
+    let mut told = told.to_vec();
+    told.iter_mut().for_each(|one| one.most = one.most.saturating_mul(unit));
     let minimum_cell = policy.minimum_cell.saturating_mul(unit.unsigned_abs());
     let policy = Policy { minimum_cell, ..policy.clone() };
     let published = Published { tables: &tables, others: &others, links: published.links };
-    examined(Asked { published, policy: &policy, targets, evidence }, progress)
+    examined(Asked { published, told: &told, policy: &policy, targets, evidence }, progress)
 }
 
 fn examined(
     asked: Asked<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(AuditReport, Vec<Computed>), DisclosureError> {
-    let Asked { published, policy, targets, evidence } = asked;
+    let Asked { published, told, policy, targets, evidence } = asked;
     let alone = published.others.is_empty() && published.links.is_empty();
     let attacker = if alone { Attacker::Reader } else { Attacker::Archivist };
     let mut step = |done, total| progress(Progress { phase: Phase::Audit, done, total });
-    let system = System::new(published.tables, published.others, published.links, policy)?;
+    let mut system = System::new(published.tables, published.others, published.links, policy)?;
+    system.add_told(told)?;
     let question = Question { policy, attacker, targets, evidence };
     let mut outcome = examine(&system, system.bounds(policy.unit()), question, &mut step)?;
     let computed = std::mem::take(&mut outcome.by_contributors);

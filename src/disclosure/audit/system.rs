@@ -6,8 +6,11 @@
 use super::figures::{Extra, Figures, NONE, wholes};
 use crate::disclosure::error::DisclosureError;
 use crate::disclosure::policy::Policy;
-use crate::disclosure::public::{PublicRate, PublicTable, Within};
+use crate::disclosure::public::{PublicRate, PublicTable, Told, Within};
 use crate::disclosure::table::{CellName, MeasureKind};
+
+/// The largest coefficient of what a mark says.
+const LARGEST: i64 = 1_000_000;
 
 /// What an equation says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub(in crate::disclosure) enum Rule {
     Rate(u16, bool),
     /// A universe holds another and those who came since.
     Since,
+    /// What a mark says of what it hides.
+    Mark,
 }
 
 impl Rule {
@@ -355,6 +360,39 @@ impl<'a> System<'a> {
             // At most 1,000,001 in size: see `figures::check`.
             let known = self.term(d, of_d as i32) + self.term(n, of_n as i32) + self.term(slack, -1);
             self.end(known, Rule::Rate(number as u16, of_d > 0), numerator_place, 0)?;
+        }
+        Ok(())
+    }
+
+    /// A mark's bound, with the slack that it leaves.
+    pub(in crate::disclosure) fn add_told(&mut self, told: &[Told]) -> Result<(), DisclosureError> {
+        for one in told {
+            let layout = self.figures.layouts.get(one.table).filter(|layout| one.cell < layout.cells);
+            let fits = |&(measure, c): &(usize, i64)| {
+                measure < self.figures.tables[one.table].measures.len() && c != 0 && c.abs() <= LARGEST
+            };
+            let Some(layout) = layout.filter(|_| !one.terms.is_empty() && one.terms.iter().all(fits)) else {
+                let table = self.figures.tables.get(one.table).map(|table| table.name.clone()).unwrap_or_default();
+                return Err(DisclosureError::InvalidTable { table, what: "a mark says nothing that fits".to_owned() });
+            };
+            let (first, cells) = (layout.offset + one.cell, layout.cells);
+            let figures: Vec<(u32, i64)> =
+                one.terms.iter().map(|&(measure, c)| (self.figures.at(first + measure * cells), c)).collect();
+            let place = first + one.terms[0].0 * cells;
+            if figures.iter().all(|&(figure, _)| self.figures.printed(figure).is_some()) {
+                let sum: i64 = figures.iter().map(|&(figure, c)| c * self.figures.printed(figure).unwrap_or(0)).sum();
+                if sum > one.most {
+                    return Err(DisclosureError::Contradiction { cell: Box::new(self.figures.place_name(place)) });
+                }
+                continue;
+            }
+            let slack = self.figures.add(Extra::Slack { place });
+            self.index.push(self.unknowns.len() as u32);
+            self.unknowns.push(slack);
+            // Turned round, so that the slack is taken off as in a rate's bounds; at most a million in size.
+            let known: i64 = figures.iter().map(|&(figure, c)| self.term(figure, -c as i32)).sum();
+            let known = known + self.term(slack, -1) + one.most;
+            self.end(known, Rule::Mark, place, 0)?;
         }
         Ok(())
     }

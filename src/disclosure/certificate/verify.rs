@@ -114,7 +114,8 @@ pub(super) fn name(system: &System<'_>, equation: usize) -> EquationName {
     match label.rule {
         Rule::Along(axis) => EquationName { kind: EquationKind::Along(u32::from(axis)), table, index, cell },
         Rule::Complement => EquationName { kind: EquationKind::Complement, table, index, cell },
-        Rule::Parts => EquationName { kind: EquationKind::Parts, table, index, cell },
+        // What is protected has marks that say nothing (`Rule::Mark` is of audits alone).
+        Rule::Parts | Rule::Mark => EquationName { kind: EquationKind::Parts, table, index, cell },
         Rule::Rate(rate, above) => {
             let kind = if above { EquationKind::RateAbove } else { EquationKind::RateBelow };
             EquationName { kind, table, index: u32::from(rate), cell }

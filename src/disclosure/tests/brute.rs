@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::disclosure::{MeasureKind, Policy, PublicTable, Within, Zeros};
+use crate::disclosure::{MeasureKind, Policy, PublicTable, Told, Within, Zeros};
 
 /// Table, measure, enclosing measure of a complement, cell.
 pub(super) type Place = (usize, usize, Option<usize>, usize);
@@ -19,6 +19,8 @@ struct Figures {
     is_whole: Vec<bool>,
     /// Numerator, denominator, scale, printed rate.
     rates: Vec<(usize, usize, i64, i64)>,
+    /// What marks say: figures with coefficients, and what their sum does not exceed.
+    told: Vec<(Vec<(usize, i64)>, i64)>,
 }
 
 /// Tries all tables whose innermost figures stay up to `cap`. `None` when there are too many to try.
@@ -29,6 +31,20 @@ pub(super) fn ranges(public: &[PublicTable], policy: &Policy, cap: i64) -> Optio
 /// The same with universes that contain each other.
 pub(super) fn linked_ranges(public: &[PublicTable], links: &[Within], policy: &Policy, cap: i64) -> Option<Ranges> {
     let mut figures = figures(public, links, policy);
+    let mut ranges = vec![(i64::MAX, i64::MIN); figures.known.len()];
+    let mut budget = 150_000;
+    enumerate(&mut figures, cap, &mut ranges, &mut budget)?;
+    Some(figures.place.iter().map(|(&place, &figure)| (place, ranges[figure])).collect())
+}
+
+/// The same for somebody who takes marks at their word.
+pub(super) fn told_ranges(public: &[PublicTable], told: &[Told], policy: &Policy, cap: i64) -> Option<Ranges> {
+    let mut figures = figures(public, &[], policy);
+    for one in told {
+        let term = |&(measure, c): &(usize, i64)| (figures.place[&(one.table, measure, None, one.cell)], c);
+        let terms = one.terms.iter().map(term).collect();
+        figures.told.push((terms, one.most));
+    }
     let mut ranges = vec![(i64::MAX, i64::MIN); figures.known.len()];
     let mut budget = 150_000;
     enumerate(&mut figures, cap, &mut ranges, &mut budget)?;
@@ -66,8 +82,8 @@ pub(super) fn ranges_knowing(public: &[PublicTable], policy: &Policy, cap: i64, 
 fn figures(public: &[PublicTable], links: &[Within], policy: &Policy) -> Figures {
     let mut ids: BTreeMap<String, usize> = BTreeMap::new();
     let (known, lower, sums_of, is_whole) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let rates = Vec::new();
-    let mut all = Figures { known, lower, sums: sums_of, place: BTreeMap::new(), is_whole, rates };
+    let (rates, told) = (Vec::new(), Vec::new());
+    let mut all = Figures { known, lower, sums: sums_of, place: BTreeMap::new(), is_whole, rates, told };
     for (t, table) in public.iter().enumerate() {
         for m in 0..table.measures.len() {
             let mut ofs = vec![None];
@@ -201,6 +217,7 @@ fn enumerate(all: &mut Figures, cap: i64, ranges: &mut [(i64, i64)], budget: &mu
     if fits {
         match tightest(all) {
             None if !all.rates.iter().all(|&rate| is_rate(all, rate)) => {}
+            None if !all.told.iter().all(|told| is_told(all, told)) => {}
             None => {
                 for (range, value) in ranges.iter_mut().zip(&all.known) {
                     // A figure in no sum may be anything.
@@ -230,6 +247,11 @@ fn is_rate(all: &Figures, (n, d, scale, printed): (usize, usize, i64, i64)) -> b
         (Some(n), Some(d)) => d > 0 && (2 * scale * n - 2 * printed * d).abs() <= d,
         _ => true,
     }
+}
+
+/// Whether figures are what a mark says of them.
+fn is_told(all: &Figures, (terms, most): &(Vec<(usize, i64)>, i64)) -> bool {
+    terms.iter().map(|&(figure, c)| c * all.known[figure].unwrap_or(0)).sum::<i64>() <= *most
 }
 
 fn force(all: &mut Figures, forced: &mut Vec<usize>) -> bool {

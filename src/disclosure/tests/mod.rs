@@ -11,5 +11,6 @@ mod history;
 mod large;
 mod linked;
 mod magnitudes;
+mod marks;
 mod own_checks;
 mod walk;
