@@ -88,7 +88,7 @@ fn the_second_implementation_knows_which_minimum_holds_where() {
     let mut table = large_table();
     let schools = table.dimensions[0].nodes.len();
     let stride = table.values[0].len() / schools;
-    let minimum = |cell: usize| if cell / stride % 5 == 0 { 15 } else { 11 };
+    let minimum = |cell: usize| if (cell / stride).is_multiple_of(5) { 15 } else { 11 };
     table.minimums = Some((0..schools * stride).map(minimum).collect());
     agrees([table]);
 }

@@ -17,6 +17,9 @@ use crate::disclosure::dual::{Dual, Outcome, Terms};
 const BATCH: usize = 64;
 /// How often all that is left is looked at: a figure may have to go one way first, then the other.
 const ROUNDS: usize = 3;
+/// Multiplications in all, for each leaf of the table and for a small one, after which nothing more is tried.
+const WORK: usize = 1000;
+const LEAST_WORK: usize = 10_000_000;
 /// What it costs to change a cell by 1, and how far equal ones are apart, as a share of that.
 const PRICE: f64 = 0.01;
 const JITTER: f64 = 0.5;
@@ -68,13 +71,17 @@ pub(super) fn far(
         [(); 2].map(|()| Dual::over(ground.leaves.len() + far.totals.len(), &rows))
     };
     for _ in 0..ROUNDS {
-        let before = left.len();
+        let (before, mut news) = (left.len(), false);
         for (number, batch) in left.chunks(BATCH).enumerate() {
             step(number * BATCH, before);
+            if workers.iter().map(|worker| worker.work).sum::<usize>() > WORK * ground.leaves.len() + LEAST_WORK {
+                return;
+            }
             for (cell, found) in far.both(&mut workers, batch, seen) {
                 if seen.needs(cell as usize).next().is_none() {
                     continue;
                 }
+                news |= matches!(found, Found::Change(_) | Found::Proof(..));
                 match found {
                     Found::Change(change) => {
                         seen.learn(ground, &change);
@@ -86,7 +93,7 @@ pub(super) fn far(
             }
         }
         left.retain(|&cell| seen.needs(cell as usize).next().is_some());
-        if left.is_empty() || left.len() == before {
+        if left.is_empty() || !news {
             return;
         }
     }
