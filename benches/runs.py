@@ -75,6 +75,7 @@ def accord(
     minimum: int = 11,
     limit: float = 0,
     sums: bool = True,
+    certificate: bool = False,
 ) -> Run:
     """Protects a table with Accord. Past the limit it is stopped from outside."""
     run = Run("accord", table.name, level, zeros)
@@ -83,6 +84,7 @@ def accord(
     (folder / "spec.yaml").write_text(spec(table, level, zeros, minimum, seconds, sums), encoding="utf-8")
     asked = ["protect", "leaf.csv", "--spec", "spec.yaml"]
     written = ["--out", "protected.csv", "--steward-out", "steward.csv", "--force"]
+    written += ["--certificate", "certificate.jsonl"] if certificate else []
     measured(run, folder, [str(binary), "--output", "json", *asked, *written], limit)
     if run.error is None:
         run.said = json.loads((folder / "out").read_text(encoding="utf-8"))
@@ -96,6 +98,16 @@ def audit(binary: Path, folder: Path, run: Run, limit: float = 0) -> Run:
     found = measured(Run("accord audit", run.table, run.level, run.zeros), folder / "audit", command, limit, (0, 6))
     if found.error is None:
         found.said = json.loads((folder / "audit" / "out").read_text(encoding="utf-8"))
+    return found
+
+
+def verify(binary: Path, folder: Path, run: Run, limit: float = 0) -> Run:
+    """Checks the certificate of what Accord has protected in a folder. `said` has what it proves."""
+    asked = ["verify", "../protected.csv", "--spec", "../spec.yaml", "--certificate", "../certificate.jsonl"]
+    command = [str(binary), "--output", "json", *asked]
+    found = measured(Run("accord verify", run.table, run.level, run.zeros), folder / "verify", command, limit, (0, 6))
+    if found.error is None:
+        found.said = json.loads((folder / "verify" / "out").read_text(encoding="utf-8"))
     return found
 
 

@@ -3,7 +3,7 @@
     suppression.py --accord BINARY [--tables t1,t2,t3] [--long] [--million] [--out FOLDER]
 
 Without options τ-Argus (pytauargus) runs on t1 alone, since it takes minutes on t2 and half an hour on t3; `--long`
-runs it there too, and its optimal method on t1. `--million` protects a table of 1,074,170 non-empty cells. The attacker
+runs it there too, and its optimal method on t1. `--million` protects a table of 1,074,170 non-empty cells, with a certificate. The attacker
 is `tests/python/attack.py`, which shares no code with Accord and reads the printed cells alone. Prints figures beside
 goals and never fails on a figure; leaves `suppression.json` and all files of the runs in the folder.
 """
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "pytho
 
 import optimum
 from attack import Level, Published, Score, score
-from runs import Key, Run, accord, audit, printed, tau_argus
+from runs import Key, Run, accord, audit, printed, tau_argus, verify
 from tables import Instance, state
 
 MINIMUM = 11
@@ -40,6 +40,7 @@ class Case:
     loss: int | None = None
     seconds: float | None = None
     mib: int | None = None
+    certificate: bool = False
 
 
 CASES = [
@@ -57,8 +58,8 @@ CASES = [
     Case("t3", "percent:30", "hide", search=150),
     Case("t3", "full", "hide", search=150),
     Case("t3", "full", "print", search=150),
-    Case("million", "full", "print", search=300, seconds=1200, mib=8192),
-    Case("million", "full", "hide", search=300, seconds=1200, mib=8192),
+    Case("million", "full", "print", search=300, seconds=1200, mib=8192, certificate=True),
+    Case("million", "full", "hide", search=300, seconds=1200, mib=8192, certificate=True),
 ]
 
 # Seconds after which a run of Accord is stopped from outside.
@@ -124,7 +125,11 @@ def place(case: Case) -> str:
 def protect(case: Case, binary: Path, folder: Path, table: Instance, cube: dict[Key, int] | None, long: bool) -> Row:
     """A run of Accord. Without the cube nothing is attacked."""
     own = folder / place(case)
-    row = Row(accord(binary, table, case.level, case.zeros, own, case.search, limit=STOP, sums=case.sums), case)
+    certificate = case.certificate
+    run = accord(
+        binary, table, case.level, case.zeros, own, case.search, limit=STOP, sums=case.sums, certificate=certificate
+    )
+    row = Row(run, case)
     if row.run.error is None and cube is not None:
         judge(row, table, cube, dict(printed(own, table)), insider=long or case.table != "t3")
     return row
@@ -154,6 +159,9 @@ def measure(name: str, binary: Path, folder: Path, long: bool) -> list[Row]:
     for case in CASES:
         if case.table == name:
             add(protect(case, binary, folder, table, cube, long))
+            if case.certificate and rows[-1].run.error is None:
+                checked = Case(name, case.level, case.zeros, seconds=10, certificate=True)
+                add(Row(verify(binary, folder / place(case), rows[-1].run, STOP), checked))
     last = next((row for row in reversed(rows) if row.case and not row.run.error), None)
     if last and last.case:
         seconds = 10 if name == "t3" else None
@@ -189,7 +197,8 @@ def line(row: Row, beside: Row | None) -> str:
     if row.wrong:
         text += f"  WRONG: {row.wrong} printed figures differ"
     if run.said.get("passed") is False:
-        text += "  finds something"
+        unproven = run.said.get("unproven")
+        text += "  finds something" if unproven is None else f"  {unproven:,} of {run.said['hidden']:,} not proven"
     if row.case and row.case.search == 0:
         text += "  first pattern"
     if row.case and not row.case.sums:
@@ -210,6 +219,7 @@ def goals(rows: list[Row]) -> list[dict]:
             ("people in complementary cells", row.loss, case.loss),
             ("seconds", run.seconds, case.seconds),
             ("MiB", run.peak_mib, case.mib),
+            ("hidden figures not proven", run.said.get("unproven"), 0 if run.tool == "accord verify" else None),
             ("cells that fall, narrow intervals, small sums", row.harm(), 0 if run.tool == "accord" else None),
         ):
             if goal is not None:

@@ -79,6 +79,7 @@ fn say(app: &App, proof: &Proof) -> Result<()> {
         return output::json(&serde_json::json!({
             "passed": report.passed,
             "rules": rules,
+            "larger_minimums": report.minimums,
             "hidden": report.hidden,
             "open": report.open,
             "settled": report.settled,
@@ -91,6 +92,10 @@ fn say(app: &App, proof: &Proof) -> Result<()> {
     }
     let number = |count: usize| output::number(count);
     output::line(format!("Rules: {rules}."));
+    if !report.minimums.is_empty() {
+        let minimums: Vec<String> = report.minimums.iter().map(ToString::to_string).collect();
+        output::line(format!("Where the spec asks for more, the minimum cell is {}.", minimums.join(" or ")));
+    }
     output::line(format!(
         "{} whole tables fit everything published. Between them, of {} hidden figures {} are open, and {} are shown not to be small.",
         number(report.tables),

@@ -135,6 +135,8 @@ pub(super) struct Dual {
     fixed: Vec<(usize, f64)>,
     spare: Vec<Vec<f64>>,
     blocked: Vec<usize>,
+    /// After a program that was impossible: equations with multipliers whose sum shows it.
+    against: Vec<(usize, f64)>,
     /// Multiplications made, a measure of the time spent that is the same on every machine.
     pub(super) work: usize,
 }
@@ -219,6 +221,11 @@ impl Dual {
         &self.blocked
     }
 
+    /// After a program that was impossible: equations with multipliers, whose sum is broken whatever moves (Farkas' lemma).
+    pub(super) fn against(&self) -> &[(usize, f64)] {
+        &self.against
+    }
+
     /// Remembers what would mend what could not be.
     fn block(&mut self, figure: usize) {
         let still = |&&unknown: &&usize| self.states[unknown].terms.is_none() && self.entry[unknown].abs() >= PIVOT;
@@ -297,6 +304,7 @@ impl Dual {
         self.seen.clear();
         self.fixed.clear();
         self.blocked.clear();
+        self.against.clear();
         self.basic.clear();
         self.value.clear();
         self.length.clear();

@@ -165,6 +165,11 @@ impl Policy {
 
     /// What the level asks for a figure of this value of which a reader knows that it is at least `least`.
     pub fn requirement(&self, value: i64, least: i64) -> Requirement {
+        self.requirement_at(self.minimum(), value, least)
+    }
+
+    /// The same where another minimum cell holds.
+    pub fn requirement_at(&self, minimum: i64, value: i64, least: i64) -> Requirement {
         let (upper, lower, width) = match self.level {
             Level::Exact => (value, value, 1),
             Level::Interval(width) => (value, value, i64::try_from(width).unwrap_or(i64::MAX / 4)),
@@ -173,7 +178,7 @@ impl Policy {
                 let span = value / 100 * percent;
                 (value + span, (value - span).max(least).min(value), 1)
             }
-            Level::Full => (self.minimum(), value, self.minimum() - 1),
+            Level::Full => (minimum, value, minimum - 1),
         };
         Requirement { upper, lower, width }
     }

@@ -22,6 +22,8 @@ pub struct PublicTable {
     pub rates: Vec<PublicRate>,
     /// Which earlier release or other publication the table is from, in words; `None` for the release at hand.
     pub edition: Option<String>,
+    /// The smallest count that may be shown by cell, where it is not the policy's everywhere: as public as the rules are.
+    pub minimums: Option<Vec<u64>>,
 }
 
 /// A printed ratio of two measures, rounded. A reader who knows one of the counts has bounds for the other from it, and
@@ -96,6 +98,7 @@ pub fn public_view(tables: &[Table], statuses: &[Vec<Vec<Status>>]) -> Vec<Publi
         measures: table.measures.clone(),
         rates: Vec::new(),
         edition: None,
+        minimums: table.minimums.clone(),
         values: (table.values.iter().enumerate())
             .map(|(measure, values)| {
                 let cells = values.iter().enumerate();

@@ -82,16 +82,23 @@ fn restricted(table: &PublicTable, axis: usize, nodes: &BTreeSet<usize>) -> Publ
         own.push(Node { id: " ".to_owned(), parent: None });
     }
     let stride: usize = table.dimensions[axis + 1..].iter().map(|dimension| dimension.nodes.len()).product();
-    let cut = |values: &Vec<Option<i64>>| -> Vec<Option<i64>> {
-        let blocks = values.chunks(before * stride);
-        blocks
-            .flat_map(|block| {
-                let own = kept.iter().flat_map(|&node| block[node * stride..(node + 1) * stride].iter().copied());
-                own.chain(std::iter::repeat_n(None, if beside { stride } else { 0 })).collect::<Vec<_>>()
-            })
-            .collect()
-    };
-    let mut part = PublicTable { values: table.values.iter().map(cut).collect(), ..table.clone() };
+    let more = if beside { stride } else { 0 };
+    let values = table.values.iter().map(|values| cut(values, before, stride, &kept, (more, None))).collect();
+    let least = |minimums: &Vec<u64>| minimums.iter().copied().min().unwrap_or(0);
+    let minimums = table.minimums.as_ref();
+    let minimums = minimums.map(|own| cut(own, before, stride, &kept, (more, least(own))));
+    let mut part = PublicTable { values, minimums, ..table.clone() };
     part.dimensions[axis].nodes = own;
     part
+}
+
+/// What is at the kept nodes of a dimension of `before` nodes that are `stride` apart, and after each run of them something
+/// else, so many times.
+fn cut<T: Copy>(all: &[T], before: usize, stride: usize, kept: &[usize], (more, other): (usize, T)) -> Vec<T> {
+    let mut cut = Vec::new();
+    for block in all.chunks(before * stride) {
+        kept.iter().for_each(|&node| cut.extend_from_slice(&block[node * stride..(node + 1) * stride]));
+        cut.extend(std::iter::repeat_n(other, more));
+    }
+    cut
 }

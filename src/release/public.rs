@@ -89,6 +89,7 @@ pub fn public_table(table: &PublishedTable) -> Result<PublicTable> {
         values,
         rates,
         edition: None,
+        minimums: None,
     })
 }
 

@@ -217,14 +217,15 @@ fn whole(at: usize, view: &View, group: &Group, tables: &[Loaded]) -> Table {
         values: table.values.iter().map(|values| cells.iter().map(|cell| value(values, cell)).collect()).collect(),
         contributors: None,
         contributions: Vec::new(),
-        minimums: table.minimums.as_ref().map(|own| cells.iter().map(|cell| minimum(own, *cell)).collect()),
+        minimums: minimums(table, &cells),
     }
 }
 
-/// The smallest count that may be shown at a cell; for one that no file has, the least of all.
-fn minimum(minimums: &[u64], cell: Option<u32>) -> u64 {
-    let least = || minimums.iter().copied().min().unwrap_or(0);
-    cell.map_or_else(least, |cell| minimums[cell as usize])
+/// The smallest count that may be shown at each cell; at one that no file has, the least of all.
+fn minimums(table: &Loaded, cells: &[Option<u32>]) -> Option<Vec<u64>> {
+    let own = table.minimums.as_ref()?;
+    let least = own.iter().copied().min().unwrap_or(0);
+    Some(cells.iter().map(|cell| cell.map_or(least, |cell| own[cell as usize])).collect())
 }
 
 /// The table with who is behind its amounts.
@@ -278,5 +279,6 @@ fn public(at: usize, view: &View, group: &Group, tables: &[Loaded], zeros: Zeros
         values: table.values.iter().map(|values| cells.iter().map(|cell| count(values, cell)).collect()).collect(),
         rates: table.rates.iter().map(rate).collect(),
         edition: table.edition.clone(),
+        minimums: minimums(table, &cells),
     }
 }

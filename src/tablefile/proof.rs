@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::engine;
 use super::load::{Job, Purpose, name_all};
+use super::minimums;
 use super::policy::policy;
 use super::report::Progress;
 use super::views::{Bound, groups};
@@ -11,10 +12,12 @@ use crate::disclosure::{Certificate, CertificateReport, PublicTable, Zeros, cert
 use crate::error::{Error, Result};
 use crate::release::{self, Proof};
 
-/// The tables of published files, as disclosure control takes them: all universes one after the other.
+/// The tables of published files, as disclosure control takes them: all universes one after the other. Which minimum cell
+/// holds where is said by the spec, which is public with them.
 fn public(job: &Job, files: &[PathBuf], zeros: Zeros) -> Result<Vec<PublicTable>> {
     let mut tables = job.tables(files, Purpose::Audit)?;
     name_all(&mut tables);
+    minimums::enter(&job.spec.policy, &mut tables)?;
     Ok(groups(&tables, &Bound::new()).iter().flat_map(|group| engine::public_tables(group, &tables, zeros)).collect())
 }
 
@@ -35,10 +38,6 @@ pub fn certificate(
             "the level `percent` is about readers who do not know that counts are whole",
         )
         .with_hint("a certificate is made of whole numbers: use `full`, `interval` or `exact`"));
-    }
-    if !job.spec.policy.minimums.is_empty() {
-        let said = "a certificate is about one minimum cell, and these rules have several";
-        return Err(Error::usage("tables.certificate", said).with_hint("leave out the certificate, or `minimums`"));
     }
     let tables = public(job, files, policy.zeros)?;
     let mut inner = |inner| progress(Progress { part: 0, parts: 1, inner: Some(inner) });

@@ -37,6 +37,25 @@ fn a_larger_minimum_holds_for_its_dimension_its_category_and_its_table_and_nowhe
 }
 
 #[test]
+fn a_certificate_is_about_the_minimums_that_the_spec_says() {
+    for total in ["total: All", ""] {
+        let files = Files::new(&[("t.csv", LEAVES)]);
+        let larger = spec("{ dimension: race, category: Y, minimum: 20 }", total);
+        std::fs::write(files.path("t.csv"), files.protected(&larger)).unwrap();
+        let made = |spec: &str| super::certificate(&files.job(spec).unwrap(), &[], &mut |_| {}).unwrap();
+        let (text, report) = made(&larger);
+        assert_eq!((report.passed, report.exposed, report.minimums), (true, 0, vec![20]), "{total}");
+        let verify = |spec: &str, text: &str| super::verify(&files.job(spec).unwrap(), &[], text);
+        assert!(verify(&larger, &text).unwrap().report.passed);
+        // For others it proves nothing, be they smaller or larger.
+        let (smaller, largest) = (spec("", total), spec("{ dimension: race, minimum: 50 }", total));
+        assert!(verify(&smaller, &text).is_err() && verify(&largest, &text).is_err());
+        let (_, report) = made(&largest);
+        assert!(!report.passed && report.exposed > 0, "what is printed is less than 50");
+    }
+}
+
+#[test]
 fn an_audit_finds_what_a_larger_minimum_asks_for_and_not_more() {
     let files = Files::new(&[("t.csv", LEAVES)]);
     let (plain, larger) = (spec("", "total: All"), spec("{ dimension: race, minimum: 20 }", "total: All"));

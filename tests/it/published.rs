@@ -79,7 +79,21 @@ fn a_certificate_that_was_changed_or_is_about_other_tables_is_refused() {
 /// A large table has a certificate of another kind, of changes among innermost cells.
 #[test]
 fn the_second_implementation_agrees_on_the_certificate_of_a_large_table() {
-    let public = [large_table()];
+    agrees([large_table()]);
+}
+
+/// In a large table, larger minimum cells hold for every fifth school.
+#[test]
+fn the_second_implementation_knows_which_minimum_holds_where() {
+    let mut table = large_table();
+    let schools = table.dimensions[0].nodes.len();
+    let stride = table.values[0].len() / schools;
+    let minimum = |cell: usize| if (cell / stride).is_multiple_of(5) { 15 } else { 11 };
+    table.minimums = Some((0..schools * stride).map(minimum).collect());
+    agrees([table]);
+}
+
+fn agrees(public: [PublicTable; 1]) {
     let policy = Policy::default();
     let certificate = certify(public[..].into(), &policy, "large", &mut |_| {}).expect("a certificate");
     assert!(certificate.cells.len() > 1000, "{certificate:?}");
@@ -148,6 +162,7 @@ fn large_table() -> PublicTable {
         values: vec![published],
         rates: Vec::new(),
         edition: None,
+        minimums: None,
     }
 }
 

@@ -191,6 +191,25 @@ fn the_certificate_of_protected_files_holds_for_them_and_for_no_others() {
     workspace.run("verify safe.csv").expect(2).says("--certificate");
 }
 
+/// The spec that is published with the tables says which minimum holds where; the certificate is about these.
+#[test]
+fn a_certificate_holds_for_the_minimum_cells_that_the_spec_says_and_for_no_others() {
+    let workspace = Workspace::bare();
+    let larger = "  minimum_cell: 11\n  minimums: [{ dimension: race, category: Asian, minimum: 20 }]";
+    workspace.replace(SCHOOLS, "  minimum_cell: 11", larger);
+    workspace.ok(&format!("protect --spec {SCHOOLS} --out safe.csv --certificate safe.certificate"));
+    let verify = format!("verify safe.csv --spec {SCHOOLS} --certificate safe.certificate");
+    workspace.ok(&verify).says("Where the spec asks for more, the minimum cell is 20.");
+    let proof = json(&workspace.ok(&format!("{verify} --output json")).stdout);
+    assert_eq!((&proof["passed"], &proof["larger_minimums"]), (&Value::Bool(true), &serde_json::json!([20])));
+    for other in ["  minimum_cell: 11", "  minimum_cell: 11\n  minimums: [{ dimension: race, minimum: 20 }]"] {
+        workspace.write("safe.spec", workspace.read(SCHOOLS));
+        workspace.replace(SCHOOLS, larger, other);
+        workspace.run(&verify).expect(6).says("other tables");
+        workspace.write(SCHOOLS, workspace.read("safe.spec"));
+    }
+}
+
 /// Where the files of a spec lie in folders, one pattern may fit files of two of them by their names alone.
 #[test]
 fn tables_of_several_folders_keep_them_and_are_audited_by_naming_the_one_that_holds_them() {

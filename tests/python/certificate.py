@@ -92,6 +92,7 @@ class Tables:
         self.tables = [line for line in lines if "dimensions" in line]
         self.rules = rules
         self.known, self.least, self.hidden, self.places = {}, {}, [], {}  # figure -> value, least value; order; names
+        self.minimum = {}  # figure -> the smallest count that may be shown
         self.equations = {}  # name -> ([(figure, coefficient)], slack figures included)
         self.derived, self.groups, self.own, self.offsets = {}, {}, set(), []
         offset = 0
@@ -137,6 +138,8 @@ class Tables:
                 table["figures"][q, cell] = figure
                 self.places.setdefault(figure, (offset + q * table["cells"] + cell, number))
                 self.least[figure] = max(self.least.get(figure, 0), least)
+                minimum = table["minimums"][cell] if "minimums" in table else self.rules["minimum"]
+                self.minimum[figure] = max(self.minimum.get(figure, 0), minimum)
                 value = table["values"][m][cell] if of is None else None
                 if value is not None and self.known.setdefault(figure, value) != value:
                     raise Wrong(f"two tables differ at {figure}")
@@ -200,6 +203,7 @@ class Tables:
                 since = ("since", whole, part)
                 self.least[since] = 0
                 self.own.add(since)
+                self.minimum[since] = self.minimum[whole]
                 self.derived[since] = {whole: 1, part: -1}
                 place, number = self.places[part]
                 table = self.tables[number]
@@ -284,9 +288,9 @@ def tighten(row, rest, low, high):
             high[figure] = top if high[figure] is None else min(high[figure], top)
 
 
-def is_open(rules, low, high):
+def is_open(rules, minimum, low, high):
     if rules["level"] == "full":
-        return high >= rules["minimum"] and high - low >= rules["minimum"] - 1
+        return high >= minimum and high - low >= minimum - 1
     if rules["level"] == "percent":
         raise Wrong("percentages are not checked here")
     return high - low >= (1 if rules["level"] == "exact" else rules["extent"])
@@ -339,14 +343,14 @@ def verify(public, certificate):
         if figure not in tables.own or figure[0] == "slack":
             continue
         group = [interval(w) for w in tables.groups.get(figure, [])] if rules["homogeneous"] else []
-        bottom, top = interval(figure)
-        if bottom == top and (0 < bottom < rules["minimum"] or bottom == 0 and any(a > 0 for a, _ in group)):
+        (bottom, top), minimum = interval(figure), tables.minimum[figure]
+        if bottom == top and (0 < bottom < minimum or bottom == 0 and any(a > 0 for a, _ in group)):
             counts["exposed"] += 1
         if figure in tables.known:
             continue
-        if is_open(rules, *ranges[figure]):
+        if is_open(rules, minimum, *ranges[figure]):
             counts["open"] += 1
-        elif bottom >= rules["minimum"] or top == 0 and all(b == 0 for _, b in group):
+        elif bottom >= minimum or top == 0 and all(b == 0 for _, b in group):
             counts["settled"] += 1
         else:
             counts["unproven"] += 1

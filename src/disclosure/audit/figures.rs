@@ -68,6 +68,8 @@ pub(in crate::disclosure) struct Figures<'a> {
     printed: Vec<i64>,
     /// What a reader knows beforehand about a figure that is not printed, by figure.
     pub(in crate::disclosure) least: Vec<u8>,
+    /// The smallest count that may be shown, by figure that has a place; empty where it is the policy's everywhere.
+    minimums: Vec<i64>,
 }
 
 impl<'a> Figures<'a> {
@@ -99,6 +101,7 @@ impl<'a> Figures<'a> {
             extras: Vec::new(),
             printed: Vec::new(),
             least: Vec::new(),
+            minimums: Vec::new(),
         };
         let universes: BTreeMap<&str, usize> = figures.tables.iter().fold(BTreeMap::new(), |mut count, table| {
             *count.entry(table.universe.as_str()).or_default() += 1;
@@ -108,6 +111,7 @@ impl<'a> Figures<'a> {
             figures.identify(links, places)?;
         }
         figures.enter(policy)?;
+        figures.enter_minimums(policy);
         Ok(figures)
     }
 
@@ -148,6 +152,16 @@ impl<'a> Figures<'a> {
     pub(in crate::disclosure) fn printed(&self, figure: u32) -> Option<i64> {
         let value = self.printed[figure as usize];
         (value >= 0).then_some(value)
+    }
+
+    /// The smallest count that may be shown of a figure: the largest of its places. Those who came since an earlier edition
+    /// are of the kind of all that there are now.
+    pub(in crate::disclosure) fn minimum(&self, figure: u32, policy: &Policy) -> i64 {
+        let figure = match self.extra(figure) {
+            Some(Extra::Since { whole, .. }) => whole,
+            _ => figure,
+        };
+        self.minimums.get(figure as usize).copied().unwrap_or_else(|| policy.minimum())
     }
 
     /// The place where a figure stands first.
@@ -238,6 +252,22 @@ impl<'a> Figures<'a> {
         pairs.dedup();
         self.extras = pairs.into_iter().map(|(whole, part)| Extra::Since { whole, part }).collect();
         Ok(())
+    }
+
+    fn enter_minimums(&mut self, policy: &Policy) {
+        if self.tables.iter().all(|table| table.minimums.is_none()) {
+            return;
+        }
+        let mut minimums = vec![0; self.placed];
+        for (table, layout) in self.tables.iter().zip(&self.layouts) {
+            for place in 0..layout.cells * layout.quantities.len() {
+                let own = table.minimums.as_ref().map(|own| own[place % layout.cells]);
+                let own = own.map_or_else(|| policy.minimum(), |own| i64::try_from(own).unwrap_or(i64::MAX / 4));
+                let minimum: &mut i64 = &mut minimums[self.at(layout.offset + place) as usize];
+                *minimum = own.max(*minimum);
+            }
+        }
+        self.minimums = minimums;
     }
 
     fn enter(&mut self, policy: &Policy) -> Result<(), DisclosureError> {
@@ -388,7 +418,9 @@ fn layout(table: &PublicTable, offset: usize) -> Result<Layout, DisclosureError>
 /// Checks a public table's form as far as the audit relies on it.
 fn check(table: &PublicTable, cells: usize) -> Result<(), DisclosureError> {
     let measures = table.measures.len();
-    let fits = table.values.len() == measures && table.values.iter().all(|values| values.len() == cells);
+    let fits = table.values.len() == measures
+        && table.values.iter().all(|values| values.len() == cells)
+        && table.minimums.as_ref().is_none_or(|minimums| minimums.len() == cells);
     let of = |measure: usize| table.measures[measure].kind.of();
     let kinds = (0..measures).all(|measure| of(measure).is_none_or(|of| of < measures))
         && (0..measures).all(|measure| wholes(table, measure).len() < measures.max(1));
@@ -413,5 +445,5 @@ fn check(table: &PublicTable, cells: usize) -> Result<(), DisclosureError> {
     if fits && kinds && forests && rates {
         return Ok(());
     }
-    Err(invalid(table, "the lengths or indices of dimensions, measures, values or rates do not fit"))
+    Err(invalid(table, "the lengths or indices of dimensions, measures, values, minimums or rates do not fit"))
 }

@@ -3,6 +3,7 @@
 //! Nothing is solved for the table as a whole. Each hidden cell is moved by people who come from elsewhere; that they are
 //! few, and together, is due to the table that all changes start from.
 
+use super::far::far;
 use super::gather::gather;
 use super::ground::Ground;
 use super::leaves::fit;
@@ -34,7 +35,8 @@ pub(super) fn certificate(
         return None;
     }
     let mut seen = Seen::new((system, bounds), (table, &base), policy);
-    let changes = raise(&ground, values, enough, &mut seen, step);
+    let mut changes = raise(&ground, values.clone(), enough, &mut seen, step);
+    far(&ground, &values, &mut seen, &mut changes, step);
     let number = |(leaf, by): (u32, i64)| (system.index[ground.leaves[leaf as usize] as usize], by);
     Some(Certificate {
         about: about.to_owned(),
@@ -43,14 +45,17 @@ pub(super) fn certificate(
         tables: Vec::new(),
         moves: Vec::new(),
         cells: changes.into_iter().map(|change| (0, change.into_iter().map(number).collect())).collect(),
-        steps: seen.steps(),
+        steps: seen.steps(&ground),
     })
 }
 
-/// By how much a cell has to rise from its least value at most.
+/// By how much most innermost cells have to rise from their least value.
 fn enough(system: &System<'_>, ground: &Ground, policy: &Policy) -> i64 {
     let least = |&cell: &u32| i64::from(system.figures.least[cell as usize]);
     let least = ground.leaves.iter().map(least).min().unwrap_or(0);
-    let need = policy.requirement(least, least);
+    let mut minimums: Vec<i64> = ground.leaves.iter().map(|&cell| system.figures.minimum(cell, policy)).collect();
+    let middle = minimums.len() / 2;
+    let usual = if minimums.is_empty() { policy.minimum() } else { *minimums.select_nth_unstable(middle).1 };
+    let need = policy.requirement_at(usual, least, least);
     (need.upper - least).max(need.width).max(1)
 }

@@ -151,6 +151,18 @@ impl Ground {
         (0..count.min(most)).map(leaf).filter(|&leaf| leaf != NONE).collect()
     }
 
+    /// All leaves that a cell is made of.
+    pub(super) fn all_below(&self, cell: u32) -> Vec<u32> {
+        let mut cells = vec![0_usize];
+        for axis in &self.axes {
+            let (first, end) = axis.below[axis.node(cell as usize)];
+            let nodes = &axis.leaves[first as usize..end as usize];
+            let more = cells.iter().flat_map(|cell| nodes.iter().map(move |&node| cell + node as usize * axis.stride));
+            cells = more.collect();
+        }
+        cells.into_iter().map(|cell| self.number(cell)).filter(|&leaf| leaf != NONE).collect()
+    }
+
     /// A cell and all totals that it is part of, itself first.
     pub(super) fn ancestors(&self, cell: u32, all: &mut Vec<u32>) {
         ancestors(&self.axes, cell, all);

@@ -59,10 +59,21 @@ pub fn certify(
         let unknown = open.first[open.components[lost][0] as usize];
         return Err(DisclosureError::Unassigned { cell: Box::new(system.name(unknown as usize)) });
     }
-    let wants: Wants = (0..open.len()).map(|v| Some(policy.requirement(room.base()[v], open.lower[v]))).collect();
+    let wants = wants((&system, &open), &room, policy);
     look(&mut room, &wants, estimate, &mut step);
     let maker = Maker { system: &system, bounds: &bounds, open: &open, room: &room, wants: &wants };
     Ok(maker.certificate(policy, about))
+}
+
+/// What each variable's range has to reach: all that the figures ask for that it stands for.
+fn wants((system, open): (&System<'_>, &Open), room: &Room<'_>, policy: &Policy) -> Wants {
+    let mut minimums = vec![0; open.len()];
+    for (unknown, &variable) in open.variable.iter().enumerate().filter(|&(_, &variable)| variable != NONE) {
+        let minimum = &mut minimums[variable as usize];
+        *minimum = system.figures.minimum(system.unknowns[unknown], policy).max(*minimum);
+    }
+    let want = |(v, minimum): (usize, i64)| Some(policy.requirement_at(minimum, room.base()[v], open.lower[v]));
+    minimums.into_iter().enumerate().map(want).collect()
 }
 
 /// Looks for tables and moves that show figures to be open: a few whole tables, then what takes each figure that is left to
@@ -231,7 +242,8 @@ impl Maker<'_, '_> {
             let seen = if variable == NONE { (0, 0) } else { self.room.seen[variable as usize] };
             let met = variable != NONE && self.wants[variable as usize].is_some_and(|need| need.is_met(seen.0, seen.1));
             // A group that is nobody's gives nobody away, so that it matters whether a figure is at most 0 as well.
-            *wanted = [!met && self.bounds.lower[unknown] >= policy.minimum(), !met && self.bounds.upper[unknown] == 0];
+            let minimum = self.system.figures.minimum(self.system.unknowns[unknown], policy);
+            *wanted = [!met && self.bounds.lower[unknown] >= minimum, !met && self.bounds.upper[unknown] == 0];
         }
         let log = self.bounds.needed(&self.system.equations, &mut wanted);
         let mut equations: Vec<u32> = log.iter().map(|step| step.equation).collect();

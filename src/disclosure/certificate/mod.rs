@@ -23,6 +23,7 @@
 mod above;
 mod cycles;
 mod exchanges;
+mod far;
 mod gather;
 mod ground;
 mod leaves;

@@ -14,7 +14,7 @@ use crate::disclosure::audit::parts::NONE;
 pub(super) type Change = Vec<(u32, i64)>;
 
 /// How hard a pass tries: the goes that a change may take, and the ways that are tried.
-const PASSES: [(usize, usize); 3] = [(1, 3), (GOES, 4), (GOES, 40)];
+const PASSES: [(usize, usize); 2] = [(1, 3), (GOES, 4)];
 const GOES: usize = 12;
 /// Ways that are tried for one go of several.
 const TRIES: usize = 3;

@@ -194,7 +194,7 @@ fn rules(head: &str) -> Result<(String, Rules), &'static str> {
 }
 
 /// Public tables as text, for a check that does not share this code: one table a line, the release's first, then the
-/// others, then the links.
+/// others, then the links. `minimums` of a table are the minimum cells by cell, where they are not the certificate's.
 pub fn public_text(published: Published<'_>) -> String {
     let mut text = String::new();
     let all = published.tables.iter().map(|table| (true, table)).chain(published.others.iter().map(|t| (false, t)));
@@ -236,6 +236,10 @@ pub fn public_text(published: Published<'_>) -> String {
             list(&rate.values, text, |value, text| number(*value, text));
             text.push('}');
         });
+        if let Some(minimums) = &table.minimums {
+            text.push_str(",\"minimums\":");
+            list(minimums, &mut text, |minimum, text| number(Some(*minimum), text));
+        }
         text.push_str("}\n");
     }
     for link in published.links {

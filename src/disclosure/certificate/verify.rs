@@ -1,6 +1,6 @@
 //! The check: additions and comparisons of whole numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::above::Above;
 use super::{Certificate, EquationKind, EquationName};
@@ -34,6 +34,8 @@ pub struct CertificateReport {
     pub exposed: usize,
     /// Whole tables that were checked, differences included.
     pub tables: usize,
+    /// Minimum cells that hold beside the one of the rules, rising.
+    pub minimums: Vec<u64>,
 }
 
 /// Why a certificate is refused. No message holds a count.
@@ -353,7 +355,9 @@ impl<'s, 'a> Check<'s, 'a> {
             names: Vec::new(),
             exposed: 0,
             tables: 1 + certificate.tables.len() + certificate.moves.len() + certificate.cells.len(),
+            minimums: Vec::new(),
         };
+        let mut minimums = BTreeSet::new();
         let interval = |figure: u32| match (figures.printed(figure), self.system.index[figure as usize]) {
             (Some(value), _) => (value, value),
             (None, unknown) => (lower[unknown as usize], upper[unknown as usize]),
@@ -363,6 +367,8 @@ impl<'s, 'a> Check<'s, 'a> {
                 continue;
             }
             let (low, high) = interval(figure);
+            let minimum = figures.minimum(figure, policy);
+            minimums.insert(minimum);
             // In which of the enclosing groups somebody is known to be, and in which somebody may be.
             let enclosing = self.system.enclosing(figure);
             let group = |known: bool| {
@@ -372,7 +378,7 @@ impl<'s, 'a> Check<'s, 'a> {
                         .map(|&whole| interval(whole))
                         .any(|(low, high)| if known { low > 0 } else { high > 0 })
             };
-            if low == high && (policy.is_small(low) || (low == 0 && group(true))) {
+            if low == high && ((1..minimum).contains(&low) || (low == 0 && group(true))) {
                 report.exposed += 1;
             }
             if figures.printed(figure).is_some() {
@@ -382,9 +388,9 @@ impl<'s, 'a> Check<'s, 'a> {
             let unknown = self.system.index[figure as usize] as usize;
             let (least, greatest) = ranges[unknown];
             let value = self.base_value(unknown, certificate);
-            if policy.requirement(value.unwrap_or(least), low).is_met(least, greatest) {
+            if policy.requirement_at(minimum, value.unwrap_or(least), low).is_met(least, greatest) {
                 report.open += 1;
-            } else if low >= policy.minimum() || (high == 0 && !group(false)) {
+            } else if low >= minimum || (high == 0 && !group(false)) {
                 report.settled += 1;
             } else {
                 report.unproven += 1;
@@ -394,6 +400,8 @@ impl<'s, 'a> Check<'s, 'a> {
                 }
             }
         }
+        minimums.remove(&policy.minimum());
+        report.minimums = minimums.into_iter().map(i64::unsigned_abs).collect();
         report.passed = report.unproven == 0 && report.exposed == 0;
         report
     }

@@ -29,6 +29,9 @@ impl Dual {
         let mut flips = Vec::new();
         let chosen = loop {
             let Some(next) = cheapest(&ways) else {
+                let own = if let Broken::Equation(equation) = broken { Some((equation, 1.0)) } else { None };
+                let others = self.rows.iter().copied().zip(row.iter().copied());
+                self.against.extend(others.filter(|&(_, weight)| weight.abs() > EPSILON).chain(own));
                 self.spare.push(row);
                 self.ways = ways;
                 return false;

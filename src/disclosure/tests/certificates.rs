@@ -27,10 +27,50 @@ pub(super) fn hopeless(public: &[PublicTable], policy: &Policy, ranges: &Ranges)
     };
     let lost = |place: &Place| {
         let (low, high) = ranges[place];
-        let settled = low >= policy.minimum() || (high == 0 && !group(place));
-        is_hidden(place) && !is_met(policy, (low, high)) && !settled
+        let own = Policy { minimum_cell: minimum(public, policy, place), ..policy.clone() };
+        let settled = low >= own.minimum() || (high == 0 && !group(place));
+        is_hidden(place) && !is_met(&own, (low, high)) && !settled
     };
     ranges.keys().filter(|place| lost(place)).map(|&place| public_name(public, place)).collect()
+}
+
+/// The largest minimum cell of the places where a figure stands: those of the same coordinates, totals left out.
+fn minimum(public: &[PublicTable], policy: &Policy, place: &Place) -> u64 {
+    if public.iter().all(|table| table.minimums.is_none()) {
+        return policy.minimum_cell;
+    }
+    let kind = |&(table, _, _, cell): &Place| {
+        let table = &public[table];
+        let mut names: Vec<(String, String)> = Vec::new();
+        let mut rest = cell;
+        for dimension in table.dimensions.iter().rev() {
+            let node = rest % dimension.nodes.len();
+            rest /= dimension.nodes.len();
+            if dimension.total() != Some(node) {
+                names.push((dimension.name.clone(), dimension.nodes[node].id.clone()));
+            }
+        }
+        names.sort();
+        (table.universe.clone(), names)
+    };
+    let (own, mut least) = (kind(place), 0);
+    for (number, table) in public.iter().enumerate() {
+        for cell in 0..table.values[0].len() {
+            if kind(&(number, 0, None, cell)) == own {
+                least = least.max(table.minimums.as_ref().map_or(policy.minimum_cell, |minimums| minimums[cell]));
+            }
+        }
+    }
+    least
+}
+
+/// Larger minimum cells, here and there.
+pub(super) fn with_minimums(tables: &mut [Table], least: u64, coins: &[bool]) {
+    let mut coin = coins.iter().rev().cycle();
+    for table in tables.iter_mut().skip(usize::from(coins[0])) {
+        let mut minimum = || least + if *coin.next().expect("cycle") { 2 } else { 0 };
+        table.minimums = Some((0..table.cell_count()).map(|_| minimum()).collect());
+    }
 }
 
 fn public_name(public: &[PublicTable], (table, measure, of, cell): Place) -> CellName {
@@ -93,6 +133,32 @@ proptest! {
             let first = public.iter().any(|table| table.name == name.table) && names.contains(&name);
             prop_assert!(first || tables.len() > 1, "{name} is proven though it is not so");
         }
+    }
+
+    /// The same where larger minimum cells hold here and there.
+    #[test]
+    fn a_certificate_proves_of_each_figure_what_its_own_minimum_asks(
+        tables in releases(),
+        policy in policies(),
+        coins in prop::collection::vec(prop::bool::weighted(0.5), 40),
+    ) {
+        let mut tables = tables;
+        with_minimums(&mut tables, policy.minimum_cell, &coins);
+        let public = public_view(&tables, &pattern(&tables, &policy, &coins));
+        let Some(ranges) = ranges(&public, &policy, CAP + 2) else { return Ok(()) };
+        let (certificate, report) = made(public[..].into(), &policy);
+        let names: BTreeSet<CellName> = report.names.iter().cloned().collect();
+        let hopeless = hopeless(&public, &policy, &ranges);
+        for name in &hopeless {
+            prop_assert!(names.contains(name) || tables.len() > 1, "{name} is proven though it is not so");
+        }
+        let larger: BTreeSet<u64> = tables.iter().filter_map(|table| table.minimums.as_ref()).flatten().copied().collect();
+        prop_assert!(report.minimums.iter().all(|minimum| larger.contains(minimum)));
+        // The same certificate for other minimums is another: nothing is proven by the smaller ones.
+        let mut public = public;
+        public.iter_mut().for_each(|table| table.minimums = None);
+        let smaller = verify(public[..].into(), &certificate).expect("it fits");
+        prop_assert!(smaller.unproven <= report.unproven);
     }
 
     /// The same with rates that are printed although their counts are not.

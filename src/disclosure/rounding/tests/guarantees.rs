@@ -156,6 +156,7 @@ fn public(table: &Table) -> PublicTable {
         values: table.values.iter().map(|values| values.iter().map(|&value| Some(value)).collect()).collect(),
         rates: Vec::new(),
         edition: None,
+        minimums: None,
     }
 }
 
