@@ -247,6 +247,7 @@ fn public(at: usize, view: &View, group: &Group, tables: &[Loaded], zeros: Zeros
         denominator: rate.denominator,
         scale: rate.scale(),
         values: cells.iter().map(|cell| printed(&rate.values, cell)).collect(),
+        bands: Vec::new(),
     };
     PublicTable {
         name: name(at, view, tables),
