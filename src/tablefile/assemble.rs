@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::axis::{Axis, AxisBuilder, Chain, Chains};
 use super::csv::Csv;
-use super::layout::{Behind, FileLayout, Loaded, Rate, Role};
+use super::layout::{Behind, FileLayout, Loaded, PrintedBands, Rate, Role};
 use super::parquet;
 use super::pattern::Captures;
 use super::quantiles::Quantiles;
@@ -155,11 +156,14 @@ pub(super) fn read(
     symbols: &Symbols,
     folder: &Path,
     sources: &[Source],
+    bands: &Printed,
 ) -> Result<Loaded> {
     let files: Vec<RawFile> = sources.iter().map(|source| open(source, &spec.format)).collect::<Result<_>>()?;
     let (measure_columns, rate_columns) = columns_of(spec);
     let across: BTreeSet<&str> = measure_columns.iter().chain(&rate_columns).filter_map(|one| one.across).collect();
-    every_column_is_somewhere(&files, &measure_columns, &rate_columns)?;
+    let read = |at: &usize| !bands.need_no_numerators() || is_whole(spec, *at);
+    let needed: Vec<&Column<'_>> = (0..measure_columns.len()).filter(read).map(|at| &measure_columns[at]).collect();
+    every_column_is_somewhere(&files, &needed, &rate_columns)?;
     let empty = DimensionSpec::default();
     let mut axes = Vec::new();
     let mut rows: Vec<Vec<Vec<u32>>> = vec![Vec::new(); files.len()];
@@ -187,10 +191,14 @@ pub(super) fn read(
         axes.push(builder.finish()?);
     }
     let mut loaded = empty_table(name, spec, axes)?;
+    loaded.rates.iter_mut().for_each(|rate| rate.bands = bands.read());
     let cells = cells_of_rows(&loaded, &files, &rows);
     for ((file, cells), source) in files.iter().zip(cells).zip(sources) {
-        let layout =
-            Filler { table: &mut loaded, file, cells: &cells, symbols }.fill(spec, &measure_columns, &rate_columns)?;
+        let layout = Filler { table: &mut loaded, file, cells: &cells, symbols, bands }.fill(
+            spec,
+            &measure_columns,
+            &rate_columns,
+        )?;
         loaded.files.push(FileLayout {
             source: source.path.clone(),
             name: source.name.clone(),
@@ -199,9 +207,55 @@ pub(super) fn read(
             roles: layout,
         });
     }
+    if bands.need_no_numerators() {
+        hide_numerators(&mut loaded);
+    }
     loaded.conflicts.sort_unstable();
     loaded.conflicts.dedup();
     Ok(loaded)
+}
+
+/// Whether a measure is a part of none.
+fn is_whole(spec: &TableSpec, measure: usize) -> bool {
+    spec.measures
+        .values()
+        .nth(measure)
+        .and_then(Option::as_ref)
+        .is_none_or(|own| own.of.is_none() && own.part_of.is_none())
+}
+
+/// What rates in bands are of is hidden where they stand, also where no column says so.
+fn hide_numerators(table: &mut Loaded) {
+    for rate in &table.rates {
+        for (cell, value) in table.values[rate.numerator].iter_mut().enumerate() {
+            if *value == Figure::ABSENT && rate.values[cell] != Figure::ABSENT && rate.values[cell] != Figure::NONE {
+                *value = Figure::HIDDEN;
+            }
+        }
+    }
+}
+
+/// How the rates of tables are printed.
+#[derive(Clone, Default)]
+pub(super) enum Printed {
+    /// As numbers.
+    #[default]
+    Numbers,
+    /// They are computed and printed as bands; what stands in their place is not read.
+    Computed,
+    /// As bands.
+    Bands(Arc<PrintedBands>),
+}
+
+impl Printed {
+    fn read(&self) -> Option<Arc<PrintedBands>> {
+        if let Printed::Bands(bands) = self { Some(Arc::clone(bands)) } else { None }
+    }
+
+    /// Whether the columns of numerators may be missing: bands stand in their place.
+    fn need_no_numerators(&self) -> bool {
+        matches!(self, Printed::Bands(_))
+    }
 }
 
 fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> {
@@ -230,6 +284,7 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         decimals: rate.decimals,
         unit: rate.unit,
         values: vec![Figure::ABSENT; cells],
+        bands: None,
     });
     let quantiles = spec.quantiles.values().map(|own| Quantiles::new(own, index(&own.people), cells));
     let column = |_: &String| vec![Figure::ABSENT; cells];
@@ -278,8 +333,8 @@ fn cells_of_rows(table: &Loaded, files: &[RawFile], rows: &[Vec<Vec<u32>>]) -> V
     all
 }
 
-fn every_column_is_somewhere(files: &[RawFile], measures: &[Column<'_>], rates: &[Column<'_>]) -> Result<()> {
-    for (_, name) in measures.iter().chain(rates).flat_map(|one| &one.columns) {
+fn every_column_is_somewhere(files: &[RawFile], measures: &[&Column<'_>], rates: &[Column<'_>]) -> Result<()> {
+    for (_, name) in measures.iter().copied().chain(rates).flat_map(|one| &one.columns) {
         if !files.iter().any(|file| file.column(name).is_some()) {
             named(&files[0], name)?;
         }
@@ -303,6 +358,7 @@ struct Filler<'a> {
     file: &'a RawFile,
     cells: &'a [u32],
     symbols: &'a Symbols,
+    bands: &'a Printed,
 }
 
 impl Filler<'_> {
@@ -412,9 +468,11 @@ impl Filler<'_> {
             // An empty group has none.
             symbols.to_mut().missing.push(String::new());
         }
-        let words = match decimals {
-            Some(decimals) => Words::rates(&symbols, decimals),
-            None => Words::counts(&symbols),
+        let words = match (decimals, into, self.bands) {
+            (_, Destination::Rate(_), Printed::Computed) => return Ok(()),
+            (_, Destination::Rate(_), Printed::Bands(own)) => Words::bands(&symbols, &own.bands),
+            (Some(decimals), ..) => Words::rates(&symbols, decimals),
+            (None, ..) => Words::counts(&symbols),
         };
         let figures: Vec<Result<Figure, String>> = column.words.iter().map(|word| words.read(word)).collect();
         let marks = self.file.marks(&column.name);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::banded;
 use super::deduce::{How, Known};
 use super::engine::{self, Audited};
 use super::layout::Loaded;
@@ -11,7 +12,7 @@ use super::minimums;
 use super::perturbative;
 use super::policy::{not_followed, policy};
 use super::report::{AuditReport, Fall, Progress, Rule, RuleCount, TableBook, Way, WayCount};
-use super::spec::Symbols;
+use super::spec::{MethodSpec, Symbols};
 use super::views::{Bound, Group, groups};
 use super::words::Figure;
 use crate::disclosure::{self, Finding, FindingKind, MeasureKind, Policy, Zeros};
@@ -44,8 +45,13 @@ pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -
     }
     let bound = bound(job);
     let (zeros, note) = if job.spec.policy.zeros.is_none() { zeros(&tables, &bound) } else { (Zeros::Hide, None) };
-    let policy = policy(&job.spec.policy, zeros);
+    let mut policy = policy(&job.spec.policy, zeros);
+    if matches!(job.spec.policy.method, MethodSpec::Bands(_)) && !policy.homogeneous {
+        // No numerator is printed, so none is known not to be empty.
+        policy.zeros = Zeros::Hide;
+    }
     let mut report = look(&tables, &bound, &policy, progress);
+    banded::look(&job.spec, &tables, &mut report);
     report.notes.extend(note);
     report.notes.extend(telling(&job.spec.symbols));
     for (file, column) in tables.iter().flat_map(|table| &table.unnamed) {
@@ -367,6 +373,8 @@ impl<'a> Look<'a> {
         let table = &self.tables[group.views[place.view].table];
         let figure = place.base.map_or(Figure::ABSENT, |cell| table.values[place.measure][cell as usize]);
         let count = table.measures[place.measure].kind == MeasureKind::Count;
+        let banded = !count && table.rates.iter().any(|rate| rate.bands.is_some());
+        let (exact, narrow) = if banded { (Way::Bands, Way::Bands) } else { (Way::Bounds, Way::Narrow) };
         match (&finding.kind, place.complement) {
             (FindingKind::SmallSum { .. }, _) => {
                 report.small_sums += 1;
@@ -380,12 +388,12 @@ impl<'a> Look<'a> {
             (kind, false) if kind.is_exact() => {
                 if figure == Figure::HIDDEN && known.value(place.view, place.measure, place.cell).is_none() {
                     report.bounds += 1;
-                    self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Bounds, steps: 1 }));
+                    self.falls.push((true, Fall { cell: finding.cell.to_string(), way: exact, steps: 1 }));
                 }
             }
             (FindingKind::TooNarrow, _) => {
                 report.narrow += 1;
-                self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Narrow, steps: 1 }));
+                self.falls.push((true, Fall { cell: finding.cell.to_string(), way: narrow, steps: 1 }));
             }
             _ => report.undecided += 1,
         }

@@ -164,7 +164,10 @@ impl Check<'_> {
                 self.at(&format!("{here}/minimum"), "it is larger than `minimum_cell`, which holds everywhere");
             }
             if !matches!(spec.policy.method, MethodSpec::Suppression) {
-                self.at(&here, "where figures are rounded or have noise, there is one minimum: `minimum_cell`");
+                self.at(
+                    &here,
+                    "where figures are rounded, have noise or are bands, there is one minimum: `minimum_cell`",
+                );
             }
         }
     }
@@ -270,6 +273,17 @@ impl Check<'_> {
             let said =
                 "the level `full` protects sums in any case: `sums: false` goes with `percent`, `interval` or `exact`";
             self.at("/policy/sums", said);
+        }
+        if let MethodSpec::Bands(bands) = &policy.method {
+            if let Err(what) = super::banded::bands(bands) {
+                self.at("/policy/method/bands", what);
+            }
+            if matches!(policy.level, LevelSpec::Percent(_)) {
+                self.at("/policy/level", "bands leave whole numbers open: `exact`, `interval` or `full`");
+            }
+            if policy.attackers.contains(&AttackerSpec::Insider) {
+                self.at("/policy/attackers", "what the attacker `insider` computes from bands is not looked at");
+            }
         }
         if policy.time_limit.as_deref().is_some_and(|limit| super::policy::duration(limit).is_none()) {
             self.at("/policy/time_limit", "a time limit is written `90s`, `10m` or `2h`");

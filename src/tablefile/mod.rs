@@ -12,6 +12,7 @@
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
 //! | `protect`, `parallel`, `write` | protection, and the files that come of it |
+//! | `banded` | rates as bands by the size of the group, and the audit of such
 //! | `perturbative` | the same by controlled rounding, and by noise from cell keys |
 //! | `proof` | the certificate of protected files |
 //! | `draft`, `guess`, `across` | a first spec, guessed from files |
@@ -20,6 +21,7 @@ mod across;
 mod assemble;
 mod audit;
 mod axis;
+mod banded;
 mod check;
 mod csv;
 mod deduce;
@@ -46,6 +48,8 @@ mod views;
 mod words;
 mod write;
 
+#[cfg(test)]
+mod band_tests;
 #[cfg(test)]
 mod draft_tests;
 #[cfg(test)]

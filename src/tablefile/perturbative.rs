@@ -75,14 +75,14 @@ pub(super) fn perturb(
 pub(super) fn looked(job: &Job, tables: &[Loaded]) -> Option<AuditReport> {
     let method = &job.spec.policy.method;
     let (said, additive) = match method {
-        MethodSpec::Suppression => return None,
+        MethodSpec::Suppression | MethodSpec::Bands(_) => return None,
         MethodSpec::Rounding(_) => ("they are rounded to multiples of a base", true),
         MethodSpec::CellKey(_) => ("they have noise by cell keys", false),
     };
     let unlike = |value: i64| match method {
         MethodSpec::Rounding(spec) => spec.base > 0 && !value.unsigned_abs().is_multiple_of(spec.base),
         MethodSpec::CellKey(spec) => (1..=i64::from(spec.threshold)).contains(&value),
-        MethodSpec::Suppression => false,
+        MethodSpec::Suppression | MethodSpec::Bands(_) => false,
     };
     let mut report =
         AuditReport { minimum_cell: job.spec.policy.minimum_cell, method: Some(said), ..AuditReport::default() };

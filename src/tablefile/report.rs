@@ -31,6 +31,8 @@ pub enum Way {
     Bounds,
     /// A printed rate and one of its counts.
     Rate,
+    /// Bands of rates, group sizes and totals together.
+    Bands,
     /// Another table or file of the same publication prints it.
     Elsewhere,
     /// Another publication gives it.
@@ -58,6 +60,8 @@ pub enum Rule {
     S4,
     /// Rates and their counts.
     S6,
+    /// Rates in bands by the size of the group.
+    S7,
     /// All tables and releases together.
     S10,
     /// Quantiles.
@@ -76,6 +80,7 @@ impl Way {
             Way::Steps => "several subtractions in a row",
             Way::Bounds => "bounds, or several equations at once",
             Way::Rate => "a printed rate and a count",
+            Way::Bands => "bands of rates, group sizes and totals",
             Way::Elsewhere => "another table prints it",
             Way::Edition => "another publication gives it",
             Way::Impossible => "subtraction, to an impossible value",
@@ -93,6 +98,7 @@ impl Way {
             Way::Subtraction | Way::Steps | Way::Bounds | Way::Narrow | Way::SmallSum => Rule::S4,
             Way::Parts => Rule::S2,
             Way::Rate | Way::RateBeside | Way::RateOfFallen => Rule::S6,
+            Way::Bands => Rule::S7,
             Way::Elsewhere | Way::Edition => Rule::S10,
             Way::Impossible => Rule::S16,
         }
@@ -114,6 +120,7 @@ impl Rule {
             Rule::S2 => "hide small numerators and small complements (whole less part) as small counts",
             Rule::S4 => "hide further cells, so that no hidden one can be computed from totals",
             Rule::S6 => "hide a rate exactly where one of its counts is hidden",
+            Rule::S7 => "print rates as bands that leave enough open for the size of their group, also together",
             Rule::S10 => "protect all tables together, with earlier releases and what is public elsewhere",
             Rule::S13 => "print quantiles of large groups only, with people on both sides, and rounded",
             Rule::S16 => "make totals from the same rows as their parts, and test that they add up",

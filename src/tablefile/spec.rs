@@ -360,6 +360,45 @@ pub enum MethodSpec {
     /// All have noise that depends on the people in a cell and on nothing else: the same people have the same noise in
     /// every table and release. Totals are not the sums of their parts any more.
     CellKey(CellKeySpec),
+    /// Rates are printed as bands that depend on the size of the group, and no numerator is.
+    Bands(BandsSpec),
+}
+
+/// Bands of percentages by size of the group.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BandsSpec {
+    /// A published practice.
+    pub profile: Option<BandProfile>,
+    /// Bands of one's own, in its place: those of the smallest groups first.
+    pub classes: Vec<BandClassSpec>,
+    /// Whether the sizes of groups are printed beside their bands. Where it is left out `nces` hides them, and all others
+    /// are printed.
+    pub sizes: Option<Zeros>,
+}
+
+/// A published practice of printing percentages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BandProfile {
+    /// SLDS Technical Brief 3 of the National Center for Education Statistics: from 10 on, such as `<=5%` and `40-49%`.
+    Nces,
+    /// The public files of EDFacts: from 6 on, such as `LE5` and `40-44`.
+    Edfacts,
+}
+
+/// The bands of groups from a size on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BandClassSpec {
+    /// The smallest group.
+    pub from: u64,
+    /// The lowest band goes up to this percentage, the highest begins at 100 less it.
+    pub ends: Option<u8>,
+    /// The bands between go from one multiple of this to the next; 1 where it is left out.
+    pub step: Option<u8>,
+    /// In place of both: the first percentages of all bands but the lowest, as in `[20, 50, 80]`.
+    pub cuts: Vec<u8>,
 }
 
 /// The cell-key method. Each measure names the column of its `cell_key`.

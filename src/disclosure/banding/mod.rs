@@ -71,18 +71,34 @@ pub struct Banded {
 }
 
 /// What was printed, in numbers of rates. For stewards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct BandingReport {
     /// Rates of groups that are not empty.
     pub rates: usize,
     /// Of them, those that are hidden since their group is.
     pub hidden: usize,
-    /// Of the others, those whose band joins several of the profile's since one of them holds small numbers.
+    /// Of the others, those of which nothing is printed, since every band would say too much.
+    pub whole: usize,
+    /// Those whose band joins several of the profile's since one of them holds small numbers.
     pub joined: usize,
-    /// Those that were widened, or hidden, since totals and other bands would have said too much.
+    /// Those that were widened since totals and other bands would have said too much.
     pub widened: usize,
     /// Numerators, complements and sizes that the audits examined.
     pub examined: usize,
+}
+
+impl BandingReport {
+    /// Both together.
+    pub fn and(self, other: BandingReport) -> BandingReport {
+        BandingReport {
+            rates: self.rates + other.rates,
+            hidden: self.hidden + other.hidden,
+            whole: self.whole + other.whole,
+            joined: self.joined + other.joined,
+            widened: self.widened + other.widened,
+            examined: self.examined + other.examined,
+        }
+    }
 }
 
 /// Prints rates as bands.

@@ -168,6 +168,10 @@ impl Prints {
                         report.hidden += 1;
                         continue;
                     };
+                    if print.is_whole() {
+                        report.whole += 1;
+                        continue;
+                    }
                     report.widened += usize::from(print.shown != print.least);
                     report.joined += usize::from(print.shown == print.least && print.shown.0 < print.shown.1);
                 }

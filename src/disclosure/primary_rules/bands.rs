@@ -147,18 +147,20 @@ impl Bands {
         let block = |(at, band): (usize, &Band)| Block { first: at, last: at, numerators: numerators(band, size) };
         let mut blocks: Vec<Block> =
             bands.map(block).filter(|block| block.numerators.0 <= block.numerators.1).collect();
+        // Small numerators from the lowest band up, small complements from the highest down.
         while blocks.len() > 1 {
-            let lacking = |block: &Block| {
-                let (low, high) = block.numerators;
-                let below = lacks(policy, low, high, size);
-                (below || lacks(policy, size - high, size - low, size)).then_some(below)
+            let few = |block: &Block| lacks(policy, block.numerators.0, block.numerators.1, size);
+            let rest = |block: &Block| lacks(policy, size - block.numerators.1, size - block.numerators.0, size);
+            let last = blocks.len() - 1;
+            // The first of the two that become one.
+            let lower = match (blocks.iter().position(few), blocks.iter().rposition(rest)) {
+                (Some(at), _) => at.min(last - 1),
+                (None, Some(at)) => at.saturating_sub(1),
+                (None, None) => break,
             };
-            let found = blocks.iter().enumerate().find_map(|(at, block)| Some((at, lacking(block)?)));
-            let Some((at, upwards)) = found else { break };
-            let with = if (upwards && at + 1 < blocks.len()) || at == 0 { at } else { at - 1 };
-            let next = blocks.remove(with + 1);
-            blocks[with].last = next.last;
-            blocks[with].numerators.1 = next.numerators.1;
+            let upper = blocks.remove(lower + 1);
+            blocks[lower].last = upper.last;
+            blocks[lower].numerators.1 = upper.numerators.1;
         }
         if let [whole] = blocks.as_mut_slice() {
             (whole.first, whole.last) = (0, self.of_size(size).len().saturating_sub(1));
@@ -213,6 +215,13 @@ impl Bands {
             (percent, percent)
         };
         (low <= high && high <= 100).then_some((low, high))
+    }
+
+    /// Whether these percentages may be printed of a group of this size.
+    pub fn prints(&self, (low, high): (u8, u8), size: i64, minimum: u64) -> bool {
+        let bands = self.of_size(size);
+        let ends = bands.iter().any(|band| band.low == low) && bands.iter().any(|band| band.high == high);
+        ends && size.unsigned_abs() >= minimum
     }
 
     /// The least and the greatest group of which these percentages may be printed; `None` where they never are.
