@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::averages::Average;
 use super::axis::{Axis, AxisBuilder, Chain, Chains};
 use super::csv::Csv;
 use super::layout::{Behind, FileLayout, Loaded, PrintedBands, Rate, Role};
@@ -287,9 +288,17 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         bands: None,
     });
     let quantiles = spec.quantiles.values().map(|own| Quantiles::new(own, index(&own.people), cells));
+    let decimals = |measure: usize| {
+        let own = spec.measures.values().nth(measure).and_then(Option::as_ref);
+        own.and_then(|own| own.magnitude.as_ref()).map_or(0, |magnitude| magnitude.decimals)
+    };
+    let averages = spec.averages.iter().map(|(name, own)| {
+        let (of, over) = (index(&own.of), index(&own.over));
+        Average::new(name, own, (of, over), (decimals(of), decimals(over)), cells)
+    });
     let column = |_: &String| vec![Figure::ABSENT; cells];
     let behind = spec.measures.iter().enumerate().filter_map(|(measure, (_, spec))| {
-        let spec = spec.as_ref()?.magnitude.as_ref()?;
+        let spec = spec.as_ref()?.contributions()?;
         Some(Behind {
             measure,
             people: spec.people.as_ref().map(column),
@@ -305,6 +314,7 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         measures: measures.collect(),
         rates: rates.collect(),
         quantiles: quantiles.collect(),
+        averages: averages.collect(),
         minimums: None,
         behind: behind.collect(),
         keys: vec![Vec::new(); spec.measures.len()],
@@ -348,6 +358,7 @@ enum Destination {
     Measure(usize),
     Rate(usize),
     Quantile(usize),
+    Average(usize),
     /// Who is behind an amount: which, and the column of it.
     Behind(usize, usize),
 }
@@ -377,7 +388,7 @@ impl Filler<'_> {
                 role.get_or_insert(Role::Kept);
             }
         }
-        let magnitudes = spec.measures.values().filter_map(|measure| measure.as_ref()?.magnitude.as_ref());
+        let magnitudes = spec.measures.values().filter_map(|measure| measure.as_ref()?.contributions());
         for (index, magnitude) in magnitudes.enumerate() {
             for (column, (name, decimals)) in magnitude.columns().enumerate() {
                 let Some(at) = self.file.columns.iter().position(|column| column.name == name) else { continue };
@@ -407,6 +418,13 @@ impl Filler<'_> {
             let Some(at) = at else { return named(self.file, name).map(|_| Vec::new()) };
             roles[at] = Some(Role::Quantile(index));
             self.column(at, Destination::Quantile(index), 0, Some(own.decimals))?;
+        }
+        for (index, (name, own)) in spec.averages.iter().enumerate() {
+            let name = own.column.as_deref().unwrap_or(name);
+            let at = self.file.columns.iter().position(|column| column.name == name);
+            let Some(at) = at else { return named(self.file, name).map(|_| Vec::new()) };
+            roles[at] = Some(Role::Average(index));
+            self.column(at, Destination::Average(index), 0, Some(own.decimals))?;
         }
         if !roles.iter().any(|role| matches!(role, Some(Role::Measure(..) | Role::Rate(..)))) {
             let there: Vec<&str> = self.file.columns.iter().map(|column| column.name.as_str()).collect();
@@ -464,7 +482,7 @@ impl Filler<'_> {
             // There may be fewer contributions than columns.
             symbols.to_mut().none.push(String::new());
         }
-        if matches!(into, Destination::Quantile(_)) {
+        if matches!(into, Destination::Quantile(_) | Destination::Average(_)) {
             // An empty group has none.
             symbols.to_mut().missing.push(String::new());
         }
@@ -483,6 +501,7 @@ impl Filler<'_> {
             Destination::Measure(index) => &mut self.table.values[index],
             Destination::Rate(index) => &mut self.table.rates[index].values,
             Destination::Quantile(index) => &mut self.table.quantiles[index].values,
+            Destination::Average(index) => &mut self.table.averages[index].values,
             Destination::Behind(index, column) => self.table.behind[index].columns().nth(column).unwrap_or(&mut none),
         };
         let first = own.is_empty();

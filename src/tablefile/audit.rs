@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::averages;
 use super::banded;
 use super::deduce::{How, Known};
 use super::engine::{self, Audited};
@@ -15,6 +16,7 @@ use super::report::{AuditReport, Fall, Progress, Rule, RuleCount, TableBook, Way
 use super::spec::{MethodSpec, Symbols};
 use super::views::{Bound, Group, groups};
 use super::words::Figure;
+use crate::disclosure::primary_rules::MagnitudeRule;
 use crate::disclosure::{self, Finding, FindingKind, MeasureKind, Policy, Zeros};
 use crate::error::Result;
 
@@ -123,6 +125,8 @@ struct Look<'a> {
     /// Whether a place was counted, since several views share places: by table, figure (measures, then rates), cell.
     seen: Vec<Vec<Vec<bool>>>,
     contradictions: BTreeSet<String>,
+    /// What was computed, by table, measure and cell, where a table has averages.
+    computed: Vec<Vec<Vec<Option<i64>>>>,
 }
 
 impl<'a> Look<'a> {
@@ -140,9 +144,16 @@ impl<'a> Look<'a> {
         };
         let unseen = |table: &Loaded| vec![vec![false; table.cells()]; table.measures.len() + table.rates.len()];
         let seen = tables.iter().map(unseen).collect();
-        let mut look = Self { tables, bound, policy, report, falls: Vec::new(), seen, contradictions: BTreeSet::new() };
+        let none = |table: &Loaded| match table.averages.is_empty() {
+            true => Vec::new(),
+            false => vec![vec![None; table.cells()]; table.measures.len()],
+        };
+        let (falls, contradictions) = (Vec::new(), BTreeSet::new());
+        let computed = tables.iter().map(none).collect();
+        let mut look = Self { tables, bound, policy, report, falls, seen, contradictions, computed };
         look.within_tables();
         look.quantiles();
+        look.few();
         look
     }
 
@@ -166,6 +177,78 @@ impl<'a> Look<'a> {
     fn quantiles(&mut self) {
         let faults = |table: &Loaded| table.quantiles.iter().map(|one| one.faults(table).count()).sum::<usize>();
         self.report.printed_quantiles = self.tables.iter().map(faults).sum();
+    }
+
+    /// Figures that say themselves that few organisations are behind them.
+    fn few(&mut self) {
+        for behind in self.tables.iter().flat_map(|table| table.behind.iter().map(move |behind| (table, behind))) {
+            let (table, behind) = behind;
+            let amount = table.measures[behind.measure].kind == MeasureKind::Magnitude;
+            let rules = if amount { &self.policy.magnitudes } else { &self.policy.behind_counts };
+            let faulty = |&cell: &usize| {
+                let value = table.values[behind.measure][cell].printed().filter(|&value| value > 0);
+                let who = value.and_then(|value| behind.at(u32::try_from(cell).ok(), value).ok());
+                who.is_some_and(|who| MagnitudeRule::judge(rules, &who).is_some())
+            };
+            self.report.printed_few += (0..table.cells()).filter(faulty).count();
+        }
+    }
+
+    /// What averages give away that subtraction did not.
+    fn averages(&mut self) {
+        for (at, table) in self.tables.iter().enumerate().filter(|(_, table)| !table.averages.is_empty()) {
+            let known = std::mem::take(&mut self.computed[at]);
+            let seen = averages::intervals(table, &known);
+            let hidden = |measure: usize, cell: usize| table.values[measure][cell] == Figure::HIDDEN;
+            let mut measures: Vec<usize> = table.averages.iter().flat_map(|one| [one.of, one.over]).collect();
+            measures.sort_unstable();
+            measures.dedup();
+            for measure in measures {
+                let cells = (0..table.cells()).filter(|&cell| hidden(measure, cell) && known[measure][cell].is_none());
+                for cell in cells.collect::<Vec<_>>() {
+                    self.by_average(at, measure, cell, seen[measure][cell]);
+                }
+            }
+            for average in &table.averages {
+                let value = |measure: usize, cell: usize| table.values[measure][cell].count().or(known[measure][cell]);
+                for cell in (0..table.cells()).filter(|&cell| average.values[cell] == Figure::HIDDEN) {
+                    self.report.tables[at].hidden_rates += 1;
+                    let (of, over) = (value(average.of, cell), value(average.over, cell));
+                    if of.is_none() || over.is_none_or(|over| over == 0) {
+                        continue;
+                    }
+                    let beside = !hidden(average.of, cell) && !hidden(average.over, cell);
+                    // Who prints both of its figures has nothing to hide in it.
+                    self.report.harmless_rates += usize::from(beside);
+                    let way = if beside { Way::RateBeside } else { Way::RateOfFallen };
+                    self.fall(at, &average.name, cell, way, 1, false);
+                }
+            }
+        }
+    }
+
+    /// A hidden figure of which averages leave an interval.
+    fn by_average(&mut self, at: usize, measure: usize, cell: usize, (low, high): (i64, i64)) {
+        let table = &self.tables[at];
+        let name = &table.measures[measure].name;
+        if low > high {
+            self.contradictions.insert(self.place(at, name, cell));
+            return;
+        }
+        let minimum = self.minimum(at, u32::try_from(cell).unwrap_or(u32::MAX));
+        if table.measures[measure].kind == MeasureKind::Magnitude {
+            if averages::is_close((low, high), averages::closeness(self.policy)) {
+                self.fall(at, name, cell, Way::Average, 1, false);
+            }
+        } else if low == high {
+            let harmless = low == 0 || self.may_be_shown(low, None, minimum);
+            self.report.harmless += usize::from(harmless);
+            self.report.tables[at].harmless += usize::from(harmless);
+            self.fall(at, name, cell, Way::Average, 1, is_small(low, minimum));
+        } else if low > 0 && is_small(high, minimum) {
+            self.report.narrow += 1;
+            self.falls.push((true, Fall { cell: self.place(at, name, cell), way: Way::Average, steps: 1 }));
+        }
     }
 
     /// The smallest count that may be shown at a cell.
@@ -194,6 +277,9 @@ impl<'a> Look<'a> {
         for (at, view) in group.views.iter().enumerate() {
             for (cell, place) in known.cells[at].iter().enumerate() {
                 let Some(place) = *place else { continue };
+                for (measure, own) in self.computed[view.table].iter_mut().enumerate() {
+                    own[place as usize] = own[place as usize].or(known.value(at, measure, cell));
+                }
                 self.counts(&known, group, (at, view.table), cell, place);
                 self.rates(&known, (at, view.table), cell, place);
             }
@@ -400,6 +486,7 @@ impl<'a> Look<'a> {
     }
 
     fn finish(mut self) -> AuditReport {
+        self.averages();
         let mut ways: BTreeMap<Way, usize> = BTreeMap::new();
         for (_, fall) in &self.falls {
             *ways.entry(fall.way).or_default() += 1;
@@ -413,6 +500,9 @@ impl<'a> Look<'a> {
         }
         if self.report.printed_complements > 0 {
             *rules.entry(Rule::S2).or_default() += self.report.printed_complements;
+        }
+        if self.report.printed_few > 0 {
+            *rules.entry(Rule::S12).or_default() += self.report.printed_few;
         }
         if self.report.printed_quantiles > 0 {
             *rules.entry(Rule::S13).or_default() += self.report.printed_quantiles;

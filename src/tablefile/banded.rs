@@ -148,9 +148,10 @@ fn plain(job: &Job, tables: &[Loaded]) -> Result<()> {
     if !job.spec.also_public.is_empty() {
         return refused("what bands say beside what is public already is not known", "leave out `also_public`");
     }
-    if tables.iter().any(|table| !table.quantiles.is_empty() || !table.behind.is_empty()) {
+    let others = |table: &Loaded| !(table.quantiles.is_empty() && table.averages.is_empty() && table.behind.is_empty());
+    if tables.iter().any(others) {
         return refused(
-            "amounts and quantiles can't stand beside rates in bands",
+            "amounts, averages, quantiles and who is behind counts can't stand beside rates in bands",
             "publish them in a table of other people, with `method: suppression`",
         );
     }

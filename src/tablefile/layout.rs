@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::averages::Average;
 use super::axis::Axis;
 use super::quantiles::Quantiles;
 use super::spec::RateUnit;
@@ -22,9 +23,10 @@ pub(super) struct Loaded {
     pub(super) values: Vec<Vec<Figure>>,
     pub(super) rates: Vec<Rate>,
     pub(super) quantiles: Vec<Quantiles>,
+    pub(super) averages: Vec<Average>,
     /// The smallest count that may be shown, by cell, where it is not the policy's everywhere.
     pub(super) minimums: Option<Vec<u64>>,
-    /// Who is behind amounts.
+    /// Who is behind amounts, and behind counts.
     pub(super) behind: Vec<Behind>,
     /// The keys of cells, by measure and cell; empty where a measure has none.
     pub(super) keys: Vec<Vec<u64>>,
@@ -152,6 +154,8 @@ pub(super) enum Role {
     Rate(usize, usize),
     /// A quantile.
     Quantile(usize),
+    /// An average.
+    Average(usize),
     /// Who is behind an amount, or the keys of cells: read, and never written.
     Behind,
     /// Something that is carried over.

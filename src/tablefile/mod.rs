@@ -8,7 +8,7 @@
 //! | `spec`, `check`, `policy` | what authors write, its mistakes, what becomes of the rules |
 //! | `pattern`, `csv`, `parquet`, `raw`, `words` | files, their columns and what words in them mean |
 //! | `axis`, `assemble`, `layout`, `margins`, `load` | from columns to dense tables with hierarchies and totals |
-//! | `minimums`, `quantiles` | larger minimum cells by table, dimension and category; medians |
+//! | `minimums`, `quantiles`, `averages`, `together` | larger minimum cells by table, dimension and category; medians; averages; categories hidden with others |
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
 //! | `protect`, `parallel`, `write` | protection, and the files that come of it |
@@ -20,6 +20,7 @@
 mod across;
 mod assemble;
 mod audit;
+mod averages;
 mod axis;
 mod banded;
 mod check;
@@ -44,10 +45,13 @@ mod quantiles;
 mod raw;
 mod report;
 mod spec;
+mod together;
 mod views;
 mod words;
 mod write;
 
+#[cfg(test)]
+mod average_tests;
 #[cfg(test)]
 mod band_tests;
 #[cfg(test)]

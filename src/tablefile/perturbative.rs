@@ -132,6 +132,10 @@ fn plain(job: &Job, tables: &[Loaded]) -> Result<()> {
         return Err(Error::config("tables.method", "quantiles can't stand beside counts that are changed")
             .with_hint("publish them in a table of their own, with `method: suppression`"));
     }
+    if tables.iter().any(|table| !table.averages.is_empty()) {
+        return Err(Error::config("tables.method", "averages can't stand beside counts that are changed")
+            .with_hint("leave them out, or hide figures instead: `method: suppression`"));
+    }
     if tables.iter().any(|table| !table.behind.is_empty()) {
         return Err(Error::config("tables.method", "amounts (`magnitude`) can't be changed with the counts")
             .with_hint("protect them in a spec of their own, with `method: suppression`"));

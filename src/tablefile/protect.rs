@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::audit::{bound, look};
+use super::averages;
 use super::banded;
 use super::engine::{self, Outcome};
 use super::layout::Loaded;
@@ -16,6 +17,7 @@ use super::perturbative;
 use super::policy::{not_followed, policy};
 use super::report::{AuditReport, Progress, counted, number};
 use super::spec::MethodSpec;
+use super::together;
 use super::views::{Group, groups};
 use super::words::Figure;
 use super::write::{self, Output, Shown};
@@ -112,8 +114,12 @@ pub fn protect(
         MethodSpec::CellKey(spec) => return perturbative::perturb(job, tables, spec, &policy, progress),
         MethodSpec::Bands(spec) => return banded::band(job, &tables, spec, &policy, stop, progress),
     }
+    tables.iter().try_for_each(averages::check)?;
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
-    let statuses = statuses(job, &tables, &policy, threads, &mut report, stop, progress)?;
+    let mut statuses = statuses(job, &tables, &policy, threads, &mut report, stop, progress)?;
+    for one in &job.spec.policy.hide_with {
+        together::hide(one, &tables[..own], &mut statuses, policy.zeros)?;
+    }
     count(&statuses[..own], &mut report);
     quantiles(&tables[..own], &statuses, &mut report);
     let reasons = write::reasons(&tables[..own], &statuses);

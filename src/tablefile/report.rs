@@ -33,6 +33,8 @@ pub enum Way {
     Rate,
     /// Bands of rates, group sizes and totals together.
     Bands,
+    /// Averages, and the amounts or counts that are printed with them.
+    Average,
     /// Another table or file of the same publication prints it.
     Elsewhere,
     /// Another publication gives it.
@@ -64,6 +66,8 @@ pub enum Rule {
     S7,
     /// All tables and releases together.
     S10,
+    /// Organisations behind figures.
+    S12,
     /// Quantiles.
     S13,
     /// Totals.
@@ -81,6 +85,7 @@ impl Way {
             Way::Bounds => "bounds, or several equations at once",
             Way::Rate => "a printed rate and a count",
             Way::Bands => "bands of rates, group sizes and totals",
+            Way::Average => "an average and what is printed with it",
             Way::Elsewhere => "another table prints it",
             Way::Edition => "another publication gives it",
             Way::Impossible => "subtraction, to an impossible value",
@@ -97,7 +102,7 @@ impl Way {
         match self {
             Way::Subtraction | Way::Steps | Way::Bounds | Way::Narrow | Way::SmallSum => Rule::S4,
             Way::Parts => Rule::S2,
-            Way::Rate | Way::RateBeside | Way::RateOfFallen => Rule::S6,
+            Way::Rate | Way::Average | Way::RateBeside | Way::RateOfFallen => Rule::S6,
             Way::Bands => Rule::S7,
             Way::Elsewhere | Way::Edition => Rule::S10,
             Way::Impossible => Rule::S16,
@@ -119,9 +124,10 @@ impl Rule {
             Rule::S1 => "hide every count from 1 to the minimum less one, and its rates",
             Rule::S2 => "hide small numerators and small complements (whole less part) as small counts",
             Rule::S4 => "hide further cells, so that no hidden one can be computed from totals",
-            Rule::S6 => "hide a rate exactly where one of its counts is hidden",
+            Rule::S6 => "hide a rate or an average exactly where one of its figures is hidden",
             Rule::S7 => "print rates as bands that leave enough open for the size of their group, also together",
             Rule::S10 => "protect all tables together, with earlier releases and what is public elsewhere",
+            Rule::S12 => "hide figures with too few organisations behind them, or dominated by a few",
             Rule::S13 => "print quantiles of large groups only, with people on both sides, and rounded",
             Rule::S16 => "make totals from the same rows as their parts, and test that they add up",
         }
@@ -215,6 +221,8 @@ pub struct AuditReport {
     pub printed_complements: usize,
     /// Quantiles that are printed of groups that are hidden or too small, near the end, or not rounded.
     pub printed_quantiles: usize,
+    /// Figures that are printed with the organisations behind them, which are too few or dominate.
+    pub printed_few: usize,
     /// Hidden figures neither shown to be safe nor to fall.
     pub undecided: usize,
     /// Places where printed figures contradict each other.
@@ -250,7 +258,7 @@ impl AuditReport {
             + self.unlike
             + self.contradictions
             == 0
-            && self.printed_small + self.printed_complements + self.printed_quantiles == 0
+            && self.printed_small + self.printed_complements + self.printed_quantiles + self.printed_few == 0
     }
 
     /// Counts that a symbol hides.
@@ -374,6 +382,11 @@ impl AuditReport {
                 self.printed_quantiles,
                 "quantile is printed of too small a group, or not rounded",
                 "quantiles are printed of too small groups, or not rounded",
+            ),
+            (
+                self.printed_few,
+                "figure is printed of too few organisations, or of a few that dominate",
+                "figures are printed of too few organisations, or of a few that dominate",
             ),
             (
                 self.undecided,

@@ -44,6 +44,8 @@ pub struct TableSpec {
     pub rates: Ordered<RateSpec>,
     /// The columns of medians and other quantiles.
     pub quantiles: Ordered<QuantileSpec>,
+    /// The columns of averages, and of other ratios of two amounts.
+    pub averages: Ordered<AverageSpec>,
     /// Other columns, carried over as they are. A column that nothing names is an error when tables are protected.
     pub keep: Vec<String>,
     /// What a cell is that has no row.
@@ -138,6 +140,32 @@ pub struct MeasureSpec {
     pub cell_key: Option<String>,
     /// Where it is no count but an amount, such as wages or days: who is behind it.
     pub magnitude: Option<MagnitudeSpec>,
+    /// Of a count: the organisations behind it, such as employers or schools, for `policy: { behind_counts: … }`.
+    pub behind: Option<BehindSpec>,
+}
+
+impl MeasureSpec {
+    /// Who is behind the figures, where that is in columns.
+    pub(super) fn contributions(&self) -> Option<MagnitudeSpec> {
+        let behind = |own: &BehindSpec| MagnitudeSpec {
+            organisations: Some(own.organisations.clone()),
+            largest: own.largest.clone(),
+            ..MagnitudeSpec::default()
+        };
+        self.magnitude.clone().or_else(|| self.behind.as_ref().map(behind))
+    }
+}
+
+/// The organisations behind a count. The columns are read and never written, as those of amounts; every total needs a row.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BehindSpec {
+    /// The column of how many organisations those counted belong to.
+    pub organisations: String,
+    /// The columns of how many belong to the largest of them, the largest first. Rules of dominance need as many as they
+    /// look at.
+    #[serde(default)]
+    pub largest: Vec<String>,
 }
 
 /// Who is behind an amount. The columns named here are read and never written: they hold the mark of hidden figures in the
@@ -188,6 +216,17 @@ pub enum MagnitudeRuleSpec {
         /// How close everybody is beforehand, in percent.
         q: u32,
     },
+}
+
+impl MagnitudeRuleSpec {
+    /// How many of the largest contributions it looks at.
+    pub(super) fn wanted(&self) -> usize {
+        match *self {
+            Self::People(_) | Self::Organisations(_) => 0,
+            Self::Dominance { n, .. } => usize::try_from(n).unwrap_or(usize::MAX),
+            Self::Percent(_) | Self::PriorPosterior { .. } => 2,
+        }
+    }
 }
 
 /// A rate of two measures.
@@ -252,6 +291,22 @@ fn quantile_side() -> u64 {
     5
 }
 
+/// An average or another ratio of two amounts. It is printed exactly where both of its figures are.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AverageSpec {
+    /// The column; the average's name where it is left out.
+    #[serde(default)]
+    pub column: Option<String>,
+    /// The measure above the line, such as an amount.
+    pub of: String,
+    /// The measure below it, such as the count of those who share it.
+    pub over: String,
+    /// Decimals that are printed.
+    #[serde(default)]
+    pub decimals: u32,
+}
+
 /// The unit of a rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -302,6 +357,11 @@ pub struct PolicySpec {
     pub homogeneous: Homogeneous,
     /// What makes the amounts of measures with `magnitude` sensitive; any of them does.
     pub magnitudes: Vec<MagnitudeRuleSpec>,
+    /// What makes the counts of measures with `behind` sensitive, besides being small: fewer `organisations` than this behind
+    /// them, or a few of those that dominate.
+    pub behind_counts: Vec<MagnitudeRuleSpec>,
+    /// Categories that are hidden wherever another one beside them is, whatever their size. That alone protects nothing.
+    pub hide_with: Vec<HideWithSpec>,
     /// What to keep where there is a choice.
     pub weight: WeightSpec,
     /// Figures to keep before others.
@@ -323,12 +383,24 @@ impl Default for PolicySpec {
             zeros: None,
             homogeneous: Homogeneous::Hide,
             magnitudes: Vec::new(),
+            behind_counts: Vec::new(),
+            hide_with: Vec::new(),
             weight: WeightSpec::Value,
             prefer_keeping: Vec::new(),
             time_limit: None,
             attackers: vec![AttackerSpec::Reader, AttackerSpec::Archivist, AttackerSpec::Contributor],
         }
     }
+}
+
+/// A category that is hidden together with others of its dimension.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HideWithSpec {
+    /// The dimension, such as race.
+    pub dimension: String,
+    /// Its category, such as `Not Reported`.
+    pub category: String,
 }
 
 /// A larger minimum cell: of a table, or of a dimension.

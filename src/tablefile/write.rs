@@ -98,7 +98,8 @@ impl Printer<'_> {
         let hidden = |row: usize, column: usize| self.is_hidden(file.roles[column], file.cells[row] as usize);
         if parquet::is_parquet(&bytes) {
             let figures = |(at, role): (usize, &Role)| {
-                matches!(role, Role::Measure(..) | Role::Rate(..) | Role::Quantile(_) | Role::Behind).then_some(at)
+                let figures = [matches!(role, Role::Measure(..) | Role::Rate(..)), matches!(role, Role::Average(_))];
+                (figures.contains(&true) || matches!(role, Role::Quantile(_) | Role::Behind)).then_some(at)
             };
             let status: Vec<usize> = file.roles.iter().enumerate().filter_map(figures).collect();
             let bytes = Bytes::from(bytes);
@@ -168,7 +169,7 @@ impl Printer<'_> {
                 rate.values[cell + offset].printed().map(|_| self.rate(rate, cell + offset))
             }
             Role::Behind => Some(self.mark.to_owned()),
-            Role::Dimension(..) | Role::Kept | Role::Quantile(_) => None,
+            Role::Dimension(..) | Role::Kept | Role::Quantile(_) | Role::Average(_) => None,
         }
     }
 
@@ -191,6 +192,10 @@ impl Printer<'_> {
                 let quantile = &self.table.quantiles[index];
                 let people = self.table.values[quantile.people][cell].count();
                 hidden(quantile.people, cell) || quantile.is_hidden(cell, people)
+            }
+            Role::Average(index) => {
+                let average = &self.table.averages[index];
+                hidden(average.of, cell) || hidden(average.over, cell)
             }
             Role::Behind => true,
             Role::Dimension(..) | Role::Kept => false,
@@ -238,6 +243,11 @@ impl Printer<'_> {
             }
             Role::Quantile(_) => self.mark.to_owned(),
             _ if self.is_hidden(*role, cell) => self.mark.to_owned(),
+            Role::Average(index) => {
+                let average = &self.table.averages[index];
+                let value = |measure: usize| self.table.values[measure][cell].count();
+                average.word(value(average.of), value(average.over)).unwrap_or_else(|| self.none.to_owned())
+            }
             Role::Measure(measure, offset) => {
                 self.table.values[measure][cell + offset].count().map_or_else(String::new, |value| value.to_string())
             }
