@@ -242,6 +242,7 @@ impl<'a> Look<'a> {
             }
         } else if low == high {
             let harmless = low == 0 || self.may_be_shown(low, None, minimum);
+            self.report.small += usize::from(is_small(low, minimum));
             self.report.harmless += usize::from(harmless);
             self.report.tables[at].harmless += usize::from(harmless);
             self.fall(at, name, cell, Way::Average, 1, is_small(low, minimum));

@@ -8,7 +8,8 @@
 //! | `spec`, `check`, `policy` | what authors write, its mistakes, what becomes of the rules |
 //! | `pattern`, `csv`, `parquet`, `raw`, `words` | files, their columns and what words in them mean |
 //! | `axis`, `assemble`, `layout`, `margins`, `load` | from columns to dense tables with hierarchies and totals |
-//! | `minimums`, `quantiles`, `averages`, `together` | larger minimum cells by table, dimension and category; medians; averages; categories hidden with others |
+//! | `minimums`, `together` | larger minimum cells by table, dimension and category; categories hidden with others |
+//! | `quantiles`, `averages` | medians and other quantiles; averages |
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
 //! | `protect`, `parallel`, `write` | protection, and the files that come of it |
