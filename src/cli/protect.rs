@@ -52,11 +52,12 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
     let job = Job::read(spec, app.color())?;
     let changes = match &job.spec.policy.method {
         MethodSpec::Suppression => None,
-        MethodSpec::Rounding(_) => Some("rounding"),
-        MethodSpec::CellKey(_) => Some("noise by cell keys"),
+        MethodSpec::Rounding(_) => Some("rounding hides none"),
+        MethodSpec::CellKey(_) => Some("noise by cell keys hides none"),
+        MethodSpec::Bands(_) => Some("bands are no proof of any"),
     };
     if let (Some(_), Some(changes)) = (&args.certificate, changes) {
-        let message = format!("a certificate is about hidden figures, and {changes} hides none");
+        let message = format!("a certificate is about hidden figures, and {changes}");
         return Err(Error::usage("cli.certificate", message).with_hint("leave out --certificate"));
     }
     let mut bar = Progress::new("protecting");

@@ -219,7 +219,8 @@ fn special(
     unknowns: &[Unknown],
 ) -> BTreeMap<usize, Requirement> {
     let mut special: BTreeMap<usize, Requirement> = BTreeMap::new();
-    if tables.iter().all(|table| table.minimums.is_none()) && unknowns.iter().all(|unknown| !unknown.magnitude) {
+    let plain = tables.iter().all(|table| table.minimums.is_none()) && policy.behind_counts.is_empty();
+    if plain && unknowns.iter().all(|unknown| !unknown.magnitude) {
         return special;
     }
     for (variable, required) in primary.requirements().filter(|&(variable, _)| unknown_of[variable] != NONE) {

@@ -17,12 +17,13 @@
 //! | `history`, `restated` | earlier releases beside the one at hand |
 //! | `certificate` | the proof for everybody, and its check |
 //! | `primary_rules` | what else must be protected: magnitudes, averages, quantiles, bands |
-//! | `rounding`, `cell_key` | the other protections, each with its own guarantee |
+//! | `rounding`, `cell_key`, `banding` | the other protections, each with its own guarantee |
 //! | `bounds` | what totals and their parts say about intervals |
 //! | `protection` | which protection tables are under, never two |
 //! | `audit` | what a reader can compute; shares no code with the search |
 
 mod audit;
+mod banding;
 mod bounds;
 mod cell_key;
 mod certificate;
@@ -56,6 +57,7 @@ mod table;
 mod tests;
 
 pub use audit::{AuditReport, Finding, FindingKind, Narrowest, Published, View, audit, audit_told};
+pub use banding::{Banded, Banding, BandingReport, PrintedBand, Rate, band};
 pub use cell_key::{CellKey, CellKeyReport, Keys, NoiseTable, Perturbed, perturb};
 pub use certificate::{
     Certificate, CertificateError, CertificateReport, EquationKind, EquationName, Rules, TextError, certify,
@@ -69,6 +71,6 @@ pub use policy::{
 pub use primary::Target;
 pub use protect::{Protected, protect, protect_beside, protect_until, targets};
 pub use protection::{Protection, check_unmixed};
-pub use public::{Change, Evidence, PublicRate, PublicTable, Told, Within, public_view};
+pub use public::{Change, Evidence, PublicBand, PublicRate, PublicTable, Told, Within, public_view};
 pub use rounding::{Aim, Relaxed, Rounded, Rounding, RoundingReport, promised, round, round_beside};
 pub use table::{CellName, Dimension, Measure, MeasureKind, Node, Table};

@@ -75,6 +75,9 @@ pub struct Policy {
     pub homogeneous: bool,
     /// What makes the total of a magnitude sensitive, whatever the level.
     pub magnitudes: Vec<MagnitudeRule>,
+    /// What makes a count sensitive by who is behind it, where its table says so in
+    /// [`Table::contributions`](super::Table::contributions), besides being small.
+    pub behind_counts: Vec<MagnitudeRule>,
     /// What the search tries to keep.
     pub weight: Weight,
     /// Also keep the sums of hidden cells that a published total shows to be small from being computed, to the same
@@ -105,6 +108,7 @@ impl Default for Policy {
             zeros: Zeros::Hide,
             homogeneous: true,
             magnitudes: Vec::new(),
+            behind_counts: Vec::new(),
             weight: Weight::Value,
             sums: true,
             prefer_keeping: Vec::new(),

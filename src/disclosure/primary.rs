@@ -5,8 +5,8 @@
 //! empty is hidden as well, so a hidden numerator may be 0. A complement is never printed and may always be 0.
 
 use super::policy::{Policy, Reason, Requirement, Status, Zeros};
-use super::primary_rules::MagnitudeRule;
-use super::system::{Release, Variable};
+use super::primary_rules::{MagnitudeRule, Sensitive};
+use super::system::{Place, Release, Variable};
 use super::table::{MeasureKind, Table};
 
 /// The rules applied, by variable.
@@ -143,12 +143,27 @@ fn judge(tables: &[Table], variable: Variable<'_>, policy: &Policy, least: i64) 
         return found.map(|found| (found.reason, found.requirement.times(policy.unit()))).reduce(both);
     }
     let (value, least) = (variable.value * policy.unit(), least * policy.unit());
-    let Some(minimum_cell) = own_minimum(tables, variable) else {
-        return reason(tables, variable, policy).map(|reason| (reason, policy.requirement(value, least)));
-    };
     // The minimum at the place itself holds there, be it larger or smaller than the policy's.
-    let own = Policy { minimum_cell, ..policy.clone() };
-    reason(tables, variable, &own).map(|reason| (reason, own.requirement(value, least)))
+    let special = own_minimum(tables, variable).map(|minimum_cell| Policy { minimum_cell, ..policy.clone() });
+    let own = special.as_ref().unwrap_or(policy);
+    let asked = || own.requirement(value, least);
+    let behind = behind(tables, variable, policy);
+    match (reason(tables, variable, own), behind) {
+        (Some(reason), None) => Some((reason, asked())),
+        (Some(reason), Some(behind)) => Some((reason, asked().and(behind.requirement.times(policy.unit())))),
+        (None, Some(behind)) => Some((behind.reason, asked().and(behind.requirement.times(policy.unit())))),
+        (None, None) => None,
+    }
+}
+
+/// What the organisations behind a count ask for.
+fn behind(tables: &[Table], variable: Variable<'_>, policy: &Policy) -> Option<Sensitive> {
+    if policy.behind_counts.is_empty() || !variable.is_printed() {
+        return None;
+    }
+    let cell = |place: Place| tables[place.table].contributions.get(place.measure)?.get(place.cell);
+    let found = variable.places().filter_map(|place| MagnitudeRule::judge(&policy.behind_counts, cell(place)?));
+    found.reduce(|one, other| Sensitive { reason: one.reason, requirement: one.requirement.and(other.requirement) })
 }
 
 /// The largest minimum cell of its own that a variable has at one of its places.

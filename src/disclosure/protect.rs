@@ -207,7 +207,7 @@ fn check(policy: &Policy) -> Result<(), DisclosureError> {
     if !(2..=1_000_000).contains(&policy.minimum_cell) {
         return fault("the minimum cell is below 2 or above a million");
     }
-    policy.magnitudes.iter().try_for_each(MagnitudeRule::check)?;
+    policy.magnitudes.iter().chain(&policy.behind_counts).try_for_each(MagnitudeRule::check)?;
     match policy.level {
         Level::Interval(width) if !(1..=1_000_000).contains(&width) => {
             fault("the interval is below 1 or above a million")

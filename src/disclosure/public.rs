@@ -41,6 +41,30 @@ pub struct PublicRate {
     /// The rounded `scale * numerator / denominator` by cell; `None` is a hidden rate. Either way of rounding a half is
     /// allowed for.
     pub values: Vec<Option<i64>>,
+    /// The band that is printed in place of a number, by cell; empty where numbers are printed.
+    pub bands: Vec<Option<PublicBand>>,
+}
+
+/// A percentage that is printed as a band: the whole percentage, halves rounded up, is one of some.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PublicBand {
+    /// The least of them.
+    pub low: u8,
+    /// The greatest.
+    pub high: u8,
+    /// The sizes of groups that print it so.
+    pub sizes: (i64, i64),
+}
+
+impl PublicBand {
+    /// The numerators of a group of this size: from `(2 low - 1) size / 200` rounded up to below
+    /// `(2 high + 1) size / 200`.
+    pub fn numerators(self, size: i64) -> (i64, i64) {
+        let wide = i128::from(size);
+        let low = ((2 * i128::from(self.low) - 1) * wide + 199).div_euclid(200).max(0);
+        let high = ((2 * i128::from(self.high) + 1) * wide - 1).div_euclid(200).min(wide);
+        (i64::try_from(low).unwrap_or(size), i64::try_from(high).unwrap_or(size))
+    }
 }
 
 /// What a mark says of a hidden figure besides hiding it, as `<10` does, or `>95%`: at a cell, the sum of some measures, each

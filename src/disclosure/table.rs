@@ -99,8 +99,8 @@ pub struct Table {
     pub values: Vec<Vec<i64>>,
     /// Distinct people behind each cell's count, by cell, where they can differ from the count.
     pub contributors: Option<Vec<u64>>,
-    /// By measure and cell, what stands behind each magnitude; empty for the other measures, or altogether where there is
-    /// no magnitude.
+    /// By measure and cell, what stands behind each magnitude, and behind counts of which it is known which organisations
+    /// they are of; empty for the other measures, or altogether.
     pub contributions: Vec<Vec<Contributions>>,
     /// The minimum count by cell, where it is not the policy's everywhere.
     pub minimums: Option<Vec<u64>>,
@@ -227,15 +227,12 @@ impl Table {
 }
 
 impl Table {
-    /// Each magnitude has the contributions of every cell, and they add up to its values.
+    /// Each magnitude has the contributions of every cell, and they add up to its values; so do those of counts.
     fn contribution_fault(&self) -> Option<String> {
         for (index, measure) in self.measures.iter().enumerate() {
             let own = self.contributions.get(index).map_or(&[][..], Vec::as_slice);
-            if measure.kind != MeasureKind::Magnitude {
-                if own.is_empty() {
-                    continue;
-                }
-                return Some(format!("{} has contributions and is not a magnitude", measure.name));
+            if measure.kind != MeasureKind::Magnitude && own.is_empty() {
+                continue;
             }
             if own.len() != self.values[index].len() {
                 return Some(format!("{} needs the contributions of every cell", measure.name));

@@ -124,7 +124,14 @@ fn telling(
         .map(|(cell, rate)| rate.filter(|_| !known(cell)).map(|rate| (rate * unit as f64).round() as i64))
         .collect();
     let any = values.iter().any(Option::is_some);
-    any.then(|| PublicRate { name: name.to_owned(), numerator, denominator, scale: 100 * unit, values })
+    any.then(|| PublicRate {
+        name: name.to_owned(),
+        numerator,
+        denominator,
+        scale: 100 * unit,
+        values,
+        bands: Vec::new(),
+    })
 }
 
 /// A dimension, and the node of each row.

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::averages::Average;
 use super::axis::{Axis, AxisBuilder, Chain, Chains};
 use super::csv::Csv;
-use super::layout::{Behind, FileLayout, Loaded, Rate, Role};
+use super::layout::{Behind, FileLayout, Loaded, PrintedBands, Rate, Role};
 use super::marks::Mark;
 use super::parquet;
 use super::pattern::Captures;
@@ -156,11 +158,14 @@ pub(super) fn read(
     symbols: &Symbols,
     folder: &Path,
     sources: &[Source],
+    bands: &Printed,
 ) -> Result<Loaded> {
     let files: Vec<RawFile> = sources.iter().map(|source| open(source, &spec.format)).collect::<Result<_>>()?;
     let (measure_columns, rate_columns) = columns_of(spec);
     let across: BTreeSet<&str> = measure_columns.iter().chain(&rate_columns).filter_map(|one| one.across).collect();
-    every_column_is_somewhere(&files, &measure_columns, &rate_columns)?;
+    let read = |at: &usize| !bands.need_no_numerators() || is_whole(spec, *at);
+    let needed: Vec<&Column<'_>> = (0..measure_columns.len()).filter(read).map(|at| &measure_columns[at]).collect();
+    every_column_is_somewhere(&files, &needed, &rate_columns)?;
     let empty = DimensionSpec::default();
     let mut axes = Vec::new();
     let mut rows: Vec<Vec<Vec<u32>>> = vec![Vec::new(); files.len()];
@@ -188,10 +193,14 @@ pub(super) fn read(
         axes.push(builder.finish()?);
     }
     let mut loaded = empty_table(name, spec, axes)?;
+    loaded.rates.iter_mut().for_each(|rate| rate.bands = bands.read());
     let cells = cells_of_rows(&loaded, &files, &rows);
     for ((file, cells), source) in files.iter().zip(cells).zip(sources) {
-        let layout =
-            Filler { table: &mut loaded, file, cells: &cells, symbols }.fill(spec, &measure_columns, &rate_columns)?;
+        let layout = Filler { table: &mut loaded, file, cells: &cells, symbols, bands }.fill(
+            spec,
+            &measure_columns,
+            &rate_columns,
+        )?;
         loaded.files.push(FileLayout {
             source: source.path.clone(),
             name: source.name.clone(),
@@ -200,9 +209,55 @@ pub(super) fn read(
             roles: layout,
         });
     }
+    if bands.need_no_numerators() {
+        hide_numerators(&mut loaded);
+    }
     loaded.conflicts.sort_unstable();
     loaded.conflicts.dedup();
     Ok(loaded)
+}
+
+/// Whether a measure is a part of none.
+fn is_whole(spec: &TableSpec, measure: usize) -> bool {
+    spec.measures
+        .values()
+        .nth(measure)
+        .and_then(Option::as_ref)
+        .is_none_or(|own| own.of.is_none() && own.part_of.is_none())
+}
+
+/// What rates in bands are of is hidden where they stand, also where no column says so.
+fn hide_numerators(table: &mut Loaded) {
+    for rate in &table.rates {
+        for (cell, value) in table.values[rate.numerator].iter_mut().enumerate() {
+            if *value == Figure::ABSENT && rate.values[cell] != Figure::ABSENT && rate.values[cell] != Figure::NONE {
+                *value = Figure::HIDDEN;
+            }
+        }
+    }
+}
+
+/// How the rates of tables are printed.
+#[derive(Clone, Default)]
+pub(super) enum Printed {
+    /// As numbers.
+    #[default]
+    Numbers,
+    /// They are computed and printed as bands; what stands in their place is not read.
+    Computed,
+    /// As bands.
+    Bands(Arc<PrintedBands>),
+}
+
+impl Printed {
+    fn read(&self) -> Option<Arc<PrintedBands>> {
+        if let Printed::Bands(bands) = self { Some(Arc::clone(bands)) } else { None }
+    }
+
+    /// Whether the columns of numerators may be missing: bands stand in their place.
+    fn need_no_numerators(&self) -> bool {
+        matches!(self, Printed::Bands(_))
+    }
 }
 
 fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> {
@@ -231,11 +286,20 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         decimals: rate.decimals,
         unit: rate.unit,
         values: vec![Figure::ABSENT; cells],
+        bands: None,
     });
     let quantiles = spec.quantiles.values().map(|own| Quantiles::new(own, index(&own.people), cells));
+    let decimals = |measure: usize| {
+        let own = spec.measures.values().nth(measure).and_then(Option::as_ref);
+        own.and_then(|own| own.magnitude.as_ref()).map_or(0, |magnitude| magnitude.decimals)
+    };
+    let averages = spec.averages.iter().map(|(name, own)| {
+        let (of, over) = (index(&own.of), index(&own.over));
+        Average::new(name, own, (of, over), (decimals(of), decimals(over)), cells)
+    });
     let column = |_: &String| vec![Figure::ABSENT; cells];
     let behind = spec.measures.iter().enumerate().filter_map(|(measure, (_, spec))| {
-        let spec = spec.as_ref()?.magnitude.as_ref()?;
+        let spec = spec.as_ref()?.contributions()?;
         Some(Behind {
             measure,
             people: spec.people.as_ref().map(column),
@@ -251,6 +315,7 @@ fn empty_table(name: &str, spec: &TableSpec, axes: Vec<Axis>) -> Result<Loaded> 
         measures: measures.collect(),
         rates: rates.collect(),
         quantiles: quantiles.collect(),
+        averages: averages.collect(),
         minimums: None,
         behind: behind.collect(),
         keys: vec![Vec::new(); spec.measures.len()],
@@ -280,8 +345,8 @@ fn cells_of_rows(table: &Loaded, files: &[RawFile], rows: &[Vec<Vec<u32>>]) -> V
     all
 }
 
-fn every_column_is_somewhere(files: &[RawFile], measures: &[Column<'_>], rates: &[Column<'_>]) -> Result<()> {
-    for (_, name) in measures.iter().chain(rates).flat_map(|one| &one.columns) {
+fn every_column_is_somewhere(files: &[RawFile], measures: &[&Column<'_>], rates: &[Column<'_>]) -> Result<()> {
+    for (_, name) in measures.iter().copied().chain(rates).flat_map(|one| &one.columns) {
         if !files.iter().any(|file| file.column(name).is_some()) {
             named(&files[0], name)?;
         }
@@ -295,6 +360,7 @@ enum Destination {
     Measure(usize),
     Rate(usize),
     Quantile(usize),
+    Average(usize),
     /// Who is behind an amount: which, and the column of it.
     Behind(usize, usize),
 }
@@ -305,6 +371,7 @@ struct Filler<'a> {
     file: &'a RawFile,
     cells: &'a [u32],
     symbols: &'a Symbols,
+    bands: &'a Printed,
 }
 
 impl Filler<'_> {
@@ -323,7 +390,7 @@ impl Filler<'_> {
                 role.get_or_insert(Role::Kept);
             }
         }
-        let magnitudes = spec.measures.values().filter_map(|measure| measure.as_ref()?.magnitude.as_ref());
+        let magnitudes = spec.measures.values().filter_map(|measure| measure.as_ref()?.contributions());
         for (index, magnitude) in magnitudes.enumerate() {
             for (column, (name, decimals)) in magnitude.columns().enumerate() {
                 let Some(at) = self.file.columns.iter().position(|column| column.name == name) else { continue };
@@ -353,6 +420,13 @@ impl Filler<'_> {
             let Some(at) = at else { return named(self.file, name).map(|_| Vec::new()) };
             roles[at] = Some(Role::Quantile(index));
             self.column(at, Destination::Quantile(index), 0, Some(own.decimals))?;
+        }
+        for (index, (name, own)) in spec.averages.iter().enumerate() {
+            let name = own.column.as_deref().unwrap_or(name);
+            let at = self.file.columns.iter().position(|column| column.name == name);
+            let Some(at) = at else { return named(self.file, name).map(|_| Vec::new()) };
+            roles[at] = Some(Role::Average(index));
+            self.column(at, Destination::Average(index), 0, Some(own.decimals))?;
         }
         if !roles.iter().any(|role| matches!(role, Some(Role::Measure(..) | Role::Rate(..)))) {
             let there: Vec<&str> = self.file.columns.iter().map(|column| column.name.as_str()).collect();
@@ -410,13 +484,15 @@ impl Filler<'_> {
             // There may be fewer contributions than columns.
             symbols.to_mut().none.push(String::new());
         }
-        if matches!(into, Destination::Quantile(_)) {
+        if matches!(into, Destination::Quantile(_) | Destination::Average(_)) {
             // An empty group has none.
             symbols.to_mut().missing.push(String::new());
         }
-        let words = match decimals {
-            Some(decimals) => Words::rates(&symbols, decimals),
-            None => Words::counts(&symbols),
+        let words = match (decimals, into, self.bands) {
+            (_, Destination::Rate(_), Printed::Computed) => return Ok(()),
+            (_, Destination::Rate(_), Printed::Bands(own)) => Words::bands(&symbols, &own.bands),
+            (Some(decimals), ..) => Words::rates(&symbols, decimals),
+            (None, ..) => Words::counts(&symbols),
         };
         let figures: Vec<Result<Figure, String>> = column.words.iter().map(|word| words.read(word)).collect();
         let marks = self.file.marks(&column.name);
@@ -429,6 +505,7 @@ impl Filler<'_> {
             Destination::Measure(index) => &mut self.table.values[index],
             Destination::Rate(index) => &mut self.table.rates[index].values,
             Destination::Quantile(index) => &mut self.table.quantiles[index].values,
+            Destination::Average(index) => &mut self.table.averages[index].values,
             Destination::Behind(index, column) => self.table.behind[index].columns().nth(column).unwrap_or(&mut none),
         };
         let first = own.is_empty();
@@ -478,7 +555,7 @@ impl Filler<'_> {
             Destination::Rate(rate) => {
                 self.symbols.share(word, decimals?).map(|share| Mark::Rate { rate, cell: 0, share })
             }
-            Destination::Quantile(_) | Destination::Behind(..) => None,
+            Destination::Quantile(_) | Destination::Average(_) | Destination::Behind(..) => None,
         }
     }
 }

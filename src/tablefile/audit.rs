@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
+use super::averages;
+use super::banded;
 use super::deduce::{How, Known};
 use super::engine::{self, Audited};
 use super::layout::Loaded;
@@ -11,10 +13,13 @@ use super::marks::Mark;
 use super::minimums;
 use super::perturbative;
 use super::policy::{not_followed, policy};
-use super::report::{AuditReport, Fall, FigureBook, Progress, Rule, RuleCount, TableBook, Way, WayCount, counted};
-use super::spec::Symbols;
+use super::report::{
+    AuditReport, Fall, FigureBook, FigureKind, Progress, Rule, RuleCount, TableBook, Way, WayCount, counted,
+};
+use super::spec::{MethodSpec, Symbols};
 use super::views::{Bound, Group, groups};
 use super::words::Figure;
+use crate::disclosure::primary_rules::MagnitudeRule;
 use crate::disclosure::{self, Finding, FindingKind, Level, MeasureKind, Policy, Zeros};
 use crate::error::Result;
 
@@ -45,8 +50,13 @@ pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -
     }
     let bound = bound(job);
     let (zeros, note) = if job.spec.policy.zeros.is_none() { zeros(&tables, &bound) } else { (Zeros::Hide, None) };
-    let policy = policy(&job.spec.policy, zeros);
+    let mut policy = policy(&job.spec.policy, zeros);
+    if matches!(job.spec.policy.method, MethodSpec::Bands(_)) && !policy.homogeneous {
+        // No numerator is printed, so none is known not to be empty.
+        policy.zeros = Zeros::Hide;
+    }
     let mut report = look(&tables, &bound, &policy, progress);
+    banded::look(&job.spec, &tables, &mut report);
     report.notes.extend(note);
     report.notes.extend(telling(&job.spec.symbols, &tables));
     for (file, column) in tables.iter().flat_map(|table| &table.unnamed) {
@@ -122,10 +132,12 @@ struct Look<'a> {
     /// Whether a place was counted, since several views share places: by table, figure (measures, then rates), cell.
     seen: Vec<Vec<Vec<bool>>>,
     contradictions: BTreeSet<String>,
-    /// Of each table's measures, then rates, the place among the report's figures.
+    /// Of each table's measures, then rates, then averages, the place among the report's figures.
     figures: Vec<Vec<usize>>,
     /// What marks say of counts that are small for that: by table, measure and cell.
     marked: HashMap<(usize, usize, u32), Said>,
+    /// What was computed, by table, measure and cell, where a table has averages.
+    computed: Vec<Vec<Vec<Option<i64>>>>,
 }
 
 /// What a mark says of a small count: it is at least this and at most that, and never empty where empty ones are printed.
@@ -159,6 +171,10 @@ impl<'a> Look<'a> {
         };
         let unseen = |table: &Loaded| vec![vec![false; table.cells()]; table.measures.len() + table.rates.len()];
         let seen = tables.iter().map(unseen).collect();
+        let none = |table: &Loaded| match table.averages.is_empty() {
+            true => Vec::new(),
+            false => vec![vec![None; table.cells()]; table.measures.len()],
+        };
         let mut look = Self {
             tables,
             bound,
@@ -169,27 +185,30 @@ impl<'a> Look<'a> {
             contradictions: BTreeSet::new(),
             figures: Vec::new(),
             marked: HashMap::new(),
+            computed: tables.iter().map(none).collect(),
         };
         look.name_figures();
         look.read_marks();
         look.within_tables();
         look.quantiles();
+        look.few();
         look
     }
 
-    /// Opens a book for each measure and rate, those of one name together.
+    /// Opens a book for each measure, rate and average, those of one name together.
     fn name_figures(&mut self) {
         for table in self.tables {
-            let measures = table.measures.iter().map(|measure| (&measure.name, false));
-            let rates = table.rates.iter().map(|rate| (&rate.name, true));
+            let measures = table.measures.iter().map(|measure| (&measure.name, FigureKind::Count));
+            let rates = table.rates.iter().map(|rate| (&rate.name, FigureKind::Rate));
+            let averages = table.averages.iter().map(|average| (&average.name, FigureKind::Average));
             let books = &mut self.report.figures;
-            let place = |(name, is_rate): (&String, bool)| {
-                books.iter().position(|book| book.figure == *name && book.is_rate == is_rate).unwrap_or_else(|| {
-                    books.push(FigureBook { figure: name.clone(), is_rate, ..FigureBook::default() });
+            let place = |(name, kind): (&String, FigureKind)| {
+                books.iter().position(|book| book.figure == *name && book.kind == kind).unwrap_or_else(|| {
+                    books.push(FigureBook { figure: name.clone(), kind, ..FigureBook::default() });
                     books.len() - 1
                 })
             };
-            self.figures.push(measures.chain(rates).map(place).collect());
+            self.figures.push(measures.chain(rates).chain(averages).map(place).collect());
         }
     }
 
@@ -208,7 +227,7 @@ impl<'a> Look<'a> {
         self.report.marked = self.marked.len();
     }
 
-    /// The book of a table's measure or, after the measures, rate.
+    /// The book of a table's measure or, after the measures, rate, or, after the rates, average.
     fn book(&mut self, table: usize, figure: usize) -> &mut FigureBook {
         &mut self.report.figures[self.figures[table][figure]]
     }
@@ -236,6 +255,82 @@ impl<'a> Look<'a> {
         self.report.printed_quantiles = self.tables.iter().map(faults).sum();
     }
 
+    /// Figures that say themselves that few organisations are behind them.
+    fn few(&mut self) {
+        for behind in self.tables.iter().flat_map(|table| table.behind.iter().map(move |behind| (table, behind))) {
+            let (table, behind) = behind;
+            let amount = table.measures[behind.measure].kind == MeasureKind::Magnitude;
+            let rules = if amount { &self.policy.magnitudes } else { &self.policy.behind_counts };
+            let faulty = |&cell: &usize| {
+                let value = table.values[behind.measure][cell].printed().filter(|&value| value > 0);
+                let who = value.and_then(|value| behind.at(u32::try_from(cell).ok(), value).ok());
+                who.is_some_and(|who| MagnitudeRule::judge(rules, &who).is_some())
+            };
+            self.report.printed_few += (0..table.cells()).filter(faulty).count();
+        }
+    }
+
+    /// What averages give away that subtraction did not.
+    fn averages(&mut self) {
+        for (at, table) in self.tables.iter().enumerate().filter(|(_, table)| !table.averages.is_empty()) {
+            let known = std::mem::take(&mut self.computed[at]);
+            let seen = averages::intervals(table, &known);
+            let hidden = |measure: usize, cell: usize| table.values[measure][cell] == Figure::HIDDEN;
+            let mut measures: Vec<usize> = table.averages.iter().flat_map(|one| [one.of, one.over]).collect();
+            measures.sort_unstable();
+            measures.dedup();
+            for measure in measures {
+                let cells = (0..table.cells()).filter(|&cell| hidden(measure, cell) && known[measure][cell].is_none());
+                for cell in cells.collect::<Vec<_>>() {
+                    self.by_average(at, measure, cell, seen[measure][cell]);
+                }
+            }
+            for (number, average) in table.averages.iter().enumerate() {
+                let figure = table.measures.len() + table.rates.len() + number;
+                self.book(at, figure).printed += average.values.iter().filter(|one| one.printed().is_some()).count();
+                let value = |measure: usize, cell: usize| table.values[measure][cell].count().or(known[measure][cell]);
+                for cell in (0..table.cells()).filter(|&cell| average.values[cell] == Figure::HIDDEN) {
+                    self.report.tables[at].hidden_rates += 1;
+                    self.book(at, figure).hidden += 1;
+                    let (of, over) = (value(average.of, cell), value(average.over, cell));
+                    if of.is_none() || over.is_none_or(|over| over == 0) {
+                        continue;
+                    }
+                    let beside = !hidden(average.of, cell) && !hidden(average.over, cell);
+                    // Who prints both of its figures has nothing to hide in it.
+                    self.report.harmless_rates += usize::from(beside);
+                    let way = if beside { Way::RateBeside } else { Way::RateOfFallen };
+                    self.fall((at, figure, cell), way, 1, false);
+                }
+            }
+        }
+    }
+
+    /// A hidden figure of which averages leave an interval.
+    fn by_average(&mut self, at: usize, measure: usize, cell: usize, (low, high): (i64, i64)) {
+        let table = &self.tables[at];
+        let name = &table.measures[measure].name;
+        if low > high {
+            self.contradictions.insert(self.place(at, name, cell));
+            return;
+        }
+        let minimum = self.minimum(at, u32::try_from(cell).unwrap_or(u32::MAX));
+        if table.measures[measure].kind == MeasureKind::Magnitude {
+            if averages::is_close((low, high), averages::closeness(self.policy)) {
+                self.fall((at, measure, cell), Way::Average, 1, false);
+            }
+        } else if low == high {
+            let harmless = low == 0 || self.may_be_shown(low, None, minimum);
+            self.report.small += usize::from(is_small(low, minimum));
+            self.report.harmless += usize::from(harmless);
+            self.report.tables[at].harmless += usize::from(harmless);
+            self.fall((at, measure, cell), Way::Average, 1, is_small(low, minimum));
+        } else if low > 0 && is_small(high, minimum) {
+            self.report.narrow += 1;
+            self.falls.push((true, Fall { cell: self.place(at, name, cell), way: Way::Average, steps: 1 }));
+        }
+    }
+
     /// The smallest count that may be shown at a cell.
     fn minimum(&self, table: usize, cell: u32) -> u64 {
         self.tables[table].minimums.as_ref().map_or(self.policy.minimum_cell, |own| own[cell as usize])
@@ -247,7 +342,7 @@ impl<'a> Look<'a> {
         format!("{figure} of {}{edition} at {}", table.name, table.name_of(cell))
     }
 
-    /// A figure that falls: table, measure (or, after the measures, rate) and cell.
+    /// A figure that falls: table, measure (or, after the measures, rate, or, after the rates, average) and cell.
     fn fall(&mut self, (table, figure, cell): (usize, usize, usize), way: Way, steps: u32, small: bool) {
         if way.is_rate() {
             self.report.tables[table].fallen_rates += 1;
@@ -260,9 +355,7 @@ impl<'a> Look<'a> {
         } else {
             book.fallen += 1
         }
-        let own = &self.tables[table];
-        let measure = own.measures.get(figure).map(|measure| &measure.name);
-        let name = measure.unwrap_or_else(|| &own.rates[figure - own.measures.len()].name);
+        let name = &self.report.figures[self.figures[table][figure]].figure;
         let fall = Fall { cell: self.place(table, name, cell), way, steps };
         self.falls.push((small, fall));
     }
@@ -277,6 +370,9 @@ impl<'a> Look<'a> {
         for (at, view) in group.views.iter().enumerate() {
             for (cell, place) in known.cells[at].iter().enumerate() {
                 let Some(place) = *place else { continue };
+                for (measure, own) in self.computed[view.table].iter_mut().enumerate() {
+                    own[place as usize] = own[place as usize].or(known.value(at, measure, cell));
+                }
                 self.counts(&known, group, (at, view.table), cell, place);
                 self.rates(&known, (at, view.table), cell, place);
             }
@@ -499,6 +595,8 @@ impl<'a> Look<'a> {
         let table = &self.tables[group.views[place.view].table];
         let figure = place.base.map_or(Figure::ABSENT, |cell| table.values[place.measure][cell as usize]);
         let count = table.measures[place.measure].kind == MeasureKind::Count;
+        let banded = !count && table.rates.iter().any(|rate| rate.bands.is_some());
+        let (exact, narrow) = if banded { (Way::Bands, Way::Bands) } else { (Way::Bounds, Way::Narrow) };
         match (&finding.kind, place.complement) {
             (FindingKind::SmallSum { .. }, _) => {
                 report.small_sums += 1;
@@ -512,18 +610,19 @@ impl<'a> Look<'a> {
             (kind, false) if kind.is_exact() => {
                 if figure == Figure::HIDDEN && known.value(place.view, place.measure, place.cell).is_none() {
                     report.bounds += 1;
-                    self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Bounds, steps: 1 }));
+                    self.falls.push((true, Fall { cell: finding.cell.to_string(), way: exact, steps: 1 }));
                 }
             }
             (FindingKind::TooNarrow, _) => {
                 report.narrow += 1;
-                self.falls.push((true, Fall { cell: finding.cell.to_string(), way: Way::Narrow, steps: 1 }));
+                self.falls.push((true, Fall { cell: finding.cell.to_string(), way: narrow, steps: 1 }));
             }
             _ => report.undecided += 1,
         }
     }
 
     fn finish(mut self) -> AuditReport {
+        self.averages();
         let mut ways: BTreeMap<Way, usize> = BTreeMap::new();
         for (_, fall) in &self.falls {
             *ways.entry(fall.way).or_default() += 1;
@@ -537,6 +636,9 @@ impl<'a> Look<'a> {
         }
         if self.report.printed_complements > 0 {
             *rules.entry(Rule::S2).or_default() += self.report.printed_complements;
+        }
+        if self.report.printed_few > 0 {
+            *rules.entry(Rule::S12).or_default() += self.report.printed_few;
         }
         if self.report.printed_quantiles > 0 {
             *rules.entry(Rule::S13).or_default() += self.report.printed_quantiles;

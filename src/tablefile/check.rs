@@ -2,7 +2,8 @@
 
 use super::pattern::Pattern;
 use super::spec::{
-    AttackerSpec, DimensionSpec, LevelSpec, MagnitudeRuleSpec, MagnitudeSpec, MeasureSpec, MethodSpec, Spec, TableSpec,
+    AttackerSpec, BehindSpec, DimensionSpec, LevelSpec, MagnitudeRuleSpec, MagnitudeSpec, MeasureSpec, MethodSpec,
+    Spec, TableSpec,
 };
 use crate::workspace::{Document, Finding, Findings};
 
@@ -21,6 +22,8 @@ pub(super) fn check(document: &Document, spec: &Spec) -> Findings {
     }
     check.policy(spec);
     check.rules(spec);
+    check.behind_counts(spec);
+    check.hide_with(spec);
     check.cell_keys(spec);
     check.minimums(spec);
     check.symbols(spec);
@@ -97,6 +100,17 @@ impl Check<'_> {
             );
         }
         self.quantiles(here, table);
+        for (name, average) in table.averages.iter() {
+            let here = format!("{here}/averages/{}", step(name));
+            let whole = |own: &&Option<MeasureSpec>| own.as_ref().is_none_or(|own| own.across.is_none());
+            let plain: Vec<&str> = table.measures.iter().filter(|(_, own)| whole(own)).map(|(name, _)| name).collect();
+            self.refers(&format!("{here}/of"), "measure", &average.of, &plain);
+            let others: Vec<&str> = plain.into_iter().filter(|&other| other != average.of).collect();
+            self.refers(&format!("{here}/over"), "other measure", &average.over, &others);
+            if average.decimals > 6 {
+                self.at(&format!("{here}/decimals"), "an average has at most 6 decimals");
+            }
+        }
         let part_of = |own: &Option<MeasureSpec>| own.as_ref().and_then(|own| own.part_of.clone());
         let wholes: Vec<String> = table.measures.values().filter_map(part_of).collect();
         for (name, own) in table.measures.iter() {
@@ -164,12 +178,18 @@ impl Check<'_> {
                 self.at(&format!("{here}/minimum"), "it is larger than `minimum_cell`, which holds everywhere");
             }
             if !matches!(spec.policy.method, MethodSpec::Suppression) {
-                self.at(&here, "where figures are rounded or have noise, there is one minimum: `minimum_cell`");
+                self.at(
+                    &here,
+                    "where figures are rounded, have noise or are bands, there is one minimum: `minimum_cell`",
+                );
             }
         }
     }
 
     fn magnitude(&mut self, here: &str, measure: &MeasureSpec) {
+        if measure.behind.is_some() && (measure.magnitude.is_some() || measure.across.is_some()) {
+            self.at(here, "`behind` goes with a count in a column of its own: an amount names `organisations` itself");
+        }
         let Some(magnitude) = &measure.magnitude else { return };
         if measure.of.is_some() || measure.part_of.is_some() || measure.across.is_some() {
             self.at(here, "an amount (`magnitude`) has no `of`, `part_of` or `across`: it is no count");
@@ -200,17 +220,55 @@ impl Check<'_> {
             if let Err(error) = super::policy::rule(rule).check() {
                 self.at(&here, error.to_string());
             }
-            let wanted = match rule {
-                MagnitudeRuleSpec::People(_) | MagnitudeRuleSpec::Organisations(_) => 0,
-                MagnitudeRuleSpec::Dominance { n, .. } => usize::try_from(*n).unwrap_or(usize::MAX),
-                MagnitudeRuleSpec::Percent(_) | MagnitudeRuleSpec::PriorPosterior { .. } => 2,
-            };
+            let wanted = rule.wanted();
             if amounts.iter().any(|amount| amount.largest.len() < wanted) {
                 self.at(&here, format!("this rule looks at the {wanted} `largest` contributions: name their columns"));
             }
             let people = matches!(rule, MagnitudeRuleSpec::People(_));
             if people && amounts.iter().any(|amount| amount.people.is_none()) {
                 self.at(&here, "this rule needs the column of how many `people` are behind each amount");
+            }
+        }
+    }
+
+    /// Rules for who is behind counts.
+    fn behind_counts(&mut self, spec: &Spec) {
+        let measures = spec.tables.values().flat_map(|table| table.measures.values()).flatten();
+        let behind: Vec<&BehindSpec> = measures.filter_map(|measure| measure.behind.as_ref()).collect();
+        let rules = &spec.policy.behind_counts;
+        if rules.is_empty() != behind.is_empty() {
+            let said = "`behind` of measures goes with rules: `behind_counts`, such as [{ organisations: 3 }], and they with it";
+            self.at("/policy", said);
+        }
+        for (at, rule) in rules.iter().enumerate() {
+            let here = format!("/policy/behind_counts/{at}");
+            if let Err(error) = super::policy::rule(rule).check() {
+                self.at(&here, error.to_string());
+            }
+            let wanted = rule.wanted();
+            if behind.iter().any(|behind| behind.largest.len() < wanted) {
+                self.at(&here, format!("this rule looks at the {wanted} `largest` organisations: name their columns"));
+            }
+            if matches!(rule, MagnitudeRuleSpec::People(_)) {
+                self.at(&here, "people are counted: `minimum_cell` is their minimum");
+            }
+        }
+        if !behind.is_empty() && !matches!(spec.policy.method, MethodSpec::Suppression) {
+            self.at(
+                "/policy/method",
+                "who is behind counts is looked at where figures are hidden: `method: suppression`",
+            );
+        }
+    }
+
+    /// Categories that are hidden with others.
+    fn hide_with(&mut self, spec: &Spec) {
+        let dimensions: Vec<&str> = spec.tables.values().flat_map(|table| table.dimensions.keys()).collect();
+        for (at, one) in spec.policy.hide_with.iter().enumerate() {
+            let here = format!("/policy/hide_with/{at}");
+            self.refers(&format!("{here}/dimension"), "dimension", &one.dimension, &dimensions);
+            if !matches!(spec.policy.method, MethodSpec::Suppression) {
+                self.at(&here, "no category is hidden with others where figures are rounded, have noise or are bands");
             }
         }
     }
@@ -270,6 +328,17 @@ impl Check<'_> {
             let said =
                 "the level `full` protects sums in any case: `sums: false` goes with `percent`, `interval` or `exact`";
             self.at("/policy/sums", said);
+        }
+        if let MethodSpec::Bands(bands) = &policy.method {
+            if let Err(what) = super::banded::bands(bands) {
+                self.at("/policy/method/bands", what);
+            }
+            if matches!(policy.level, LevelSpec::Percent(_)) {
+                self.at("/policy/level", "bands leave whole numbers open: `exact`, `interval` or `full`");
+            }
+            if policy.attackers.contains(&AttackerSpec::Insider) {
+                self.at("/policy/attackers", "what the attacker `insider` computes from bands is not looked at");
+            }
         }
         if policy.time_limit.as_deref().is_some_and(|limit| super::policy::duration(limit).is_none()) {
             self.at("/policy/time_limit", "a time limit is written `90s`, `10m` or `2h`");

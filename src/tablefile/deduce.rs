@@ -279,7 +279,7 @@ impl<'a> Known<'a> {
     fn add_rates(&mut self) {
         for (at, view) in self.group.views.iter().enumerate() {
             let table = &self.tables[view.table];
-            for rate in &table.rates {
+            for rate in table.rates.iter().filter(|rate| rate.bands.is_none()) {
                 for (cell, place) in self.cells[at].iter().enumerate() {
                     let Some(value) = place.and_then(|place| rate.values[place as usize].printed()) else { continue };
                     let (above, below) =

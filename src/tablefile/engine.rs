@@ -7,8 +7,8 @@ use super::words::Figure;
 use crate::disclosure::Zeros;
 use crate::disclosure::primary_rules::Contributions;
 use crate::disclosure::{
-    self, Beside, CellKey, CellKeyReport, CellName, DisclosureError, Finding, Keys, Policy, Progress, Protected,
-    PublicRate, PublicTable, Published, Rounding, Status, Table, Told, Within,
+    self, Banded, Banding, Beside, CellKey, CellKeyReport, CellName, DisclosureError, Finding, Keys, Policy, Progress,
+    Protected, PublicRate, PublicTable, Published, Rate, Rounding, Status, Table, Told, Within,
 };
 
 /// What came of protecting a group.
@@ -57,6 +57,22 @@ pub(super) fn protect(
         Err(DisclosureError::AuditFailed(report)) => Outcome::Leaks(report.findings),
         Err(error) => Outcome::Wrong(error),
     }
+}
+
+/// Prints the rates of a group as bands.
+pub(super) fn band(
+    group: &Group,
+    tables: &[Loaded],
+    banding: &Banding,
+    policy: &Policy,
+    stop: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Banded, DisclosureError> {
+    let own: Vec<Table> = group.views.iter().enumerate().map(|(at, view)| whole(at, view, group, tables)).collect();
+    let of = |rate: &super::layout::Rate| Rate { numerator: rate.numerator, denominator: rate.denominator };
+    let rates: Vec<Vec<Rate>> =
+        group.views.iter().map(|view| tables[view.table].rates.iter().map(of).collect()).collect();
+    disclosure::band(&own, &rates, banding, policy, stop, progress)
 }
 
 /// Figures of a group by view, measure and cell.
@@ -269,7 +285,14 @@ fn public(at: usize, view: &View, group: &Group, tables: &[Loaded], zeros: Zeros
         numerator: rate.numerator,
         denominator: rate.denominator,
         scale: rate.scale(),
-        values: cells.iter().map(|cell| printed(&rate.values, cell)).collect(),
+        values: match &rate.bands {
+            None => cells.iter().map(|cell| printed(&rate.values, cell)).collect(),
+            Some(_) => vec![None; cells.len()],
+        },
+        bands: rate
+            .bands
+            .as_ref()
+            .map_or_else(Vec::new, |_| cells.iter().map(|cell| rate.public_band((*cell)?)).collect()),
     };
     PublicTable {
         name: name(at, view, tables),

@@ -1,14 +1,16 @@
 //! A table as its files have it: dense figures over the cross product of its nodes, and where each file prints them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::averages::Average;
 use super::axis::Axis;
 use super::marks::Mark;
 use super::quantiles::Quantiles;
 use super::spec::RateUnit;
 use super::words::Figure;
-use crate::disclosure::primary_rules::Contributions;
-use crate::disclosure::{DisclosureError, Measure};
+use crate::disclosure::primary_rules::{Bands, Contributions};
+use crate::disclosure::{DisclosureError, Measure, PublicBand};
 
 /// A table read from files.
 pub(super) struct Loaded {
@@ -22,9 +24,10 @@ pub(super) struct Loaded {
     pub(super) values: Vec<Vec<Figure>>,
     pub(super) rates: Vec<Rate>,
     pub(super) quantiles: Vec<Quantiles>,
+    pub(super) averages: Vec<Average>,
     /// The smallest count that may be shown, by cell, where it is not the policy's everywhere.
     pub(super) minimums: Option<Vec<u64>>,
-    /// Who is behind amounts.
+    /// Who is behind amounts, and behind counts.
     pub(super) behind: Vec<Behind>,
     /// The keys of cells, by measure and cell; empty where a measure has none.
     pub(super) keys: Vec<Vec<u64>>,
@@ -79,6 +82,35 @@ impl Behind {
     }
 }
 
+/// How percentages are printed as bands.
+pub(super) struct PrintedBands {
+    pub(super) bands: Bands,
+    /// The smallest group whose band may be printed.
+    pub(super) minimum: u64,
+}
+
+impl Rate {
+    /// What a band that was read says of the group. One that the method does not print may be of any size.
+    pub(super) fn public_band(&self, cell: u32) -> Option<PublicBand> {
+        let value = self.values[cell as usize].printed()?;
+        let (low, high) = (u8::try_from(value / 1000).ok()?, u8::try_from(value % 1000).ok()?);
+        let sizes = self.bands.as_ref().and_then(|own| own.bands.sizes((low, high), own.minimum));
+        Some(PublicBand { low, high, sizes: sizes.unwrap_or((1, i64::MAX)) })
+    }
+
+    /// Whether a band that was read is not one that is printed of a group of this size, or of any where it is not known.
+    pub(super) fn is_unlike(&self, cell: usize, size: Option<i64>) -> bool {
+        let (Some(own), Some(value)) = (&self.bands, self.values[cell].printed()) else { return false };
+        let band = u8::try_from(value / 1000).ok().zip(u8::try_from(value % 1000).ok());
+        let sizes = band.and_then(|band| match size {
+            // Other sizes of the same class have the same bands.
+            Some(size) => own.bands.prints(band, size, own.minimum).then_some((size, size)),
+            None => own.bands.sizes(band, own.minimum),
+        });
+        sizes.is_none()
+    }
+}
+
 /// A rate's figures.
 pub(super) struct Rate {
     pub(super) name: String,
@@ -86,8 +118,10 @@ pub(super) struct Rate {
     pub(super) denominator: usize,
     pub(super) decimals: u32,
     pub(super) unit: RateUnit,
-    /// By cell, in units of the last decimal.
+    /// By cell, in units of the last decimal; where bands are read, a thousand times the least percentage and the greatest.
     pub(super) values: Vec<Figure>,
+    /// The bands that are read.
+    pub(super) bands: Option<Arc<PrintedBands>>,
 }
 
 impl Rate {
@@ -123,6 +157,8 @@ pub(super) enum Role {
     Rate(usize, usize),
     /// A quantile.
     Quantile(usize),
+    /// An average.
+    Average(usize),
     /// Who is behind an amount, or the keys of cells: read, and never written.
     Behind,
     /// Something that is carried over.

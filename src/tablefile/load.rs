@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::assemble::{self, Source};
 use super::axis::{Axis, name_nodes};
+use super::banded;
 use super::check;
 use super::layout::Loaded;
 use super::margins;
@@ -176,7 +177,8 @@ impl Job {
         sources: &[Source],
         purpose: Purpose,
     ) -> Result<Loaded> {
-        let mut table = assemble::read(name, spec, symbols, &self.folder, sources)?;
+        let mut table =
+            assemble::read(name, spec, symbols, &self.folder, sources, &banded::printed(&self.spec, purpose))?;
         match (purpose, spec.missing_rows) {
             (Purpose::Audit, MissingRows::Zero) => margins::fill_beside(&mut table),
             (Purpose::Audit, MissingRows::Hidden) => {}

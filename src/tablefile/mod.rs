@@ -9,10 +9,12 @@
 //! | `pattern`, `csv`, `parquet`, `raw`, `words` | files, their columns and what words in them mean |
 //! | `axis`, `assemble`, `layout`, `margins`, `load` | from columns to dense tables with hierarchies and totals |
 //! | `marks` | what marks such as `<10` say of what they hide |
-//! | `minimums`, `quantiles` | larger minimum cells by table, dimension and category; medians |
+//! | `minimums`, `together` | larger minimum cells by table, dimension and category; categories hidden with others |
+//! | `quantiles`, `averages` | medians and other quantiles; averages |
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
 //! | `protect`, `parallel`, `write` | protection, and the files that come of it |
+//! | `banded` | rates as bands by the size of the group, and the audit of such
 //! | `perturbative` | the same by controlled rounding, and by noise from cell keys |
 //! | `proof` | the certificate of protected files |
 //! | `draft`, `guess`, `across`, `records` | a first spec, guessed from files; files that are no tables |
@@ -20,7 +22,9 @@
 mod across;
 mod assemble;
 mod audit;
+mod averages;
 mod axis;
+mod banded;
 mod check;
 mod csv;
 mod deduce;
@@ -45,10 +49,15 @@ mod raw;
 mod records;
 mod report;
 mod spec;
+mod together;
 mod views;
 mod words;
 mod write;
 
+#[cfg(test)]
+mod average_tests;
+#[cfg(test)]
+mod band_tests;
 #[cfg(test)]
 mod draft_tests;
 #[cfg(test)]
@@ -67,7 +76,7 @@ pub use load::Job;
 pub use page::page;
 pub use proof::{certificate, verify};
 pub use protect::{ProtectReport, ProtectedFiles, protect};
-pub use report::{AuditReport, Fall, FigureBook, Progress, Rule, RuleCount, TableBook, Way, WayCount};
+pub use report::{AuditReport, Fall, FigureBook, FigureKind, Progress, Rule, RuleCount, TableBook, Way, WayCount};
 pub use spec::{MethodSpec, Spec};
 pub use write::Output;
 

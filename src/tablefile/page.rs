@@ -96,7 +96,7 @@ hidden; it never shows their values.</p>
 <div class="scroll"><table>
 <thead><tr><th scope="col">Figure</th><th scope="col" class="n">Hidden</th><th scope="col" class="n">Beside both counts</th><th scope="col" class="n">Else fall</th><th scope="col" class="n">Printed</th></tr></thead>
 <tbody>
-{% for book in report.figures %}<tr><th scope="row">{{ book.figure }}{% if book.is_rate %} (rate){% endif %}</th><td class="n">{{ self.number(&book.hidden) }}</td><td class="n">{% if book.is_rate %}{{ self.number(&book.beside) }}{% endif %}</td><td class="n">{{ self.number(&book.fallen) }}</td><td class="n">{{ self.number(&book.printed) }}</td></tr>
+{% for book in report.figures %}<tr><th scope="row">{{ book.figure }}{{ book.kind.suffix() }}</th><td class="n">{{ self.number(&book.hidden) }}</td><td class="n">{% if book.kind.is_quotient() %}{{ self.number(&book.beside) }}{% endif %}</td><td class="n">{{ self.number(&book.fallen) }}</td><td class="n">{{ self.number(&book.printed) }}</td></tr>
 {% endfor %}</tbody>
 </table></div>
 </section>

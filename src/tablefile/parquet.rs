@@ -105,12 +105,13 @@ pub(super) fn rewritten(
     written(path, fields, arrays)
 }
 
-/// The file with other words in the columns of `figures`, where `word` gives them, by row and column. `more` rows are
-/// added at the end.
+/// The file with other words in the columns of `figures`, where `word` gives them, by row and column; as columns of text
+/// where `text`. `more` rows are added at the end.
 pub(super) fn replaced(
     path: &str,
     bytes: &Bytes,
     figures: &[usize],
+    text: bool,
     word: impl Fn(usize, usize) -> Option<String>,
     more: &[Vec<String>],
 ) -> Result<Vec<u8>> {
@@ -122,7 +123,8 @@ pub(super) fn replaced(
             let old = texts(path, field.name(), column)?;
             let words: StringArray =
                 old.iter().enumerate().map(|(row, old)| word(row, at).or_else(|| old.map(str::to_owned))).collect();
-            compute::cast(&words, column.data_type()).map_err(|error| write(error.into()))?
+            let wanted = if text { &DataType::Utf8 } else { column.data_type() };
+            compute::cast(&words, wanted).map_err(|error| write(error.into()))?
         } else {
             Arc::clone(column)
         };

@@ -75,14 +75,14 @@ pub(super) fn perturb(
 pub(super) fn looked(job: &Job, tables: &[Loaded]) -> Option<AuditReport> {
     let method = &job.spec.policy.method;
     let (said, additive) = match method {
-        MethodSpec::Suppression => return None,
+        MethodSpec::Suppression | MethodSpec::Bands(_) => return None,
         MethodSpec::Rounding(_) => ("they are rounded to multiples of a base", true),
         MethodSpec::CellKey(_) => ("they have noise by cell keys", false),
     };
     let unlike = |value: i64| match method {
         MethodSpec::Rounding(spec) => spec.base > 0 && !value.unsigned_abs().is_multiple_of(spec.base),
         MethodSpec::CellKey(spec) => (1..=i64::from(spec.threshold)).contains(&value),
-        MethodSpec::Suppression => false,
+        MethodSpec::Suppression | MethodSpec::Bands(_) => false,
     };
     let mut report =
         AuditReport { minimum_cell: job.spec.policy.minimum_cell, method: Some(said), ..AuditReport::default() };
@@ -131,6 +131,10 @@ fn plain(job: &Job, tables: &[Loaded]) -> Result<()> {
     if tables.iter().any(|table| !table.quantiles.is_empty()) {
         return Err(Error::config("tables.method", "quantiles can't stand beside counts that are changed")
             .with_hint("publish them in a table of their own, with `method: suppression`"));
+    }
+    if tables.iter().any(|table| !table.averages.is_empty()) {
+        return Err(Error::config("tables.method", "averages can't stand beside counts that are changed")
+            .with_hint("leave them out, or hide figures instead: `method: suppression`"));
     }
     if tables.iter().any(|table| !table.behind.is_empty()) {
         return Err(Error::config("tables.method", "amounts (`magnitude`) can't be changed with the counts")

@@ -39,6 +39,7 @@ pub(super) fn policy(spec: &PolicySpec, zeros: Zeros) -> Policy {
             WeightSpec::Logarithm => Weight::Logarithm,
         },
         magnitudes: spec.magnitudes.iter().map(rule).collect(),
+        behind_counts: spec.behind_counts.iter().map(rule).collect(),
         sums: spec.sums,
         prefer_keeping: spec.prefer_keeping.iter().map(preference).collect(),
         contributor: spec.attackers.contains(&AttackerSpec::Contributor),

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::audit::{bound, look};
+use super::averages;
+use super::banded;
 use super::engine::{self, Outcome};
 use super::layout::Loaded;
 use super::load::{Job, Purpose, name_all};
@@ -16,10 +18,11 @@ use super::perturbative;
 use super::policy::{not_followed, policy};
 use super::report::{AuditReport, Progress, counted, number};
 use super::spec::MethodSpec;
+use super::together;
 use super::views::{Group, groups};
 use super::words::Figure;
 use super::write::{self, Output, Shown};
-use crate::disclosure::{CellName, Policy, Reason, Status, Zeros};
+use crate::disclosure::{BandingReport, CellName, Policy, Reason, Status, Zeros};
 use crate::error::{Error, Result};
 
 /// How many cells an error names.
@@ -58,6 +61,8 @@ pub struct ProtectReport {
     pub added_rows: usize,
     /// Hidden figures that the audit examined.
     pub examined: usize,
+    /// What became of rates that are printed as bands.
+    pub bands: Option<BandingReport>,
     /// What every figure is a multiple of, where they are rounded.
     pub base: Option<u64>,
     /// Of rounded figures, those beyond a neighbouring multiple of the true one.
@@ -108,9 +113,14 @@ pub fn protect(
         MethodSpec::Suppression => refuse_telling(job)?,
         MethodSpec::Rounding(spec) => return perturbative::round(job, tables, spec, &policy, progress),
         MethodSpec::CellKey(spec) => return perturbative::perturb(job, tables, spec, &policy, progress),
+        MethodSpec::Bands(spec) => return banded::band(job, &tables, spec, &policy, stop, progress),
     }
+    tables.iter().try_for_each(averages::check)?;
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
-    let statuses = statuses(job, &tables, &policy, threads, &mut report, stop, progress)?;
+    let mut statuses = statuses(job, &tables, &policy, threads, &mut report, stop, progress)?;
+    for one in &job.spec.policy.hide_with {
+        together::hide(one, &tables[..own], &mut statuses, policy.zeros)?;
+    }
     count(&statuses[..own], &mut report);
     quantiles(&tables[..own], &statuses, &mut report);
     let reasons = write::reasons(&tables[..own], &statuses);
@@ -192,7 +202,7 @@ fn statuses(
     Err(unprotectable(&blocked, &leaks, &editions))
 }
 
-fn unprotectable(blocked: &[CellName], leaks: &[CellName], editions: &[&str]) -> Error {
+pub(super) fn unprotectable(blocked: &[CellName], leaks: &[CellName], editions: &[&str]) -> Error {
     let cells: Vec<&CellName> = blocked.iter().chain(leaks).collect();
     let mut report = String::new();
     for cell in cells.iter().take(NAMED) {
@@ -335,6 +345,29 @@ impl ProtectReport {
         lines
     }
 
+    fn banded(&self, bands: &BandingReport) -> Vec<String> {
+        let shown = bands.rates - bands.hidden - bands.whole;
+        vec![
+            format!(
+                "{} of {} printed as bands, and no numerator: {} of the others belong to groups that are hidden, {} would say \
+                 too much (these numbers are for stewards only).",
+                number(shown),
+                counted(bands.rates, "rate is", "rates are"),
+                number(bands.hidden),
+                number(bands.whole)
+            ),
+            format!(
+                "{} joined with neighbours for their own sake, {} for what totals and other bands would say.",
+                counted(bands.joined, "band is", "bands are"),
+                number(bands.widened)
+            ),
+            format!(
+                "The audit passed: {} examined, each keeps its interval.",
+                counted(bands.examined, "numerator, complement or size", "numerators, complements and sizes")
+            ),
+        ]
+    }
+
     /// The report for people.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -355,10 +388,11 @@ impl ProtectReport {
                 },
             ]
         };
-        let mut lines = match (self.base, self.noise) {
-            (Some(base), _) => self.rounded(base),
-            (None, Some(noise)) => self.perturbed(noise),
-            (None, None) => hidden(),
+        let mut lines = match (self.base, self.noise, &self.bands) {
+            (Some(base), ..) => self.rounded(base),
+            (None, Some(noise), _) => self.perturbed(noise),
+            (None, None, Some(bands)) => self.banded(bands),
+            (None, None, None) => hidden(),
         };
         if self.quantiles > 0 {
             lines.push(format!(

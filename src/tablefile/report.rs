@@ -36,6 +36,10 @@ pub enum Way {
     Bounds,
     /// A printed rate and one of its counts.
     Rate,
+    /// Bands of rates, group sizes and totals together.
+    Bands,
+    /// Averages, and the amounts or counts that are printed with them.
+    Average,
     /// Another table or file of the same publication prints it.
     Elsewhere,
     /// Another publication gives it.
@@ -63,8 +67,12 @@ pub enum Rule {
     S4,
     /// Rates and their counts.
     S6,
+    /// Rates in bands by the size of the group.
+    S7,
     /// All tables and releases together.
     S10,
+    /// Organisations behind figures.
+    S12,
     /// Quantiles.
     S13,
     /// Totals.
@@ -83,6 +91,8 @@ impl Way {
             Way::Nothing => "hidden figures that add up to nothing",
             Way::Bounds => "bounds, or several equations at once",
             Way::Rate => "a printed rate and a count",
+            Way::Bands => "bands of rates, group sizes and totals",
+            Way::Average => "an average and what is printed with it",
             Way::Elsewhere => "another table prints it",
             Way::Edition => "another publication gives it",
             Way::Impossible => "subtraction, to an impossible value",
@@ -101,7 +111,8 @@ impl Way {
                 Rule::S4
             }
             Way::Parts => Rule::S2,
-            Way::Rate | Way::RateBeside | Way::RateOfFallen => Rule::S6,
+            Way::Rate | Way::Average | Way::RateBeside | Way::RateOfFallen => Rule::S6,
+            Way::Bands => Rule::S7,
             Way::Elsewhere | Way::Edition => Rule::S10,
             Way::Impossible => Rule::S16,
         }
@@ -122,8 +133,10 @@ impl Rule {
             Rule::S1 => "hide every count from 1 to the minimum less one, and its rates",
             Rule::S2 => "hide small numerators and small complements (whole less part) as small counts",
             Rule::S4 => "hide further cells, so that no hidden one can be computed from totals",
-            Rule::S6 => "hide a rate exactly where one of its counts is hidden",
+            Rule::S6 => "hide a rate or an average exactly where one of its figures is hidden",
+            Rule::S7 => "print rates as bands that leave enough open for the size of their group, also together",
             Rule::S10 => "protect all tables together, with earlier releases and what is public elsewhere",
+            Rule::S12 => "hide figures with too few organisations behind them, or dominated by a few",
             Rule::S13 => "print quantiles of large groups only, with people on both sides, and rounded",
             Rule::S16 => "make totals from the same rows as their parts, and test that they add up",
         }
@@ -191,8 +204,8 @@ pub struct TableBook {
 pub struct FigureBook {
     /// Its name.
     pub figure: String,
-    /// It is a rate, not a count.
-    pub is_rate: bool,
+    /// What it is.
+    pub kind: FigureKind,
     /// Figures that are printed.
     pub printed: usize,
     /// Figures that a symbol hides.
@@ -201,6 +214,37 @@ pub struct FigureBook {
     pub beside: usize,
     /// The others of them that fall.
     pub fallen: usize,
+}
+
+/// What a figure is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FigureKind {
+    /// A count, or a sum of amounts.
+    #[default]
+    Count,
+    /// One count as a share of another.
+    Rate,
+    /// A sum over a count.
+    Average,
+}
+
+impl FigureKind {
+    /// What stands behind its name, with a blank before it.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Count => "",
+            Self::Rate => " (rate)",
+            Self::Average => " (average)",
+        }
+    }
+
+    /// Whether two other figures give it.
+    #[must_use]
+    pub fn is_quotient(self) -> bool {
+        self != Self::Count
+    }
 }
 
 /// The result of an audit of table files.
@@ -241,6 +285,8 @@ pub struct AuditReport {
     pub printed_complements: usize,
     /// Quantiles that are printed of groups that are hidden or too small, near the end, or not rounded.
     pub printed_quantiles: usize,
+    /// Figures that are printed with the organisations behind them, which are too few or dominate.
+    pub printed_few: usize,
     /// Hidden figures neither shown to be safe nor to fall.
     pub undecided: usize,
     /// Places where printed figures contradict each other.
@@ -276,7 +322,7 @@ impl AuditReport {
             + self.unlike
             + self.contradictions
             == 0
-            && self.printed_small + self.printed_complements + self.printed_quantiles == 0
+            && self.printed_small + self.printed_complements + self.printed_quantiles + self.printed_few == 0
     }
 
     /// Counts that a symbol hides.
@@ -402,6 +448,11 @@ impl AuditReport {
                 "quantiles are printed of too small groups, or not rounded",
             ),
             (
+                self.printed_few,
+                "figure is printed of too few organisations, or of a few that dominate",
+                "figures are printed of too few organisations, or of a few that dominate",
+            ),
+            (
                 self.undecided,
                 "hidden figure could neither be shown to be safe nor to fall",
                 "hidden figures could neither be shown to be safe nor to fall",
@@ -491,13 +542,13 @@ impl AddUp {
 
 /// A measure's or rate's numbers in words.
 pub(super) fn figure_line(book: &FigureBook) -> String {
-    let what = if book.is_rate { " (rate)" } else { "" };
+    let what = book.kind.suffix();
     let mut line = format!("{}{what}: {} printed, {} hidden", book.figure, number(book.printed), number(book.hidden));
     if book.beside > 0 {
         let _ = write!(line, ", {} of them beside both counts", number(book.beside));
     }
     if book.fallen > 0 {
-        let words = match (book.is_rate, book.fallen) {
+        let words = match (book.kind.is_quotient(), book.fallen) {
             (true, 1) => "falls with its counts",
             (true, _) => "fall with their counts",
             (false, 1) => "falls",

@@ -44,6 +44,8 @@ pub struct TableSpec {
     pub rates: Ordered<RateSpec>,
     /// The columns of medians and other quantiles.
     pub quantiles: Ordered<QuantileSpec>,
+    /// The columns of averages, and of other ratios of two amounts.
+    pub averages: Ordered<AverageSpec>,
     /// Other columns, carried over as they are. A column that nothing names is an error when tables are protected.
     pub keep: Vec<String>,
     /// What a cell is that has no row.
@@ -138,6 +140,32 @@ pub struct MeasureSpec {
     pub cell_key: Option<String>,
     /// Where it is no count but an amount, such as wages or days: who is behind it.
     pub magnitude: Option<MagnitudeSpec>,
+    /// Of a count: the organisations behind it, such as employers or schools, for `policy: { behind_counts: … }`.
+    pub behind: Option<BehindSpec>,
+}
+
+impl MeasureSpec {
+    /// Who is behind the figures, where that is in columns.
+    pub(super) fn contributions(&self) -> Option<MagnitudeSpec> {
+        let behind = |own: &BehindSpec| MagnitudeSpec {
+            organisations: Some(own.organisations.clone()),
+            largest: own.largest.clone(),
+            ..MagnitudeSpec::default()
+        };
+        self.magnitude.clone().or_else(|| self.behind.as_ref().map(behind))
+    }
+}
+
+/// The organisations behind a count. The columns are read and never written, as those of amounts; every total needs a row.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BehindSpec {
+    /// The column of how many organisations those counted belong to.
+    pub organisations: String,
+    /// The columns of how many belong to the largest of them, the largest first. Rules of dominance need as many as they
+    /// look at.
+    #[serde(default)]
+    pub largest: Vec<String>,
 }
 
 /// Who is behind an amount. The columns named here are read and never written: they hold the mark of hidden figures in the
@@ -188,6 +216,17 @@ pub enum MagnitudeRuleSpec {
         /// How close everybody is beforehand, in percent.
         q: u32,
     },
+}
+
+impl MagnitudeRuleSpec {
+    /// How many of the largest contributions it looks at.
+    pub(super) fn wanted(&self) -> usize {
+        match *self {
+            Self::People(_) | Self::Organisations(_) => 0,
+            Self::Dominance { n, .. } => usize::try_from(n).unwrap_or(usize::MAX),
+            Self::Percent(_) | Self::PriorPosterior { .. } => 2,
+        }
+    }
 }
 
 /// A rate of two measures.
@@ -250,6 +289,22 @@ fn quantile_minimum() -> u64 {
 
 fn quantile_side() -> u64 {
     5
+}
+
+/// An average or another ratio of two amounts. It is printed exactly where both of its figures are.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AverageSpec {
+    /// The column; the average's name where it is left out.
+    #[serde(default)]
+    pub column: Option<String>,
+    /// The measure above the line, such as an amount.
+    pub of: String,
+    /// The measure below it, such as the count of those who share it.
+    pub over: String,
+    /// Decimals that are printed.
+    #[serde(default)]
+    pub decimals: u32,
 }
 
 /// The unit of a rate.
@@ -315,6 +370,11 @@ pub struct PolicySpec {
     pub homogeneous: Homogeneous,
     /// What makes the amounts of measures with `magnitude` sensitive; any of them does.
     pub magnitudes: Vec<MagnitudeRuleSpec>,
+    /// What makes the counts of measures with `behind` sensitive, besides being small: fewer `organisations` than this behind
+    /// them, or a few of those that dominate.
+    pub behind_counts: Vec<MagnitudeRuleSpec>,
+    /// Categories that are hidden wherever another one beside them is, whatever their size. That alone protects nothing.
+    pub hide_with: Vec<HideWithSpec>,
     /// What to keep where there is a choice.
     pub weight: WeightSpec,
     /// Figures to keep before others.
@@ -336,12 +396,24 @@ impl Default for PolicySpec {
             zeros: None,
             homogeneous: Homogeneous::Hide,
             magnitudes: Vec::new(),
+            behind_counts: Vec::new(),
+            hide_with: Vec::new(),
             weight: WeightSpec::Value,
             prefer_keeping: Vec::new(),
             time_limit: None,
             attackers: vec![AttackerSpec::Reader, AttackerSpec::Archivist, AttackerSpec::Contributor],
         }
     }
+}
+
+/// A category that is hidden together with others of its dimension.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HideWithSpec {
+    /// The dimension, such as race.
+    pub dimension: String,
+    /// Its category, such as `Not Reported`.
+    pub category: String,
 }
 
 /// A larger minimum cell: of a table, or of a dimension.
@@ -373,6 +445,45 @@ pub enum MethodSpec {
     /// All have noise that depends on the people in a cell and on nothing else: the same people have the same noise in
     /// every table and release. Totals are not the sums of their parts any more.
     CellKey(CellKeySpec),
+    /// Rates are printed as bands that depend on the size of the group, and no numerator is.
+    Bands(BandsSpec),
+}
+
+/// Bands of percentages by size of the group.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BandsSpec {
+    /// A published practice.
+    pub profile: Option<BandProfile>,
+    /// Bands of one's own, in its place: those of the smallest groups first.
+    pub classes: Vec<BandClassSpec>,
+    /// Whether the sizes of groups are printed beside their bands. Where it is left out `nces` hides them, and all others
+    /// are printed.
+    pub sizes: Option<Zeros>,
+}
+
+/// A published practice of printing percentages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BandProfile {
+    /// SLDS Technical Brief 3 of the National Center for Education Statistics: from 10 on, such as `<=5%` and `40-49%`.
+    Nces,
+    /// The public files of EDFacts: from 6 on, such as `LE5` and `40-44`.
+    Edfacts,
+}
+
+/// The bands of groups from a size on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BandClassSpec {
+    /// The smallest group.
+    pub from: u64,
+    /// The lowest band goes up to this percentage, the highest begins at 100 less it.
+    pub ends: Option<u8>,
+    /// The bands between go from one multiple of this to the next; 1 where it is left out.
+    pub step: Option<u8>,
+    /// In place of both: the first percentages of all bands but the lowest, as in `[20, 50, 80]`.
+    pub cuts: Vec<u8>,
 }
 
 /// The cell-key method. Each measure names the column of its `cell_key`.

@@ -1,6 +1,7 @@
 //! What a word in a column of figures means.
 
 use super::spec::Symbols;
+use crate::disclosure::primary_rules::Bands;
 
 /// A figure in one number, since tables have millions: 0 and above is a printed figure (of a rate: in its units).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,15 +36,21 @@ pub(super) struct Words<'a> {
     symbols: &'a Symbols,
     /// Decimals of a rate; of a count none.
     decimals: Option<u32>,
+    bands: Option<&'a Bands>,
 }
 
 impl<'a> Words<'a> {
     pub(super) fn counts(symbols: &'a Symbols) -> Self {
-        Self { symbols, decimals: None }
+        Self { symbols, decimals: None, bands: None }
     }
 
     pub(super) fn rates(symbols: &'a Symbols, decimals: u32) -> Self {
-        Self { symbols, decimals: Some(decimals) }
+        Self { symbols, decimals: Some(decimals), bands: None }
+    }
+
+    /// Words for bands: a thousand times the least percentage, and the greatest.
+    pub(super) fn bands(symbols: &'a Symbols, bands: &'a Bands) -> Self {
+        Self { symbols, decimals: Some(0), bands: Some(bands) }
     }
 
     /// What a word means; why it means nothing, in words that do not repeat a number.
@@ -58,6 +65,10 @@ impl<'a> Words<'a> {
         }
         if is(&self.symbols.missing) {
             return Ok(Figure::ABSENT);
+        }
+        if let Some(bands) = self.bands {
+            let band = bands.read(word).and_then(|(low, high)| Figure::of(i64::from(low) * 1000 + i64::from(high)));
+            return band.ok_or_else(|| "holds a word that is no band, such as `<=5%` or `40-49%`".to_owned());
         }
         let number = self.decimals.map_or_else(|| whole(word), |decimals| scaled(word, decimals));
         number.and_then(Figure::of).ok_or_else(|| self.refusal(word))

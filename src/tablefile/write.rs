@@ -26,6 +26,8 @@ pub(super) enum Shown<'a> {
     Hidden(&'a Statuses),
     /// Its figures, which are not those of its files.
     Changed,
+    /// Its sizes, but for those that are hidden, and for each rate and cell its band.
+    Banded(&'a Statuses, &'a [Vec<Option<String>>]),
 }
 
 /// The files of a table, and how many rows they have more than before.
@@ -96,24 +98,27 @@ impl Printer<'_> {
         let hidden = |row: usize, column: usize| self.is_hidden(file.roles[column], file.cells[row] as usize);
         if parquet::is_parquet(&bytes) {
             let figures = |(at, role): (usize, &Role)| {
-                matches!(role, Role::Measure(..) | Role::Rate(..) | Role::Quantile(_) | Role::Behind).then_some(at)
+                let figures = [matches!(role, Role::Measure(..) | Role::Rate(..)), matches!(role, Role::Average(_))];
+                (figures.contains(&true) || matches!(role, Role::Quantile(_) | Role::Behind)).then_some(at)
             };
             let status: Vec<usize> = file.roles.iter().enumerate().filter_map(figures).collect();
             let bytes = Bytes::from(bytes);
             return match self.shown {
-                Shown::Hidden(_) => {
-                    let bytes = self.with_quantiles(file, bytes)?;
+                Shown::Hidden(_) | Shown::Banded(..) => {
+                    let bytes = self.with_words(file, bytes)?;
                     parquet::rewritten(&file.name, &bytes, &status, self.mark, hidden, more)
                 }
                 Shown::Changed => {
                     let word = |row: usize, column: usize| self.changed(file.roles[column], file.cells[row] as usize);
-                    parquet::replaced(&file.name, &bytes, &status, word, more)
+                    parquet::replaced(&file.name, &bytes, &status, false, word, more)
                 }
             };
         }
         let change = |row: usize, column: usize| match self.shown {
             Shown::Hidden(_) if hidden(row, column) => Some(self.mark.to_owned()),
             Shown::Hidden(_) => self.quantile(file.roles[column], file.cells[row] as usize),
+            Shown::Banded(..) if hidden(row, column) => Some(self.mark.to_owned()),
+            Shown::Banded(..) => self.band(file.roles[column], file.cells[row] as usize),
             Shown::Changed => self.changed(file.roles[column], file.cells[row] as usize),
         };
         Csv::new(&file.name, &bytes, format)?.rewritten(change, more.iter().cloned())
@@ -125,15 +130,32 @@ impl Printer<'_> {
         self.table.quantiles[index].word(cell)
     }
 
-    /// A Parquet file with its quantiles rounded.
-    fn with_quantiles(&self, file: &FileLayout, bytes: Bytes) -> Result<Bytes> {
+    /// The band of a rate; the word for no group where it is empty.
+    fn band(&self, role: Role, cell: usize) -> Option<String> {
+        let (Role::Rate(rate, offset), Shown::Banded(_, bands)) = (role, self.shown) else { return None };
+        bands[rate][cell + offset].clone().or_else(|| Some(self.none.to_owned()))
+    }
+
+    /// A Parquet file with its rates as bands, in columns of text.
+    fn with_bands(&self, file: &FileLayout, bytes: &Bytes) -> Result<Bytes> {
+        let is_rate = |(at, role): (usize, &Role)| matches!(role, Role::Rate(..)).then_some(at);
+        let columns: Vec<usize> = file.roles.iter().enumerate().filter_map(is_rate).collect();
+        let word = |row: usize, column: usize| self.band(file.roles[column], file.cells[row] as usize);
+        parquet::replaced(&file.name, bytes, &columns, true, word, &[]).map(Bytes::from)
+    }
+
+    /// A Parquet file with its rates as bands, or its quantiles rounded.
+    fn with_words(&self, file: &FileLayout, bytes: Bytes) -> Result<Bytes> {
+        if matches!(self.shown, Shown::Banded(..)) {
+            return self.with_bands(file, &bytes);
+        }
         let is_quantile = |(at, role): (usize, &Role)| matches!(role, Role::Quantile(_)).then_some(at);
         let columns: Vec<usize> = file.roles.iter().enumerate().filter_map(is_quantile).collect();
         if columns.is_empty() {
             return Ok(bytes);
         }
         let word = |row: usize, column: usize| self.quantile(file.roles[column], file.cells[row] as usize);
-        parquet::replaced(&file.name, &bytes, &columns, word, &[]).map(Bytes::from)
+        parquet::replaced(&file.name, &bytes, &columns, false, word, &[]).map(Bytes::from)
     }
 
     /// What stands in place of a figure of the file; `None` for a word that is none.
@@ -147,15 +169,21 @@ impl Printer<'_> {
                 rate.values[cell + offset].printed().map(|_| self.rate(rate, cell + offset))
             }
             Role::Behind => Some(self.mark.to_owned()),
-            Role::Dimension(..) | Role::Kept | Role::Quantile(_) => None,
+            Role::Dimension(..) | Role::Kept | Role::Quantile(_) | Role::Average(_) => None,
         }
     }
 
     fn is_hidden(&self, role: Role, cell: usize) -> bool {
-        let Shown::Hidden(statuses) = self.shown else { return false };
+        let (Shown::Hidden(statuses) | Shown::Banded(statuses, _)) = self.shown else { return false };
         let hidden = |measure: usize, cell: usize| !statuses[measure][cell].is_published();
         match role {
             Role::Measure(measure, offset) => hidden(measure, cell + offset),
+            Role::Rate(rate, offset) if matches!(self.shown, Shown::Banded(..)) => {
+                let Shown::Banded(_, bands) = self.shown else { return false };
+                let group = self.table.rates[rate].denominator;
+                let empty = self.table.values[group][cell + offset].count() == Some(0);
+                bands[rate][cell + offset].is_none() && (!empty || hidden(group, cell + offset))
+            }
             Role::Rate(rate, offset) => {
                 let rate = &self.table.rates[rate];
                 hidden(rate.numerator, cell + offset) || hidden(rate.denominator, cell + offset)
@@ -164,6 +192,10 @@ impl Printer<'_> {
                 let quantile = &self.table.quantiles[index];
                 let people = self.table.values[quantile.people][cell].count();
                 hidden(quantile.people, cell) || quantile.is_hidden(cell, people)
+            }
+            Role::Average(index) => {
+                let average = &self.table.averages[index];
+                hidden(average.of, cell) || hidden(average.over, cell)
             }
             Role::Behind => true,
             Role::Dimension(..) | Role::Kept => false,
@@ -211,9 +243,15 @@ impl Printer<'_> {
             }
             Role::Quantile(_) => self.mark.to_owned(),
             _ if self.is_hidden(*role, cell) => self.mark.to_owned(),
+            Role::Average(index) => {
+                let average = &self.table.averages[index];
+                let value = |measure: usize| self.table.values[measure][cell].count();
+                average.word(value(average.of), value(average.over)).unwrap_or_else(|| self.none.to_owned())
+            }
             Role::Measure(measure, offset) => {
                 self.table.values[measure][cell + offset].count().map_or_else(String::new, |value| value.to_string())
             }
+            Role::Rate(..) if matches!(self.shown, Shown::Banded(..)) => self.band(*role, cell).unwrap_or_default(),
             Role::Rate(rate, offset) => self.rate(&self.table.rates[rate], cell + offset),
         };
         file.roles[..file.columns].iter().map(word).collect()

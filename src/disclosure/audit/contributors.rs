@@ -72,7 +72,8 @@ pub(in crate::disclosure) fn computed(
             (own.contributors() == 1 || own.organisations() == 1).then_some(Knowledge::Value)
         };
         let counted = open.lower[variable as usize] == 0 && room.base()[variable as usize] > 0;
-        if magnitude { alone() } else { counted.then_some(Knowledge::NotEmpty) }
+        // One organisation alone in a count knows it; nobody is in an empty amount.
+        if magnitude { alone() } else { alone().or(counted.then_some(Knowledge::NotEmpty)) }
     };
     let known: Vec<Option<Knowledge>> = (0..open.len() as u32).map(knowledge).collect();
     let views = Views::new(room, known);

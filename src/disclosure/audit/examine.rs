@@ -15,7 +15,7 @@ use super::room::{Move, Room};
 use super::system::System;
 use super::witness::{Wants, is_hopeless, is_unmet, one_by_one, search};
 use crate::disclosure::error::DisclosureError;
-use crate::disclosure::policy::{Attacker, Policy, Requirement};
+use crate::disclosure::policy::{Attacker, Level, Policy, Requirement};
 use crate::disclosure::primary::Target;
 use crate::disclosure::public::Evidence;
 
@@ -153,10 +153,12 @@ fn wanted(settled: &Settled<'_, '_>, open: &Open, targets: Option<&[Target]>) ->
         NONE => NONE,
         unknown => open.variable[unknown as usize],
     };
-    let usual = settled.policy.requirement(0, 0).width;
+    let usual = settled.policy.requirement(0, 0);
     for target in targets.into_iter().flatten() {
         let Some(figure) = named(target).filter(|&figure| variable(figure) != NONE) else { continue };
-        if target.requirement.width != usual || system.figures.is_magnitude(figure) {
+        // In a small group no figure reaches what the level asks of others.
+        let lower = settled.policy.level == Level::Full && target.requirement.upper != usual.upper;
+        if target.requirement.width != usual.width || lower || system.figures.is_magnitude(figure) {
             let least = open.lower[variable(figure) as usize];
             let own = Requirement { lower: target.requirement.lower.max(least), ..target.requirement };
             wanted.special.entry(variable(figure)).and_modify(|all| *all = all.and(own)).or_insert(own);

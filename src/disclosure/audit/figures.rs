@@ -440,6 +440,7 @@ fn check(table: &PublicTable, cells: usize) -> Result<(), DisclosureError> {
         measures
             && scale
             && rate.values.len() == cells
+            && (rate.bands.is_empty() || rate.bands.len() == cells)
             && rate.values.iter().flatten().all(|r| (0..=500_000).contains(r))
     });
     if fits && kinds && forests && rates {

@@ -125,6 +125,9 @@ fn in_parts(
         let mut tables = tables.to_vec();
         let values = tables.iter_mut().flat_map(|table| table.values.iter_mut().flatten().flatten());
         values.for_each(|value| *value = value.saturating_mul(unit));
+        let bands =
+            tables.iter_mut().flat_map(|table| &mut table.rates).flat_map(|rate| rate.bands.iter_mut().flatten());
+        bands.for_each(|band| band.sizes = (band.sizes.0.saturating_mul(unit), band.sizes.1.saturating_mul(unit)));
         tables
     };
     let (tables, others) = (divided(published.tables), divided(published.others));

@@ -6,7 +6,7 @@
 use super::figures::{Extra, Figures, NONE, wholes};
 use crate::disclosure::error::DisclosureError;
 use crate::disclosure::policy::Policy;
-use crate::disclosure::public::{PublicRate, PublicTable, Told, Within};
+use crate::disclosure::public::{PublicBand, PublicRate, PublicTable, Told, Within};
 use crate::disclosure::table::{CellName, MeasureKind};
 
 /// The largest coefficient of what a mark says.
@@ -166,6 +166,8 @@ pub(in crate::disclosure) struct System<'a> {
     pub(in crate::disclosure) equations: Equations,
     /// By equation.
     pub(in crate::disclosure) labels: Vec<Label>,
+    /// Unknowns that printed bands keep in an interval.
+    ranges: Vec<(u32, i64, i64)>,
 }
 
 impl<'a> System<'a> {
@@ -178,7 +180,7 @@ impl<'a> System<'a> {
     ) -> Result<Self, DisclosureError> {
         let figures = Figures::new(own, others, links, policy)?;
         let (unknowns, index, equations, labels) = (Vec::new(), Vec::new(), Equations::default(), Vec::new());
-        let mut system = System { figures, unknowns, index, equations, labels };
+        let mut system = System { figures, unknowns, index, equations, labels, ranges: Vec::new() };
         system.number();
         for table in 0..system.figures.tables.len() {
             system.add_totals(table)?;
@@ -201,8 +203,13 @@ impl<'a> System<'a> {
     /// `unit` is what a person counts for: more than 1 where figures are divided into parts.
     pub(in crate::disclosure) fn bounds(&self, unit: i64) -> (Vec<i64>, Vec<i64>) {
         let least = |&figure: &u32| unit * i64::from(self.figures.least[figure as usize]);
-        let lower = self.unknowns.iter().map(least).collect();
-        (lower, vec![super::figures::UNBOUNDED; self.unknowns.len()])
+        let mut lower: Vec<i64> = self.unknowns.iter().map(least).collect();
+        let mut upper = vec![super::figures::UNBOUNDED; self.unknowns.len()];
+        for &(unknown, low, high) in &self.ranges {
+            let (lower, upper) = (&mut lower[unknown as usize], &mut upper[unknown as usize]);
+            (*lower, *upper) = ((*lower).max(low), (*upper).min(high));
+        }
+        (lower, upper)
     }
 
     /// The total of an equation, in words.
@@ -329,6 +336,9 @@ impl<'a> System<'a> {
                 if let Some(printed) = rate.values[cell] {
                     self.add_rate(table, number, cell, printed)?;
                 }
+                if let Some(band) = rate.bands.get(cell).copied().flatten() {
+                    self.add_band(table, number, cell, band)?;
+                }
             }
         }
         Ok(())
@@ -395,6 +405,42 @@ impl<'a> System<'a> {
             self.end(known, Rule::Mark, place, 0)?;
         }
         Ok(())
+    }
+
+    /// A printed band bounds the numerator, and says how large the group may be. Halves are rounded up: that is how bands
+    /// are made, and a reader may know it.
+    fn add_band(&mut self, table: usize, number: usize, cell: usize, band: PublicBand) -> Result<(), DisclosureError> {
+        let rate: &PublicRate = &self.figures.tables[table].rates[number];
+        let layout = &self.figures.layouts[table];
+        let place = layout.offset + rate.numerator * layout.cells + cell;
+        let (n, d) = (self.figures.at(place), self.figures.at(layout.offset + rate.denominator * layout.cells + cell));
+        let fits = match (self.figures.printed(n), self.figures.printed(d)) {
+            (printed, Some(size)) => {
+                let (low, high) = band.numerators(size);
+                if printed.is_none() {
+                    self.ranges.push((self.index[n as usize], low, high));
+                }
+                low <= high && printed.is_none_or(|n| (low..=high).contains(&n))
+            }
+            (_, None) => {
+                self.ranges.push((self.index[d as usize], band.sizes.0, band.sizes.1));
+                // `(2 low - 1) d <= 200 n < (2 high + 1) d`
+                let (above, below) = (2 * i32::from(band.high) + 1, 2 * i32::from(band.low) - 1);
+                let ends = [(above, -200, -1, band.high < 100), (-below, 200, 0, band.low > 0)];
+                for (of_d, of_n, strict, _) in ends.into_iter().filter(|&(.., says)| says) {
+                    let slack = self.figures.add(Extra::Slack { place });
+                    self.index.push(self.unknowns.len() as u32);
+                    self.unknowns.push(slack);
+                    let known = self.term(d, of_d) + self.term(n, of_n) + self.term(slack, -1) + strict;
+                    self.end(known, Rule::Rate(number as u16, of_d > 0), place, 0)?;
+                }
+                true
+            }
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(DisclosureError::Contradiction { cell: Box::new(self.figures.place_name(place)) }),
+        }
     }
 
     fn add_links(&mut self) -> Result<(), DisclosureError> {

@@ -25,7 +25,8 @@ mod quantile;
 #[cfg(test)]
 mod tests;
 
-pub use bands::{Band, Bands, Printed, SizeClass};
+pub(super) use bands::within_group;
+pub use bands::{Band, Bands, Block, Printed, SizeClass};
 pub use contributions::Contributions;
 pub use implied::{average_of, implied_count, implied_sum, sensitive_average};
 pub use magnitude::{MagnitudeRule, Sensitive, wage_rules};

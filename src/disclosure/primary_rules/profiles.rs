@@ -30,6 +30,34 @@ fn class(least: u64, bottom: u8, step: u8, ends: Ends) -> SizeClass {
     SizeClass { least, bands }
 }
 
+impl SizeClass {
+    /// Bands up to `ends` percent and from `100 - ends` percent, and between them multiples of `step` to the next one;
+    /// `None` where there are no such.
+    pub fn even(least: u64, ends: u8, step: u8) -> Option<Self> {
+        ((0..50).contains(&ends) && step > 0).then(|| class(least, ends, step, Ends::Signs))
+    }
+
+    /// Bands that begin at 0 and at these percentages; `None` where those do not ascend between 1 and 100.
+    pub fn cut(least: u64, cuts: &[u8]) -> Option<Self> {
+        let ascending = cuts.windows(2).all(|pair| pair[0] < pair[1]);
+        if cuts.is_empty() || !ascending || cuts[0] == 0 || cuts.last().is_some_and(|&last| last > 100) {
+            return None;
+        }
+        let starts = std::iter::once(0).chain(cuts.iter().copied());
+        let highs = cuts.iter().map(|cut| cut - 1).chain([100]);
+        let band = |(low, high): (u8, u8)| {
+            let text = match (low, high) {
+                (0, high) => format!("<={high}"),
+                (low, 100) => format!(">={low}"),
+                (low, high) if low == high => format!("{low}"),
+                (low, high) => format!("{low}-{high}"),
+            };
+            Band { low, high, text }
+        };
+        Some(SizeClass { least, bands: starts.zip(highs).map(band).collect() })
+    }
+}
+
 impl Bands {
     /// National Center for Education Statistics, "Statistical Methods for Protecting Personally Identifiable Information
     /// in Aggregate Reporting", SLDS Technical Brief 3 (NCES 2011-603), 2010 (rule S7). Groups of fewer than 10 print `*`.

@@ -22,7 +22,14 @@ pub(super) fn rated(counts: &[(i64, i64)], policy: &Policy, coins: &[bool]) -> (
     public[0].values[0][0] = Some(n[0]);
     let rate = |cell: usize| (n[cell] > 0 && coins[20 + cell]).then(|| (100 * k[cell] + n[cell] / 2) / n[cell]);
     let values = (0..n.len()).map(rate).collect();
-    public[0].rates = vec![PublicRate { name: "share".to_owned(), numerator: 1, denominator: 0, scale: 100, values }];
+    public[0].rates = vec![PublicRate {
+        name: "share".to_owned(),
+        numerator: 1,
+        denominator: 0,
+        scale: 100,
+        values,
+        bands: Vec::new(),
+    }];
     (tables, public)
 }
 
@@ -122,7 +129,14 @@ fn a_rate_beside_one_count_gives_the_other() {
     let statuses = [vec![vec![shown; 3], vec![hidden; 3]]];
     let mut public = public_view(std::slice::from_ref(&table), &statuses);
     let values = vec![None, Some(50), None];
-    public[0].rates = vec![PublicRate { name: "share".to_owned(), numerator: 1, denominator: 0, scale: 1000, values }];
+    public[0].rates = vec![PublicRate {
+        name: "share".to_owned(),
+        numerator: 1,
+        denominator: 0,
+        scale: 1000,
+        values,
+        bands: Vec::new(),
+    }];
     let report = audit(public[..].into(), &Policy::default(), None, None, &mut silent).expect("audit");
     let finding = report.findings.iter().find(|finding| finding.cell.measure == "k").expect("found");
     assert!(matches!(finding.kind, FindingKind::Rates { .. }), "{finding:?}");

@@ -17,9 +17,14 @@ fn magnitude(name: &str) -> Measure {
 
 /// Wages by sector and region: what each employer pays in each innermost cell.
 fn wages(paid: &[Vec<i64>]) -> Vec<Table> {
+    by_employer(paid, magnitude("wages"))
+}
+
+/// A measure by sector and region: what each employer adds to it in each innermost cell.
+fn by_employer(paid: &[Vec<i64>], measure: Measure) -> Vec<Table> {
     let dimensions = vec![flat("sector", &["a", "b"]), flat("region", &["x", "y", "z"])];
     let at = |names: &[&str]| usize::from(names[0] == "b") * 3 + usize::from(names[1].as_bytes()[0] - b'x');
-    let mut table = tabulate("t", dimensions, vec![magnitude("wages")], |_, leaf| paid[at(leaf)].iter().sum());
+    let mut table = tabulate("t", dimensions, vec![measure], |_, leaf| paid[at(leaf)].iter().sum());
     let inside = |cell: usize| -> Vec<i64> {
         let nodes = table.coordinates(cell);
         let (sectors, regions) = (if nodes[0] == 0 { 0..2 } else { nodes[0] - 1..nodes[0] }, nodes[1]);
@@ -69,6 +74,54 @@ proptest! {
         for target in targets(&tables, &policy).expect("targets") {
             let (low, high) = ranges[&place(&target)];
             prop_assert!(target.requirement.is_met(low, high), "{} {low} {high}", name(&tables, place(&target)));
+        }
+    }
+
+    /// Each count with too few organisations behind it keeps the interval that its rule and the level ask for, however
+    /// large it is; and a count that is small all the same is protected as such.
+    #[test]
+    fn every_count_of_too_few_organisations_keeps_its_interval(
+        staff in payrolls(), behind_counts in rules(), width in 1_u64..4, print in any::<bool>()
+    ) {
+        let zeros = if print { Zeros::Print } else { Zeros::Hide };
+        let level = Level::Interval(width);
+        let policy = Policy { behind_counts: behind_counts.clone(), zeros, level, minimum_cell: 2, ..Policy::default() };
+        let tables = by_employer(&staff, count("workers"));
+        let Ok(protected) = protect(&tables, &policy, &mut silent) else { return Ok(()) };
+        let public = public_view(&tables, &protected.statuses);
+        let Some(ranges) = ranges(&public, &policy, CAP) else { return Ok(()) };
+        for (cell, behind) in tables[0].contributions[0].iter().enumerate() {
+            let few = MagnitudeRule::judge(&behind_counts, behind);
+            let (low, high) = ranges[&(0, 0, None, cell)];
+            let value = tables[0].values[0][cell];
+            if let Some(few) = &few {
+                prop_assert!(!protected.statuses[0][0][cell].is_published());
+                prop_assert!(few.requirement.is_met(low, high), "{} {low} {high}", name(&tables, (0, 0, None, cell)));
+            }
+            prop_assert!((few.is_none() && value != 1) || high - low >= width as i64, "{low} {high}");
+        }
+    }
+
+    /// An organisation alone in a hidden count knows it, and computes no other.
+    #[test]
+    fn no_organisation_computes_a_count_from_its_own(staff in payrolls(), behind_counts in rules()) {
+        let policy = Policy { behind_counts, level: Level::Exact, minimum_cell: 2, ..Policy::default() };
+        let tables = by_employer(&staff, count("workers"));
+        let Ok(protected) = protect(&tables, &policy, &mut silent) else { return Ok(()) };
+        let public = public_view(&tables, &protected.statuses);
+        let alone = |cell: &usize| {
+            tables[0].contributions[0][*cell].organisations() == 1 && !protected.statuses[0][0][*cell].is_published()
+        };
+        for own in (0..tables[0].cell_count()).filter(alone) {
+            let value = tables[0].values[0][own];
+            let Some(ranges) = ranges_knowing_value(&public, &policy, CAP, (0, 0, None, own), value) else {
+                return Ok(());
+            };
+            let theirs = |cell: usize| employers(&staff, cell) == employers(&staff, own);
+            for target in targets(&tables, &policy).expect("targets").iter().filter(|target| !theirs(target.cell)) {
+                let (low, high) = ranges[&place(target)];
+                prop_assert!(low < high, "{} beside cell {own}", name(&tables, place(target)));
+            }
         }
     }
 

@@ -106,6 +106,7 @@ fn a_rate_that_contradicts_its_counts_is_refused() {
             denominator: 0,
             scale: 100,
             values: vec![Some(25), Some(percent), Some(25)],
+            bands: Vec::new(),
         };
         public[0].rates.push(rate);
         let audited = audit(public[..].into(), &Policy::default(), None, None, &mut silent);
