@@ -149,6 +149,11 @@ struct Said {
 }
 
 impl Said {
+    /// What two marks of one figure say.
+    fn and(self, other: Self) -> Self {
+        Self { least: self.least.max(other.least), most: self.most.min(other.most), ..self }
+    }
+
     /// How much more than one value it leaves possible.
     fn width(self, zeros: Zeros) -> u64 {
         let least = if zeros == Zeros::Print && self.never_empty { self.least.max(1) } else { self.least };
@@ -497,29 +502,38 @@ impl<'a> Look<'a> {
         if contradicts {
             return;
         }
-        // Each minimum has a look of its own, which counts where it holds.
+        // Each minimum has a look of its own, which counts where it holds; and so has what a mark says, since nobody may be
+        // able to tell more than that.
+        let marked = self.said_of(group, known);
+        let said: BTreeSet<Option<Said>> = marked.values().copied().map(Some).chain([None]).collect();
         for minimum in self.minimums_of(group) {
-            for said in self.said_in(group) {
+            for &said in &said {
                 for finding in self.findings(group, known, (minimum, said), progress) {
-                    self.finding(group, known, &finding, (minimum, said));
+                    let place = engine::locate(group, self.tables, &finding.cell);
+                    let own = place.as_ref().filter(|place| !place.complement);
+                    let own = own.map(|place| known.figure(place.view, place.measure, place.cell));
+                    if own.and_then(|figure| marked.get(&figure).copied()) == said {
+                        self.finding(group, known, &finding, place, minimum);
+                    }
                 }
             }
         }
     }
 
-    /// What marks say in a group, each of which has a look of its own: nobody may be able to tell more than the mark. First
-    /// of all, what no mark says.
-    fn said_in(&self, group: &Group) -> Vec<Option<Said>> {
-        let mut all = BTreeSet::new();
-        if !self.marked.is_empty() {
-            for view in &group.views {
-                let cells = view.cells(&self.tables[view.table]);
-                let of = |measure: usize| cells.iter().flatten().map(move |&cell| (view.table, measure, cell));
-                let places = (0..self.tables[view.table].measures.len()).flat_map(of);
-                all.extend(places.filter_map(|place| self.marked.get(&place).copied()));
+    /// What marks say of a group's small counts, by figure: it may stand in several tables, and have a mark in one of them.
+    fn said_of(&self, group: &Group, known: &Known<'_>) -> HashMap<u32, Said> {
+        let mut said: HashMap<u32, Said> = HashMap::new();
+        for (at, view) in group.views.iter().enumerate().filter(|_| !self.marked.is_empty()) {
+            for (cell, place) in known.cells[at].iter().enumerate() {
+                for measure in 0..self.tables[view.table].measures.len() {
+                    let own = place.and_then(|place| self.marked.get(&(view.table, measure, place)));
+                    let Some(own) = own else { continue };
+                    let figure = known.figure(at, measure, cell);
+                    said.entry(figure).and_modify(|all| *all = all.and(*own)).or_insert(*own);
+                }
             }
         }
-        std::iter::once(None).chain(all.into_iter().map(Some)).collect()
+        said
     }
 
     /// The minimum cells that hold somewhere in a group.
@@ -572,15 +586,16 @@ impl<'a> Look<'a> {
     }
 
     /// A finding of the audit, unless it is counted already or is about a figure that nothing prints or hides.
-    fn finding(&mut self, group: &Group, known: &Known<'_>, finding: &Finding, (minimum, said): (u64, Option<Said>)) {
-        let place = engine::locate(group, self.tables, &finding.cell);
+    fn finding(
+        &mut self,
+        group: &Group,
+        known: &Known<'_>,
+        finding: &Finding,
+        place: Option<engine::Place>,
+        minimum: u64,
+    ) {
         let base = place.as_ref().and_then(|place| Some((group.views[place.view].table, place.base?)));
         if base.map_or(self.policy.minimum_cell, |(table, cell)| self.minimum(table, cell)) != minimum {
-            return;
-        }
-        let mark = place.as_ref().filter(|place| !place.complement).zip(base);
-        let mark = mark.and_then(|(place, (table, cell))| self.marked.get(&(table, place.measure, cell)).copied());
-        if mark != said {
             return;
         }
         let report = &mut self.report;

@@ -142,6 +142,11 @@ impl<'a> Known<'a> {
         known
     }
 
+    /// The number of a figure, the same wherever it stands.
+    pub(super) fn figure(&self, view: usize, measure: usize, cell: usize) -> u32 {
+        self.figures[view][measure][cell]
+    }
+
     /// The value of a figure, where it is known.
     pub(super) fn value(&self, view: usize, measure: usize, cell: usize) -> Option<i64> {
         let figure = self.figures[view][measure][cell] as usize;

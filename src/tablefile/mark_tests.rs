@@ -130,6 +130,20 @@ fn bounds_of_a_spec_are_about_its_words_for_hidden_figures() {
     }
 }
 
+#[test]
+fn an_earlier_table_whose_marks_say_what_is_small_stops_no_protection_and_what_they_add_does() {
+    let (text, earlier) = ("school,n\nA,5\nB,30\nC,40\nAll,75\n", "school,n\nA,<10\nB,*\nC,*\nAll,75\n");
+    let public = "also_public: { before: { files: [before.csv], edition: release of 2024, like: t } }\n";
+    let files = Files::new(&[("t.csv", text), ("before.csv", earlier)]);
+    let spec = format!("{SCHOOLS}{public}");
+    assert!(files.protect(&spec).is_ok_and(|done| String::from_utf8_lossy(&done.files[0].bytes).contains("A,*\n")));
+    // Of B its mark says 26 to 30: what it leaves of the total is more of A than that it is small.
+    let spec = spec.replace("\"<10\"] }", "\"<10\", \"26-30\"] }");
+    std::fs::write(files.path("before.csv"), earlier.replace("B,*", "B,26-30").replace("C,*", "C,40")).unwrap();
+    let error = files.protect(&spec).err().expect("refused");
+    assert_eq!(error.kind(), Kind::Disclosure);
+}
+
 /// What a mark leaves possible, of each figure that is hidden.
 type Open = [Option<(i64, i64)>; 9];
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::Way;
 use super::tests::Files;
 use crate::error::Kind;
 
@@ -188,4 +189,20 @@ fn an_audit_of_rounded_or_noisy_tables_says_that_nothing_is_hidden_and_finds_wha
     std::fs::write(files.path("t.csv"), &out).unwrap();
     assert!(files.audit(noisy).passed(), "{out}");
     assert!(files.protect(noisy).is_err(), "a published file has no keys any more");
+}
+
+#[test]
+fn what_needs_a_hidden_total_added_up_is_told_from_subtraction() {
+    let text = "school,race,n\nA,X,30\nA,Y,40\nA,All,*\nB,X,*\nB,Y,20\nB,All,27\n";
+    // Sums along the first dimension are looked at first.
+    let spec = "tables:\n  t: { files: [t.csv], dimensions: { race: { total: All }, school: { total: All } }, measures: { n: } }\n";
+    let ways = |text: &str| {
+        let report = Files::new(&[("t.csv", text)]).audit(spec);
+        [Way::Subtraction, Way::Steps, Way::Sum].map(|way| report.of_way(way))
+    };
+    assert_eq!(ways(text), [1, 0, 1]);
+    // A printed total of both schools leaves A's, and then none has to be added up.
+    assert_eq!(ways(&format!("{text}All,All,97\n")), [2, 0, 0]);
+    // What follows from one that was added up is no subtraction from printed totals.
+    assert_eq!(ways(&text.replace("B,All,27", "B,All,*\nAll,All,97")), [0, 0, 3]);
 }

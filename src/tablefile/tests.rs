@@ -75,24 +75,6 @@ fn nothing_falls_where_four_cells_hide_each_other() {
 }
 
 #[test]
-fn what_needs_a_hidden_total_added_up_is_told_from_subtraction() {
-    let text = "school,race,n\nA,X,30\nA,Y,40\nA,All,*\nB,X,*\nB,Y,20\nB,All,27\n";
-    // Sums along the first dimension are looked at first.
-    let turned = "dimensions: { race: { total: All }, school: { total: All } }";
-    let spec = &SCHOOL.replace("dimensions: { school: { total: All }, race: { total: All } }", turned);
-    assert!(spec != SCHOOL);
-    let ways = |text: &str| {
-        let report = Files::new(&[("t.csv", text)]).audit(spec);
-        [Way::Subtraction, Way::Steps, Way::Sum].map(|way| report.of_way(way))
-    };
-    assert_eq!(ways(text), [1, 0, 1]);
-    // A printed total of both schools leaves A's, and then none has to be added up.
-    assert_eq!(ways(&format!("{text}All,All,97\n")), [2, 0, 0]);
-    // What follows from one that was added up is no subtraction from printed totals.
-    assert_eq!(ways(&text.replace("B,All,27", "B,All,*\nAll,All,97")), [0, 0, 3]);
-}
-
-#[test]
 fn figures_that_add_up_to_nothing_fall() {
     let report = Files::new(&[("t.csv", "school,race,n\nA,X,*\nA,Y,*\nA,Z,20\nA,All,20\n")]).audit(SCHOOL);
     assert_eq!((report.fallen(), report.of_way(Way::Nothing)), (2, 2));
