@@ -54,6 +54,9 @@ pub struct PublicBand {
     pub high: u8,
     /// The sizes of groups that print it so.
     pub sizes: (i64, i64),
+    /// Where the size is not printed, use what the band says of the size and of the numerator each, not of both together.
+    /// That takes much less work, and finds less.
+    pub apart: bool,
 }
 
 impl PublicBand {

@@ -7,7 +7,7 @@ use super::engine;
 use super::layout::{Loaded, PrintedBands};
 use super::load::{Job, Purpose};
 use super::protect::{ProtectReport, ProtectedFiles, Statuses, unprotectable};
-use super::report::{AuditReport, Progress};
+use super::report::{AuditReport, Progress, counted};
 use super::spec::{BandClassSpec, BandProfile, BandsSpec, MethodSpec, Spec};
 use super::views::{Bound, groups};
 use super::words::Figure;
@@ -169,6 +169,7 @@ fn plain(job: &Job, tables: &[Loaded]) -> Result<()> {
 pub(super) fn look(spec: &Spec, tables: &[Loaded], report: &mut AuditReport) {
     let MethodSpec::Bands(_) = &spec.policy.method else { return };
     let printed = |figure: Figure| figure.printed().is_some();
+    let mut alone = 0;
     for table in tables {
         for rate in &table.rates {
             let unlike = |&cell: &usize| {
@@ -177,6 +178,13 @@ pub(super) fn look(spec: &Spec, tables: &[Loaded], report: &mut AuditReport) {
                 beside || rate.is_unlike(cell, size)
             };
             report.unlike += (0..table.cells()).filter(unlike).count();
+            let of_unknown =
+                |&cell: &usize| printed(rate.values[cell]) && table.values[rate.denominator][cell].count().is_none();
+            alone += (0..table.cells()).filter(of_unknown).count();
         }
+    }
+    if alone > 0 {
+        let said = "without the size of its group: it was used for what it says of the size and of the numerator each, not of both together";
+        report.notes.push(format!("{} {said}", counted(alone, "band stands", "bands stand")));
     }
 }

@@ -95,7 +95,7 @@ impl Rate {
         let value = self.values[cell as usize].printed()?;
         let (low, high) = (u8::try_from(value / 1000).ok()?, u8::try_from(value % 1000).ok()?);
         let sizes = self.bands.as_ref().and_then(|own| own.bands.sizes((low, high), own.minimum));
-        Some(PublicBand { low, high, sizes: sizes.unwrap_or((1, i64::MAX)) })
+        Some(PublicBand { low, high, sizes: sizes.unwrap_or((1, i64::MAX)), apart: true })
     }
 
     /// Whether a band that was read is not one that is printed of a group of this size, or of any where it is not known.

@@ -424,10 +424,14 @@ impl<'a> System<'a> {
             }
             (_, None) => {
                 self.ranges.push((self.index[d as usize], band.sizes.0, band.sizes.1));
+                if self.figures.printed(n).is_none() {
+                    let (least, most) = (band.numerators(band.sizes.0).0, band.numerators(band.sizes.1).1);
+                    self.ranges.push((self.index[n as usize], least, most));
+                }
                 // `(2 low - 1) d <= 200 n < (2 high + 1) d`
                 let (above, below) = (2 * i32::from(band.high) + 1, 2 * i32::from(band.low) - 1);
                 let ends = [(above, -200, -1, band.high < 100), (-below, 200, 0, band.low > 0)];
-                for (of_d, of_n, strict, _) in ends.into_iter().filter(|&(.., says)| says) {
+                for (of_d, of_n, strict, _) in ends.into_iter().filter(|&(.., says)| says && !band.apart) {
                     let slack = self.figures.add(Extra::Slack { place });
                     self.index.push(self.unknowns.len() as u32);
                     self.unknowns.push(slack);

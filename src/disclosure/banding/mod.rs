@@ -136,9 +136,9 @@ pub fn band(
     let release = system::build(tables)?;
     let primary = primary::apply(tables, &release, policy);
     let mut prints = Prints::new(tables, rates, &release, &sizes, banding, policy);
-    let mut search = Search::new(tables, &release, &primary, policy);
+    let search = Search::new(tables, &release, &primary, policy);
     progress(Progress { phase: Phase::Search, done: 0, total: 2 });
-    let mut unmet = loosen(&mut search, &mut prints);
+    let mut unmet = loosen(&search, &mut prints);
     if unmet.is_empty() {
         progress(Progress { phase: Phase::Release, done: 1, total: 2 });
         tighten(&search, &mut prints);
@@ -161,7 +161,7 @@ pub fn band(
             unmet = found;
             break;
         }
-        unmet = loosen(&mut search, &mut prints);
+        unmet = loosen(&search, &mut prints);
     }
     unmet.sort_unstable();
     let cells: Vec<CellName> = unmet.iter().map(|&at| release.variable(at).place().name(tables)).collect();

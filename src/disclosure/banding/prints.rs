@@ -133,9 +133,11 @@ impl Prints {
         match self.places[table][rate][cell].map(|print| &self.all[print]).filter(|print| !print.is_whole()) {
             Some(print) => {
                 let (low, high) = self.percentages(print, bands);
-                Some(PublicBand { low, high, sizes: bands.sizes((low, high), self.minimum)? })
+                Some(PublicBand { low, high, sizes: bands.sizes((low, high), self.minimum)?, apart: false })
             }
-            None if size < self.least => Some(PublicBand { low: 0, high: 100, sizes: (0, self.least - 1) }),
+            None if size < self.least => {
+                Some(PublicBand { low: 0, high: 100, sizes: (0, self.least - 1), apart: false })
+            }
             None => None,
         }
     }

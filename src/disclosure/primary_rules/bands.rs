@@ -256,7 +256,7 @@ fn lacks(policy: &Policy, low: i64, high: i64, size: i64) -> bool {
 
 /// The numerators whose rounded percentage is in a band.
 fn numerators(band: &Band, size: i64) -> (i64, i64) {
-    PublicBand { low: band.low, high: band.high, sizes: (size, size) }.numerators(size)
+    PublicBand { low: band.low, high: band.high, sizes: (size, size), apart: false }.numerators(size)
 }
 
 fn covers(bands: &[Band]) -> bool {
