@@ -18,8 +18,8 @@ const BATCH: usize = 64;
 /// How often all that is left is looked at: a figure may have to go one way first, then the other.
 const ROUNDS: usize = 3;
 /// Multiplications in all, for each leaf of the table and for a small one, after which nothing more is tried.
-const WORK: usize = 1000;
-const LEAST_WORK: usize = 10_000_000;
+const WORK: usize = 4000;
+const LEAST_WORK: usize = 2_000_000_000;
 /// What it costs to change a cell by 1, and how far equal ones are apart, as a share of that.
 const PRICE: f64 = 0.01;
 const JITTER: f64 = 0.5;

@@ -5,9 +5,11 @@
 //! dimension after the other (iterative proportional fitting, W. E. Deming and F. F. Stephan, Annals of Mathematical
 //! Statistics 11 (1940)). Then it is rounded, and people are moved at random until every published total is met: a step
 //! takes a total that lacks somebody and changes the cell below it that leaves the least lacking, weighted; weights grow
-//! where nothing helps (P. Morris, "The breakout method for escaping from local minima", AAAI 1993).
+//! where nothing helps (P. Morris, "The breakout method for escaping from local minima", AAAI 1993). What is still off then
+//! is mended by linear programs.
 
 use super::ground::{Axis, Ground, Pools};
+use super::mend::mend;
 use crate::disclosure::audit::parts::{NONE, mix};
 use crate::disclosure::public::PublicTable;
 
@@ -22,7 +24,7 @@ const TRIES: u64 = 160;
 const PARTNERED: usize = 10;
 const PARTNERS: u64 = 10;
 /// Steps for each published total, and for a small table.
-const STEPS: u64 = 300;
+const STEPS: u64 = 20;
 const LEAST_STEPS: u64 = 200_000;
 /// Steps for which a cell rests at least, and by how many more it may.
 const REST: (u64, u64) = (4, 12);
@@ -71,7 +73,8 @@ pub(super) fn fit(ground: &Ground, table: &PublicTable, fixed: &dyn Fn(usize) ->
     drop(settled);
     leaves.estimate();
     leaves.walk();
-    if !leaves.lacking.is_empty() {
+    mend(ground, &mut leaves.values, &mut leaves.lack);
+    if leaves.lack.iter().any(|&lack| lack != 0) {
         return None;
     }
     let whole = ground.whole(table, &leaves.values, fixed);

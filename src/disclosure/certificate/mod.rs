@@ -12,9 +12,11 @@
 //! | `exchanges` | a certificate of one large table |
 //! | `ground` | its innermost cells, and the totals that limit them |
 //! | `leaves` | a whole table that fits it |
+//! | `mend` | what is still off in it |
 //! | `gather` | one in which people stand together |
 //! | `cycles` | changes of a few cells |
 //! | `raise` | such changes for every hidden cell |
+//! | `far` | linear programs for the last ones, and proofs that they need no change |
 //! | `seen` | what they show |
 //! | `verify` | the check |
 //! | `above` | the totals that change with an innermost cell, for the check |
@@ -28,6 +30,7 @@ mod gather;
 mod ground;
 mod leaves;
 mod make;
+mod mend;
 mod raise;
 mod reach;
 mod seen;
