@@ -82,7 +82,7 @@ fn protected_bands_pass_the_audit_of_published_files() {
         let report = files.audit(&spec);
         assert!(report.passed(), "{out}\n{report:?}");
         // Of bands alone an audit knows less, and says so.
-        assert_eq!(report.notes.iter().any(|note| note.contains("without the size")), sizes == "hide");
+        assert_eq!(report.notes.iter().any(|note| note.contains("without sizes of groups")), sizes == "hide");
     }
 }
 
