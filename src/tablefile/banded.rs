@@ -114,7 +114,12 @@ pub(super) fn band(
         }
     }
     if !all.is_empty() {
-        return Err(unprotectable(&all, &[], &[]));
+        let error = unprotectable(&all, &[], &[]);
+        return Err(match banding.sizes {
+            true => error
+                .with_hint("nothing was written. Print no sizes (`sizes: hide`), merge categories, or drop the table"),
+            false => error,
+        });
     }
     let mut files = Vec::new();
     let mut done = ProtectReport { minimum_cell: policy.minimum_cell, bands: Some(report), ..ProtectReport::default() };
@@ -184,7 +189,8 @@ pub(super) fn look(spec: &Spec, tables: &[Loaded], report: &mut AuditReport) {
         }
     }
     if alone > 0 {
-        let said = "without the size of its group: it was used for what it says of the size and of the numerator each, not of both together";
-        report.notes.push(format!("{} {said}", counted(alone, "band stands", "bands stand")));
+        let said =
+            "printed without sizes of groups: used for what each says of its size and of its numerator, not of both";
+        report.notes.push(format!("{} {said}", counted(alone, "band", "bands")));
     }
 }
