@@ -73,6 +73,9 @@ pub(super) struct Prints {
     minimum: u64,
     /// By table, measure and cell of the profile: the least group of which anything is printed.
     pub(super) least: i64,
+    /// Whether only small groups have a mark instead of a band. Where sizes are printed, those whose size is hidden to protect
+    /// small ones have it as well.
+    mark_says_small: bool,
 }
 
 impl Prints {
@@ -86,7 +89,8 @@ impl Prints {
     ) -> Self {
         let minimum = policy.minimum_cell.max(banding.bands.least());
         let least = i64::try_from(minimum).unwrap_or(i64::MAX);
-        let mut prints = Prints { all: Vec::new(), places: Vec::new(), of: BTreeMap::new(), minimum, least };
+        let (all, places, of) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let mut prints = Prints { all, places, of, minimum, least, mark_says_small: !banding.sizes };
         let mut known: BTreeMap<(usize, u32), Option<usize>> = BTreeMap::new();
         let mut by_size: BTreeMap<i64, (Vec<Block>, Vec<Block>)> = BTreeMap::new();
         let open = Policy { minimum_cell: 0, homogeneous: false, ..policy.clone() };
@@ -123,7 +127,7 @@ impl Prints {
         prints
     }
 
-    /// What a reader knows of a rate's cell: its band; of a group that is too small for any, that.
+    /// What a reader knows of a rate's cell: its band; of a group that is too small for any, that, where its mark says so.
     pub(super) fn public(
         &self,
         (table, rate, cell): (usize, usize, usize),
@@ -135,7 +139,7 @@ impl Prints {
                 let (low, high) = self.percentages(print, bands);
                 Some(PublicBand { low, high, sizes: bands.sizes((low, high), self.minimum)?, apart: false })
             }
-            None if size < self.least => {
+            None if size < self.least && self.mark_says_small => {
                 Some(PublicBand { low: 0, high: 100, sizes: (0, self.least - 1), apart: false })
             }
             None => None,

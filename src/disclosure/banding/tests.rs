@@ -196,6 +196,29 @@ proptest! {
     }
 }
 
+/// Where sizes are printed, a mark does not say that its group is small: others are hidden to protect such ones.
+#[test]
+fn sizes_are_printed_beside_bands_where_they_can_be_protected() {
+    let schools: Vec<String> = (0..16).map(|at| format!("s{at}<T")).collect();
+    let dimensions = vec![dimension("school", &format!("T {}", schools.join(" "))), dimension("race", "T a<T b<T c<T")];
+    let leaves: Vec<(i64, i64)> =
+        (0..48_i64).map(|at| (((at * at * 7 + at * 5) % 90) / (1 + at % 3), 600 + (at * 37) % 300)).collect();
+    let table = sample(dimensions, &leaves);
+    for level in [Level::Exact, Level::Interval(2), Level::Full] {
+        let policy = Policy { level, minimum_cell: 10, ..Policy::default() };
+        let banding = Banding { bands: Bands::edfacts(), sizes: true };
+        let banded =
+            band(std::slice::from_ref(&table), &[vec![RATE]], &banding, &policy, &|| false, &mut |_| {}).unwrap();
+        let small = |size: i64| (1..10).contains(&size);
+        let sizes = table.values[0].iter().zip(&banded.statuses[0][0]);
+        let hidden: Vec<i64> = sizes.filter(|(_, status)| !status.is_published()).map(|(size, _)| *size).collect();
+        assert!(hidden.iter().any(|&size| small(size)) && hidden.iter().any(|&size| size >= 10), "{level:?}");
+        assert!(
+            table.values[0].iter().zip(&banded.statuses[0][0]).all(|(size, is)| !small(*size) || !is.is_published())
+        );
+    }
+}
+
 #[test]
 fn numerators_that_add_up_to_a_whole_are_looked_at_together() {
     let kinds = [
