@@ -58,12 +58,12 @@ CASES = [
     Case("t3", "percent:30", "hide", search=150),
     Case("t3", "full", "hide", search=150),
     Case("t3", "full", "print", search=150),
-    Case("million", "full", "print", search=300, seconds=1200, mib=8192, certificate=True),
-    Case("million", "full", "hide", search=300, seconds=1200, mib=8192, certificate=True),
+    Case("million", "full", "hide", search=60, seconds=1200, mib=8192, certificate=True),
+    Case("million", "full", "print", search=60, seconds=1200, mib=8192, certificate=True),
 ]
 
 # Seconds after which a run of Accord is stopped from outside.
-STOP = 3600
+STOP = 1800
 
 # Of τ-Argus, without and with `--long`.
 METHODS = {

@@ -69,6 +69,16 @@ MUTANTS = [
      "self.fits(&base, 0)?;", ""),
     ("certificate: a narrow interval will do", "certificate/verify.rs",
      ".is_met(least, greatest) {", ".is_met(least - 1, greatest + 1) {"),
+    ("certificate: cells have the policy's minimum alone", "audit/figures.rs",
+     "*minimum = own.max(*minimum);", "*minimum = policy.minimum().max(*minimum);"),
+    ("marks: what they say is left out", "audit/reader.rs",
+     "system.add_told(told)?;", ""),
+    ("bands: they bound no numerator", "audit/system.rs",
+     "let (low, high) = band.numerators(size);", "let (low, high) = (0, size);"),
+    ("bands: a mark says that a group is small, even where others are hidden", "banding/prints.rs",
+     "mark_says_small: !banding.sizes }", "mark_says_small: true }"),
+    ("bands: a mark alone says nothing of the size", "banding/prints.rs",
+     "mark_says_small: !banding.sizes }", "mark_says_small: false }"),
 ]
 
 CARGO = """[package]
@@ -80,6 +90,7 @@ edition = "2024"
 
 [dependencies]
 microlp = "{microlp}"
+serde = {{ version = "{serde}", features = ["derive"] }}
 serde_json = "{serde_json}"
 thiserror = "{thiserror}"
 
@@ -104,7 +115,7 @@ def version(name):
 def crate(folder):
     """A crate of src/disclosure alone."""
     (folder / "src").mkdir(parents=True, exist_ok=True)
-    versions = {name: version(name) for name in ("microlp", "serde_json", "thiserror", "proptest")}
+    versions = {name: version(name) for name in ("microlp", "serde", "serde_json", "thiserror", "proptest")}
     (folder / "Cargo.toml").write_text(CARGO.format(**versions))
     (folder / "src/lib.rs").write_text("pub mod disclosure;\n")
     shutil.rmtree(folder / "src/disclosure", ignore_errors=True)
