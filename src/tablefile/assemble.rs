@@ -414,19 +414,17 @@ impl Filler<'_> {
                 self.column(at, into, offset, column.decimals)?;
             }
         }
-        for (index, (name, own)) in spec.quantiles.iter().enumerate() {
-            let name = own.column.as_deref().unwrap_or(name);
+        let quantiles = spec.quantiles.iter().enumerate().map(|(index, (name, own))| {
+            (own.column.as_deref().unwrap_or(name), Role::Quantile(index), Destination::Quantile(index), own.decimals)
+        });
+        let averages = spec.averages.iter().enumerate().map(|(index, (name, own))| {
+            (own.column.as_deref().unwrap_or(name), Role::Average(index), Destination::Average(index), own.decimals)
+        });
+        for (name, role, into, decimals) in quantiles.chain(averages) {
             let at = self.file.columns.iter().position(|column| column.name == name);
             let Some(at) = at else { return named(self.file, name).map(|_| Vec::new()) };
-            roles[at] = Some(Role::Quantile(index));
-            self.column(at, Destination::Quantile(index), 0, Some(own.decimals))?;
-        }
-        for (index, (name, own)) in spec.averages.iter().enumerate() {
-            let name = own.column.as_deref().unwrap_or(name);
-            let at = self.file.columns.iter().position(|column| column.name == name);
-            let Some(at) = at else { return named(self.file, name).map(|_| Vec::new()) };
-            roles[at] = Some(Role::Average(index));
-            self.column(at, Destination::Average(index), 0, Some(own.decimals))?;
+            roles[at] = Some(role);
+            self.column(at, into, 0, Some(decimals))?;
         }
         if !roles.iter().any(|role| matches!(role, Some(Role::Measure(..) | Role::Rate(..)))) {
             let there: Vec<&str> = self.file.columns.iter().map(|column| column.name.as_str()).collect();

@@ -364,14 +364,20 @@ impl<'a> System<'a> {
         }
         let (above, below, scale) = (2 * printed + 1, 2 * printed - 1, 2 * rate.scale);
         for (of_d, of_n) in [(above, -scale), (-below, scale)] {
-            let slack = self.figures.add(Extra::Slack { place: numerator_place });
-            self.index.push(self.unknowns.len() as u32);
-            self.unknowns.push(slack);
+            let slack = self.slack(numerator_place);
             // At most 1,000,001 in size: see `figures::check`.
             let known = self.term(d, of_d as i32) + self.term(n, of_n as i32) + self.term(slack, -1);
             self.end(known, Rule::Rate(number as u16, of_d > 0), numerator_place, 0)?;
         }
         Ok(())
+    }
+
+    /// An unknown for what an inequality about a place leaves.
+    fn slack(&mut self, place: usize) -> u32 {
+        let slack = self.figures.add(Extra::Slack { place });
+        self.index.push(self.unknowns.len() as u32);
+        self.unknowns.push(slack);
+        slack
     }
 
     /// A mark's bound, with the slack that it leaves.
@@ -396,9 +402,7 @@ impl<'a> System<'a> {
                 }
                 continue;
             }
-            let slack = self.figures.add(Extra::Slack { place });
-            self.index.push(self.unknowns.len() as u32);
-            self.unknowns.push(slack);
+            let slack = self.slack(place);
             // Turned round, so that the slack is taken off as in a rate's bounds; at most a million in size.
             let known: i64 = figures.iter().map(|&(figure, c)| self.term(figure, -c as i32)).sum();
             let known = known + self.term(slack, -1) + one.most;
@@ -432,9 +436,7 @@ impl<'a> System<'a> {
                 let (above, below) = (2 * i32::from(band.high) + 1, 2 * i32::from(band.low) - 1);
                 let ends = [(above, -200, -1, band.high < 100), (-below, 200, 0, band.low > 0)];
                 for (of_d, of_n, strict, _) in ends.into_iter().filter(|&(.., says)| says && !band.apart) {
-                    let slack = self.figures.add(Extra::Slack { place });
-                    self.index.push(self.unknowns.len() as u32);
-                    self.unknowns.push(slack);
+                    let slack = self.slack(place);
                     let known = self.term(d, of_d) + self.term(n, of_n) + self.term(slack, -1) + strict;
                     self.end(known, Rule::Rate(number as u16, of_d > 0), place, 0)?;
                 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::ground::Ground;
 use super::raise::Change;
 use super::seen::{Proof, Seen};
+use super::threads;
 use crate::disclosure::audit::parts::{NONE, mix};
 use crate::disclosure::dual::{Dual, Outcome, Terms};
 
@@ -77,7 +78,11 @@ pub(super) fn far(
             if workers.iter().map(|worker| worker.work).sum::<usize>() > WORK * ground.leaves.len() + LEAST_WORK {
                 return;
             }
-            for (cell, found) in far.both(&mut workers, batch, seen) {
+            let look = |dual: &mut Dual, cell: u32| {
+                let needed = seen.needs(cell as usize).next().is_some();
+                needed.then(|| far.look(dual, cell, seen))
+            };
+            for (cell, found) in threads::both(&mut workers, batch, &look) {
                 if seen.needs(cell as usize).next().is_none() {
                     continue;
                 }
@@ -120,27 +125,6 @@ impl Far<'_> {
         }
         rows.extend(own.into_values());
         rows
-    }
-
-    /// Looks at figures in two threads; gives what was found in their order, whichever was faster.
-    fn both(&self, workers: &mut [Dual; 2], cells: &[u32], seen: &Seen<'_, '_>) -> Vec<(u32, Found)> {
-        let half = |dual: &mut Dual, side: usize| -> Vec<(u32, Found)> {
-            let own = cells.iter().enumerate().filter(|(at, _)| at % 2 == side).map(|(_, &cell)| cell);
-            let own = own.filter(|&cell| seen.needs(cell as usize).next().is_some());
-            own.map(|cell| (cell, self.look(dual, cell, seen))).collect()
-        };
-        let [first, second] = workers;
-        let (mut found, more) = std::thread::scope(|scope| {
-            let other = scope.spawn(|| half(second, 1));
-            let own = half(first, 0);
-            (own, other.join())
-        });
-        match more {
-            Ok(more) => found.extend(more),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-        found.sort_by_key(|&(cell, _)| cell);
-        found
     }
 
     /// Moves a figure as far as asked; where it can't go so far, shows that it is not small, or moves it one way as far as it

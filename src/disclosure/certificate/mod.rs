@@ -18,6 +18,7 @@
 //! | `raise` | such changes for every hidden cell |
 //! | `far` | linear programs for the last ones, and proofs that they need no change |
 //! | `seen` | what they show |
+//! | `threads` | the two threads that look at cells |
 //! | `verify` | the check |
 //! | `above` | the totals that change with an innermost cell, for the check |
 //! | `text` | the form in which certificates and public tables are written and read |
@@ -35,6 +36,7 @@ mod raise;
 mod reach;
 mod seen;
 mod text;
+mod threads;
 mod verify;
 
 pub use make::certify;

@@ -8,6 +8,7 @@
 use super::cycles::{Rules, Search};
 use super::ground::{Ground, Pools};
 use super::seen::Seen;
+use super::threads;
 use crate::disclosure::audit::parts::NONE;
 
 /// A change of innermost cells: numbers, sorted, and by how much each changes.
@@ -56,8 +57,8 @@ struct Task {
 }
 
 /// Changes that between them move what can be moved; `values` is what leaves have above their least value.
-pub(super) fn raise(
-    ground: &Ground,
+pub(super) fn raise<'g>(
+    ground: &'g Ground,
     values: Vec<i64>,
     enough: i64,
     seen: &mut Seen<'_, '_>,
@@ -93,7 +94,11 @@ pub(super) fn raise(
                 if workers.iter().map(|worker| worker.search.work).sum::<u64>() > limit {
                     return changes;
                 }
-                for (cell, change) in ways.both(&mut workers, batch, (goes, tries), seen) {
+                let look = |worker: &mut Worker<'g>, cell: u32| {
+                    let mut needs = seen.needs(cell as usize).map(|by| Task { cell, by, goes, tries });
+                    needs.find_map(|task| ways.change(worker, task))
+                };
+                for (cell, change) in threads::both(&mut workers, batch, &look) {
                     if seen.needs(cell as usize).next().is_some() {
                         ways.keep(change, seen, &mut changes);
                     }
@@ -105,37 +110,6 @@ pub(super) fn raise(
 }
 
 impl<'g> Ways<'g> {
-    /// Looks at cells in two threads; gives what was found in their order, whichever was faster.
-    fn both(
-        &self,
-        workers: &mut [Worker<'g>; 2],
-        cells: &[u32],
-        (goes, tries): (usize, usize),
-        seen: &Seen<'_, '_>,
-    ) -> Vec<(u32, Change)> {
-        let half = |worker: &mut Worker<'g>, side: usize| -> Vec<(u32, Change)> {
-            let own = cells.iter().enumerate().filter(|(at, _)| at % 2 == side).map(|(_, &cell)| cell);
-            let moved = |cell: u32| {
-                let mut needs = seen.needs(cell as usize).map(|by| Task { cell, by, goes, tries });
-                let change = needs.find_map(|task| self.change(worker, task))?;
-                Some((cell, change))
-            };
-            own.filter_map(moved).collect()
-        };
-        let [first, second] = workers;
-        let (mut found, more) = std::thread::scope(|scope| {
-            let other = scope.spawn(|| half(second, 1));
-            let own = half(first, 0);
-            (own, other.join())
-        });
-        match more {
-            Ok(more) => found.extend(more),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-        found.sort_by_key(|&(cell, _)| cell);
-        found
-    }
-
     fn keep(&mut self, change: Change, seen: &mut Seen<'_, '_>, changes: &mut Vec<Change>) {
         seen.learn(self.ground, &change);
         for &(leaf, _) in &change {

@@ -1,7 +1,5 @@
 //! Marks that say something of what they hide, against the reader who tries everything and takes them at their word.
 
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 
 use super::brute::told_ranges;
@@ -56,13 +54,7 @@ proptest! {
         let public = public_view(&tables, &pattern(&tables, &policy, &coins));
         let told = marks(&tables, &public, &words);
         let Some(ranges) = told_ranges(&public, &told, &policy, CAP) else { return Ok(()) };
-        let small = |(low, high): (i64, i64)| low > 0 && policy.is_small(high) && !is_met(&policy, (low, high));
-        let expected: BTreeSet<CellName> = targets(&tables, &policy)
-            .expect("targets")
-            .iter()
-            .filter(|target| small(ranges[&place(target)]))
-            .map(|target| name(&tables, place(target)))
-            .collect();
+        let expected = known_to_be_small(&tables, &policy, &ranges);
         let report = audit_told(public[..].into(), &told, &policy, &mut silent).expect("audit");
         prop_assert_eq!(fallen(&report), expected);
     }
