@@ -12,7 +12,8 @@
 //! | `system` | the release as one linear system |
 //! | `primary` | the primary rules, and what a hidden mark says by itself |
 //! | `condense`, `cover`, `local`, `dual`, `simplex`, `exchange`, `optimum`, `search` | the complementary search |
-//! | `large`, `product` | the same for one large table, and exchanges between its cells |
+//! | `large`, `product`, `printed` | the same for one large table, exchanges between its cells, and printed zeros |
+//! | `innermost` | changes of innermost cells, for large tables and their certificates |
 //! | `public` | what a reader sees |
 //! | `history`, `restated` | earlier releases beside the one at hand |
 //! | `certificate` | the proof for everybody, and its check |
@@ -33,12 +34,14 @@ mod dual;
 mod error;
 mod exchange;
 mod history;
+mod innermost;
 mod large;
 mod local;
 mod optimum;
 mod policy;
 mod primary;
 pub mod primary_rules;
+mod printed;
 mod product;
 mod protect;
 mod protection;

@@ -13,6 +13,7 @@ use super::large;
 use super::policy::{Attacker, Level, Policy, Progress, Reason, Status, Summary};
 use super::primary::{self, Primary, Target};
 use super::primary_rules::MagnitudeRule;
+use super::printed;
 use super::public::{Change, Evidence, PublicTable, public_view};
 use super::search::{Pattern, search, withstand};
 use super::system::{self, Place, Release};
@@ -111,6 +112,9 @@ pub fn protect_beside(
                     return Err(DisclosureError::AuditFailed(Box::new(report)));
                 }
                 pattern
+            }
+            None if large::is_large(tables, &system) && printed::is_for(policy, beside) => {
+                printed::search(tables, &release, (&system, &targets), policy, stop, progress)
             }
             None if large::is_large(tables, &system) => {
                 large::search(tables, &release, &system, policy, stop, progress)

@@ -4,13 +4,11 @@
 //! few, and together, is due to the table that all changes start from.
 
 use super::far::far;
-use super::gather::gather;
-use super::ground::Ground;
 use super::leaves::fit;
-use super::raise::raise;
 use super::seen::Seen;
 use super::{Certificate, Rules};
 use crate::disclosure::audit::parts::{Bounds, System};
+use crate::disclosure::innermost::{Ground, gather, raise};
 use crate::disclosure::policy::Policy;
 use crate::disclosure::public::PublicTable;
 

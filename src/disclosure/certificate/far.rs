@@ -7,12 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use super::ground::Ground;
-use super::raise::Change;
 use super::seen::{Proof, Seen};
-use super::threads;
 use crate::disclosure::audit::parts::{NONE, mix};
 use crate::disclosure::dual::{Dual, Outcome, Terms};
+use crate::disclosure::innermost::{Change, Goals, Ground, both};
 
 /// Figures that both threads look at before what they found is taken in.
 const BATCH: usize = 64;
@@ -79,11 +77,11 @@ pub(super) fn far(
                 return;
             }
             let look = |dual: &mut Dual, cell: u32| {
-                let needed = seen.needs(cell as usize).next().is_some();
+                let needed = !seen.needs(cell as usize).is_empty();
                 needed.then(|| far.look(dual, cell, seen))
             };
-            for (cell, found) in threads::both(&mut workers, batch, &look) {
-                if seen.needs(cell as usize).next().is_none() {
+            for (cell, found) in both(&mut workers, batch, &look) {
+                if seen.needs(cell as usize).is_empty() {
                     continue;
                 }
                 news |= matches!(found, Found::Change(_) | Found::Proof(..));
@@ -97,7 +95,7 @@ pub(super) fn far(
                 }
             }
         }
-        left.retain(|&cell| seen.needs(cell as usize).next().is_some());
+        left.retain(|&cell| !seen.needs(cell as usize).is_empty());
         if left.is_empty() || !news {
             return;
         }
@@ -130,7 +128,7 @@ impl Far<'_> {
     /// Moves a figure as far as asked; where it can't go so far, shows that it is not small, or moves it one way as far as it
     /// can go.
     fn look(&self, dual: &mut Dual, cell: u32, seen: &Seen<'_, '_>) -> Found {
-        let needs: Vec<i64> = seen.needs(cell as usize).collect();
+        let needs = seen.needs(cell as usize);
         let mut found = Found::Impossible;
         for &by in &needs {
             match self.moved(dual, (cell, by), seen) {

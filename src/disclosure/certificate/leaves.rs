@@ -8,9 +8,9 @@
 //! where nothing helps (P. Morris, "The breakout method for escaping from local minima", AAAI 1993). What is still off then
 //! is mended by linear programs.
 
-use super::ground::{Axis, Ground, Pools};
 use super::mend::mend;
 use crate::disclosure::audit::parts::{NONE, mix};
+use crate::disclosure::innermost::{Axis, Ground, Pools};
 use crate::disclosure::public::PublicTable;
 
 /// Sweeps of proportional fitting.

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::ground::Ground;
 use crate::disclosure::audit::parts::mix;
 use crate::disclosure::dual::{Dual, Outcome, Terms};
+use crate::disclosure::innermost::Ground;
 
 /// How often all totals that are off are looked at, each time at other prices.
 const ROUNDS: u64 = 8;

@@ -10,33 +10,23 @@
 //! | `make` | a certificate from public tables |
 //! | `reach` | moves of single figures |
 //! | `exchanges` | a certificate of one large table |
-//! | `ground` | its innermost cells, and the totals that limit them |
 //! | `leaves` | a whole table that fits it |
 //! | `mend` | what is still off in it |
-//! | `gather` | one in which people stand together |
-//! | `cycles` | changes of a few cells |
-//! | `raise` | such changes for every hidden cell |
 //! | `far` | linear programs for the last ones, and proofs that they need no change |
 //! | `seen` | what they show |
-//! | `threads` | the two threads that look at cells |
 //! | `verify` | the check |
 //! | `above` | the totals that change with an innermost cell, for the check |
 //! | `text` | the form in which certificates and public tables are written and read |
 
 mod above;
-mod cycles;
 mod exchanges;
 mod far;
-mod gather;
-mod ground;
 mod leaves;
 mod make;
 mod mend;
-mod raise;
 mod reach;
 mod seen;
 mod text;
-mod threads;
 mod verify;
 
 pub use make::certify;

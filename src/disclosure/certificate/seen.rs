@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ground::Ground;
 use super::verify::name;
 use super::{EquationKind, EquationName};
 use crate::disclosure::audit::parts::{Bounds, System};
+use crate::disclosure::innermost::{Goals, Ground};
 use crate::disclosure::policy::{Policy, Requirement};
 use crate::disclosure::public::PublicTable;
 
@@ -61,49 +61,6 @@ impl<'s, 'a> Seen<'s, 'a> {
         self.policy.requirement_at(self.minimum(cell), self.base[cell], lower)
     }
 
-    /// A change of the base that makes a hidden cell's range wide enough; `None` where none is needed, or possible.
-    pub(super) fn need(&self, cell: usize, up: bool) -> Option<i64> {
-        if self.table.values[0][cell].is_some() || self.is_met(cell) || self.settled.contains(&(cell as u32)) {
-            return None;
-        }
-        let unknown = self.system.index[cell] as usize;
-        let (lower, upper) = (self.bounds.lower[unknown], self.bounds.upper[unknown]);
-        let need = self.requirement(cell);
-        if upper < need.upper || lower > need.lower || upper - lower < need.width {
-            return None;
-        }
-        let (low, high) = self.ranges[cell];
-        let goal = match up {
-            true => need.upper.max(low + need.width).min(upper),
-            false => need.lower.min(high - need.width).max(lower),
-        };
-        (goal < low || goal > high).then(|| goal - self.base[cell])
-    }
-
-    /// Changes of the base that make a hidden cell's range wide enough: up, down.
-    pub(super) fn needs(&self, cell: usize) -> impl Iterator<Item = i64> + use<'_, 's, 'a> {
-        [true, false].into_iter().filter_map(move |up| self.need(cell, up))
-    }
-
-    /// Takes in a change of innermost cells and of all that they are part of.
-    pub(super) fn learn(&mut self, ground: &Ground, change: &[(u32, i64)]) {
-        for &(leaf, by) in change {
-            ground.ancestors(ground.leaves[leaf as usize], &mut self.above);
-            for &cell in &self.above {
-                let sum = &mut self.sums[cell as usize];
-                if *sum == 0 {
-                    self.touched.push(cell);
-                }
-                *sum += by;
-            }
-        }
-        for cell in self.touched.drain(..) {
-            let value = self.base[cell as usize] + std::mem::take(&mut self.sums[cell as usize]);
-            let range = &mut self.ranges[cell as usize];
-            *range = (range.0.min(value), range.1.max(value));
-        }
-    }
-
     /// Takes in a combination of totals, and the cells that it shows to be empty or large.
     pub(super) fn prove(&mut self, proof: Proof, settled: impl IntoIterator<Item = u32>) {
         self.settled.extend(settled);
@@ -113,12 +70,12 @@ impl<'s, 'a> Seen<'s, 'a> {
     /// Hidden cells that are still to be moved.
     pub(super) fn left(&self) -> Vec<u32> {
         let mut left = self.hidden();
-        left.retain(|&cell| self.needs(cell as usize).next().is_some());
+        left.retain(|&cell| !self.needs(cell as usize).is_empty());
         left
     }
 
     /// Hidden cells.
-    pub(super) fn hidden(&self) -> Vec<u32> {
+    fn hidden(&self) -> Vec<u32> {
         let cells = self.table.values[0].iter().enumerate();
         cells.filter(|(_, published)| published.is_none()).map(|(cell, _)| cell as u32).collect()
     }
@@ -154,6 +111,48 @@ impl<'s, 'a> Seen<'s, 'a> {
             (EquationName { kind: EquationKind::Along(axis), table: 0, index: 0, cell }, multiplier)
         };
         single.chain(combined.into_iter().map(|terms| terms.into_iter().map(along).collect())).collect()
+    }
+}
+
+impl Goals for Seen<'_, '_> {
+    fn wanted(&self) -> Vec<u32> {
+        self.hidden()
+    }
+
+    fn need(&self, cell: usize, up: bool) -> Option<i64> {
+        if self.table.values[0][cell].is_some() || self.is_met(cell) || self.settled.contains(&(cell as u32)) {
+            return None;
+        }
+        let unknown = self.system.index[cell] as usize;
+        let (lower, upper) = (self.bounds.lower[unknown], self.bounds.upper[unknown]);
+        let need = self.requirement(cell);
+        if upper < need.upper || lower > need.lower || upper - lower < need.width {
+            return None;
+        }
+        let (low, high) = self.ranges[cell];
+        let goal = match up {
+            true => need.upper.max(low + need.width).min(upper),
+            false => need.lower.min(high - need.width).max(lower),
+        };
+        (goal < low || goal > high).then(|| goal - self.base[cell])
+    }
+
+    fn learn(&mut self, ground: &Ground, change: &[(u32, i64)]) {
+        for &(leaf, by) in change {
+            ground.ancestors(ground.leaves[leaf as usize], &mut self.above);
+            for &cell in &self.above {
+                let sum = &mut self.sums[cell as usize];
+                if *sum == 0 {
+                    self.touched.push(cell);
+                }
+                *sum += by;
+            }
+        }
+        for cell in self.touched.drain(..) {
+            let value = self.base[cell as usize] + std::mem::take(&mut self.sums[cell as usize]);
+            let range = &mut self.ranges[cell as usize];
+            *range = (range.0.min(value), range.1.max(value));
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use super::build::*;
 use super::certificates::{hopeless, with_minimums};
 use super::exhaustive::{CAP, policies, release};
 use crate::disclosure::certificate::large_certificate;
-use crate::disclosure::large;
 use crate::disclosure::*;
 use crate::disclosure::{condense, primary, system};
+use crate::disclosure::{large, printed};
 
 /// Schools in districts, by race and gender, with counts from a seed.
 fn schools(seed: u64) -> Table {
@@ -41,13 +41,17 @@ fn policy(zeros: Zeros, level: Level) -> Policy {
     Policy { zeros, level, neighbourhoods: 0, ..Policy::default() }
 }
 
-/// The large search's pattern, by cell, with what it found no witness for.
-fn pattern(table: &Table, policy: &Policy) -> (Vec<Vec<Vec<Status>>>, usize) {
+/// The large search's pattern, by cell, with what it found no witness for. Printed zeros take a search of their own if asked.
+fn pattern_by(table: &Table, policy: &Policy, own: bool) -> (Vec<Vec<Vec<Status>>>, usize) {
     let tables = std::slice::from_ref(table);
     let release = system::build(tables).expect("adds up");
     let primary = primary::apply(tables, &release, policy);
+    let targets = primary.targets(&release);
     let condensed = condense::condense(tables, &release, &primary, policy);
-    let found = large::search(tables, &release, &condensed, policy, &|| false, &mut silent);
+    let found = match own {
+        true => printed::search(tables, &release, (&condensed, &targets), policy, &|| false, &mut silent),
+        false => large::search(tables, &release, &condensed, policy, &|| false, &mut silent),
+    };
     let status = |&variable: &u32| {
         let hidden = condensed
             .unknown_of(variable as usize)
@@ -55,6 +59,10 @@ fn pattern(table: &Table, policy: &Policy) -> (Vec<Vec<Vec<Status>>>, usize) {
         primary.status(variable as usize, hidden)
     };
     (vec![vec![release.printed(0, 0).iter().map(status).collect()]], found.unmet.len() + condensed.hopeless.len())
+}
+
+fn pattern(table: &Table, policy: &Policy) -> (Vec<Vec<Vec<Status>>>, usize) {
+    pattern_by(table, policy, false)
 }
 
 /// What a large table's certificate proves is true, and all that is: compared with the reader who tries everything.
@@ -200,6 +208,23 @@ proptest! {
         let (statuses, unmet) = pattern(&table, &policy);
         prop_assume!(unmet == 0);
         let tables = [table];
+        let public = public_view(&tables, &statuses);
+        let targets = targets(&tables, &policy).expect("targets");
+        let report = audit(public[..].into(), &policy, Some(&targets), None, &mut silent).expect("no contradiction");
+        prop_assert!(report.passed, "{:?}", report.findings);
+    }
+
+    /// Where zeros are printed it always ends with a pattern, and that passes an audit that knows nothing of its witnesses.
+    #[test]
+    fn a_large_search_protects_beside_printed_zeros(seed in 0_u64..1 << 40, minimum in 3_u64..12) {
+        let table = schools(seed);
+        let policy = Policy { minimum_cell: minimum, ..policy(Zeros::Print, Level::Full) };
+        let (statuses, unmet) = pattern_by(&table, &policy, true);
+        prop_assert_eq!(unmet, 0);
+        prop_assert!(pattern_by(&table, &policy, true).0 == statuses, "another pattern the second time");
+        let tables = [table];
+        let empty = tables[0].values[0].iter().zip(&statuses[0][0]).filter(|&(&value, _)| value == 0);
+        prop_assert!(empty.into_iter().all(|(_, status)| *status == Status::Published));
         let public = public_view(&tables, &statuses);
         let targets = targets(&tables, &policy).expect("targets");
         let report = audit(public[..].into(), &policy, Some(&targets), None, &mut silent).expect("no contradiction");

@@ -11,12 +11,12 @@ use crate::disclosure::public::PublicTable;
 use crate::disclosure::table::Dimension;
 
 /// A dimension of the table.
-pub(super) struct Axis {
-    pub(super) stride: usize,
-    pub(super) parent: Vec<u32>,
+pub(in crate::disclosure) struct Axis {
+    pub(in crate::disclosure) stride: usize,
+    pub(in crate::disclosure) parent: Vec<u32>,
     /// Innermost nodes, those below one node next to each other; and their range by node.
-    pub(super) leaves: Vec<u32>,
-    pub(super) below: Vec<(u32, u32)>,
+    pub(in crate::disclosure) leaves: Vec<u32>,
+    pub(in crate::disclosure) below: Vec<(u32, u32)>,
 }
 
 impl Axis {
@@ -42,9 +42,9 @@ impl Axis {
     }
 
     /// The dimensions of a table.
-    pub(super) fn all(table: &PublicTable) -> Vec<Axis> {
-        let mut stride = table.dimensions.iter().map(|dimension| dimension.nodes.len()).product();
-        let axes = table.dimensions.iter().map(|dimension| {
+    pub(in crate::disclosure) fn all(dimensions: &[Dimension]) -> Vec<Axis> {
+        let mut stride = dimensions.iter().map(|dimension| dimension.nodes.len()).product();
+        let axes = dimensions.iter().map(|dimension| {
             stride /= dimension.nodes.len();
             Axis::new(dimension, stride)
         });
@@ -52,18 +52,18 @@ impl Axis {
     }
 
     /// The node of a cell.
-    pub(super) fn node(&self, cell: usize) -> usize {
+    pub(in crate::disclosure) fn node(&self, cell: usize) -> usize {
         cell / self.stride % self.parent.len()
     }
 
     /// The nodes that a node is part of, from the innermost.
-    pub(super) fn above(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+    pub(in crate::disclosure) fn above(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
         let up = move |&at: &u32| Some(self.parent[at as usize]).filter(|&at| at != NONE);
         std::iter::successors(up(&(node as u32)), up).map(|at| at as usize)
     }
 
     /// Whether a node is another or part of it.
-    pub(super) fn is_below(&self, node: usize, other: usize) -> bool {
+    pub(in crate::disclosure) fn is_below(&self, node: usize, other: usize) -> bool {
         let (first, end) = self.below[other];
         let (own, last) = self.below[node];
         first <= own && last <= end
@@ -71,24 +71,24 @@ impl Axis {
 }
 
 /// Hidden innermost cells whose value is not settled, by number in the order of the cells.
-pub(super) struct Ground {
-    pub(super) axes: Vec<Axis>,
+pub(in crate::disclosure) struct Ground {
+    pub(in crate::disclosure) axes: Vec<Axis>,
     /// Cell by number.
-    pub(super) leaves: Vec<u32>,
+    pub(in crate::disclosure) leaves: Vec<u32>,
     /// Number by cell.
     number: Vec<u32>,
     /// Totals of each leaf, one after the other.
     starts: Vec<u32>,
     totals: Vec<u32>,
     /// The cell of each total.
-    pub(super) conditions: Vec<u32>,
+    pub(in crate::disclosure) conditions: Vec<u32>,
 }
 
 impl Ground {
     /// `is_open` says which hidden cells are not settled.
-    pub(super) fn new(table: &PublicTable, is_open: &dyn Fn(usize) -> bool) -> Self {
+    pub(in crate::disclosure) fn new(table: &PublicTable, is_open: &dyn Fn(usize) -> bool) -> Self {
         let published = &table.values[0];
-        let axes = Axis::all(table);
+        let axes = Axis::all(&table.dimensions);
         let inner = (0..published.len()).filter(|&cell| published[cell].is_none() && is_leaf(&axes, cell));
         let leaves: Vec<u32> = inner.filter(|&cell| is_open(cell)).map(|cell| cell as u32).collect();
         let mut number = vec![NONE; published.len()];
@@ -113,30 +113,30 @@ impl Ground {
     }
 
     /// The published totals that a leaf is part of, by number.
-    pub(super) fn totals(&self, leaf: u32) -> &[u32] {
+    pub(in crate::disclosure) fn totals(&self, leaf: u32) -> &[u32] {
         &self.totals[self.starts[leaf as usize] as usize..self.starts[leaf as usize + 1] as usize]
     }
 
     /// The number of a cell; [`NONE`] where it is no leaf that is open.
-    pub(super) fn number(&self, cell: usize) -> u32 {
+    pub(in crate::disclosure) fn number(&self, cell: usize) -> u32 {
         self.number[cell]
     }
 
     /// Leaves of the same totals can stand for each other: the first such leaf, by leaf.
-    pub(super) fn alike(&self) -> Vec<u32> {
+    pub(in crate::disclosure) fn alike(&self) -> Vec<u32> {
         let mut first: HashMap<&[u32], u32> = HashMap::new();
         let leaves = 0..self.leaves.len() as u32;
         leaves.map(|leaf| *first.entry(self.totals(leaf)).or_insert(leaf)).collect()
     }
 
     /// Whether a leaf is part of a cell.
-    pub(super) fn is_below(&self, leaf: u32, cell: u32) -> bool {
+    pub(in crate::disclosure) fn is_below(&self, leaf: u32, cell: u32) -> bool {
         let own = self.leaves[leaf as usize] as usize;
         self.axes.iter().all(|axis| axis.is_below(axis.node(own), axis.node(cell as usize)))
     }
 
     /// A few of the leaves that a cell is made of: all where there are few.
-    pub(super) fn some_below(&self, cell: u32, most: u64) -> Vec<u32> {
+    pub(in crate::disclosure) fn some_below(&self, cell: u32, most: u64) -> Vec<u32> {
         let ranges: Vec<(u32, u32)> = self.axes.iter().map(|axis| axis.below[axis.node(cell as usize)]).collect();
         let count: u64 = ranges.iter().map(|(first, end)| u64::from(end - first)).product();
         let leaf = |number: u64| {
@@ -152,7 +152,7 @@ impl Ground {
     }
 
     /// All leaves that a cell is made of.
-    pub(super) fn all_below(&self, cell: u32) -> Vec<u32> {
+    pub(in crate::disclosure) fn all_below(&self, cell: u32) -> Vec<u32> {
         let mut cells = vec![0_usize];
         for axis in &self.axes {
             let (first, end) = axis.below[axis.node(cell as usize)];
@@ -164,12 +164,12 @@ impl Ground {
     }
 
     /// A cell and all totals that it is part of, itself first.
-    pub(super) fn ancestors(&self, cell: u32, all: &mut Vec<u32>) {
+    pub(in crate::disclosure) fn ancestors(&self, cell: u32, all: &mut Vec<u32>) {
         ancestors(&self.axes, cell, all);
     }
 
     /// All cells from the innermost: `value` gives those.
-    pub(super) fn added_up(&self, value: &dyn Fn(usize) -> i64) -> Vec<i64> {
+    pub(in crate::disclosure) fn added_up(&self, value: &dyn Fn(usize) -> i64) -> Vec<i64> {
         let cells = 0..self.number.len();
         let mut sums: Vec<i64> = cells.map(|cell| if is_leaf(&self.axes, cell) { value(cell) } else { 0 }).collect();
         for axis in &self.axes {
@@ -189,13 +189,18 @@ impl Ground {
     }
 
     /// The whole table in which leaves have so many above their least value, which `least` gives for any hidden leaf.
-    pub(super) fn whole(&self, table: &PublicTable, values: &[i64], least: &dyn Fn(usize) -> i64) -> Vec<i64> {
+    pub(in crate::disclosure) fn whole(
+        &self,
+        table: &PublicTable,
+        values: &[i64],
+        least: &dyn Fn(usize) -> i64,
+    ) -> Vec<i64> {
         let above = |cell: usize| values.get(self.number(cell) as usize).copied().unwrap_or(0);
         self.added_up(&|cell| table.values[0][cell].unwrap_or_else(|| least(cell) + above(cell)))
     }
 
     /// By total, the leaves that satisfy a condition, in their order.
-    pub(super) fn pools(&self, of: &dyn Fn(u32) -> bool) -> Pools {
+    pub(in crate::disclosure) fn pools(&self, of: &dyn Fn(u32) -> bool) -> Pools {
         let mut starts = vec![0_u32; self.conditions.len() + 1];
         let members: Vec<u32> = (0..self.leaves.len() as u32).filter(|&leaf| of(leaf)).collect();
         for &leaf in &members {
@@ -217,13 +222,13 @@ impl Ground {
 }
 
 /// Leaves by total.
-pub(super) struct Pools {
+pub(in crate::disclosure) struct Pools {
     starts: Vec<u32>,
     leaves: Vec<u32>,
 }
 
 impl Pools {
-    pub(super) fn of(&self, total: u32) -> &[u32] {
+    pub(in crate::disclosure) fn of(&self, total: u32) -> &[u32] {
         &self.leaves[self.starts[total as usize] as usize..self.starts[total as usize + 1] as usize]
     }
 }
@@ -244,7 +249,7 @@ fn ancestors(axes: &[Axis], cell: u32, all: &mut Vec<u32>) {
 }
 
 /// Whether a cell is an innermost one.
-pub(super) fn is_leaf(axes: &[Axis], cell: usize) -> bool {
+pub(in crate::disclosure) fn is_leaf(axes: &[Axis], cell: usize) -> bool {
     axes.iter().all(|axis| {
         let (first, end) = axis.below[axis.node(cell)];
         end == first + 1 && axis.leaves[first as usize] as usize == axis.node(cell)

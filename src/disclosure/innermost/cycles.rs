@@ -23,22 +23,22 @@ const RANKS: usize = 3;
 type Found = (i32, u64, u32, bool);
 
 /// Leaves, and whether each gains.
-pub(super) type Cycle = Vec<(u32, bool)>;
+pub(in crate::disclosure) type Cycle = Vec<(u32, bool)>;
 
 /// What a change may use.
 #[derive(Clone, Copy)]
-pub(super) struct Rules<'r> {
+pub(in crate::disclosure) struct Rules<'r> {
     /// By total, leaves that can lose, and such as can gain.
-    pub(super) losers: &'r Pools,
-    pub(super) gainers: Option<&'r Pools>,
+    pub(in crate::disclosure) losers: &'r Pools,
+    pub(in crate::disclosure) gainers: Option<&'r Pools>,
     /// Whether a leaf can change this way.
-    pub(super) may: &'r dyn Fn(u32, bool) -> bool,
+    pub(in crate::disclosure) may: &'r dyn Fn(u32, bool) -> bool,
     /// What a leaf is worth beside what it mends: the less the better.
-    pub(super) price: &'r dyn Fn(u32, bool) -> i32,
+    pub(in crate::disclosure) price: &'r dyn Fn(u32, bool) -> i32,
 }
 
 /// Scratch of one thread.
-pub(super) struct Search<'g> {
+pub(in crate::disclosure) struct Search<'g> {
     ground: &'g Ground,
     /// What each total is off by, in the amount.
     off: Vec<i8>,
@@ -48,17 +48,23 @@ pub(super) struct Search<'g> {
     cycle: Cycle,
     found: Vec<Found>,
     /// Leaves looked at.
-    pub(super) work: u64,
+    pub(in crate::disclosure) work: u64,
 }
 
 impl<'g> Search<'g> {
-    pub(super) fn new(ground: &'g Ground) -> Self {
+    pub(in crate::disclosure) fn new(ground: &'g Ground) -> Self {
         let (off, touched) = (vec![0; ground.conditions.len()], Vec::new());
         Search { ground, off, touched, sum: 0, cycle: Vec::new(), found: Vec::new(), work: 0 }
     }
 
     /// A change that a leaf is part of; each `salt` tries another way.
-    pub(super) fn around(&mut self, leaf: u32, gains: bool, rules: &Rules<'_>, salt: usize) -> Option<Cycle> {
+    pub(in crate::disclosure) fn around(
+        &mut self,
+        leaf: u32,
+        gains: bool,
+        rules: &Rules<'_>,
+        salt: usize,
+    ) -> Option<Cycle> {
         self.clear();
         self.apply(leaf, gains);
         while self.sum > 0 && self.cycle.len() < LONGEST {

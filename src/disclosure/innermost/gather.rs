@@ -16,7 +16,7 @@ const TRIES: usize = 3;
 
 /// Moves the people of a table together: `values` is what leaves have above their least value, `enough` as many as have to
 /// stand together.
-pub(super) fn gather(ground: &Ground, values: &mut [i64], enough: i64) {
+pub(in crate::disclosure) fn gather(ground: &Ground, values: &mut [i64], enough: i64) {
     merge(ground, values, enough);
     let mut search = Search::new(ground);
     for pass in 0..PASSES {

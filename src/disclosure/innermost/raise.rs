@@ -7,12 +7,26 @@
 
 use super::cycles::{Rules, Search};
 use super::ground::{Ground, Pools};
-use super::seen::Seen;
 use super::threads;
 use crate::disclosure::audit::parts::NONE;
 
 /// A change of innermost cells: numbers, sorted, and by how much each changes.
-pub(super) type Change = Vec<(u32, i64)>;
+pub(in crate::disclosure) type Change = Vec<(u32, i64)>;
+
+/// What is to be seen of cells.
+pub(in crate::disclosure) trait Goals: Sync {
+    /// Cells that may have to be moved.
+    fn wanted(&self) -> Vec<u32>;
+    /// A change of the table at hand that makes a cell's range wide enough; `None` where none is needed, or possible.
+    fn need(&self, cell: usize, up: bool) -> Option<i64>;
+    /// Takes in a change of innermost cells and of all that they are part of.
+    fn learn(&mut self, ground: &Ground, change: &[(u32, i64)]);
+
+    /// Such changes, up before down.
+    fn needs(&self, cell: usize) -> Vec<i64> {
+        [true, false].into_iter().filter_map(|up| self.need(cell, up)).collect()
+    }
+}
 
 /// How hard a pass tries: the goes that a change may take, and the ways that are tried.
 const PASSES: [(usize, usize); 2] = [(1, 3), (GOES, 4)];
@@ -57,11 +71,11 @@ struct Task {
 }
 
 /// Changes that between them move what can be moved; `values` is what leaves have above their least value.
-pub(super) fn raise<'g>(
+pub(in crate::disclosure) fn raise<'g>(
     ground: &'g Ground,
     values: Vec<i64>,
     enough: i64,
-    seen: &mut Seen<'_, '_>,
+    seen: &mut dyn Goals,
     step: &mut dyn FnMut(usize, usize),
 ) -> Vec<Change> {
     let mut ways = Ways {
@@ -82,7 +96,7 @@ pub(super) fn raise<'g>(
     }
     // Innermost cells first: with them rise most of the totals that they are part of.
     let (inner, outer): (Vec<u32>, Vec<u32>) =
-        seen.hidden().into_iter().partition(|&cell| ground.number(cell as usize) != NONE);
+        seen.wanted().into_iter().partition(|&cell| ground.number(cell as usize) != NONE);
     let limit = WORK * ground.leaves.len() as u64;
     let total = PASSES.len() * (inner.len() + outer.len());
     let mut done = 0;
@@ -95,11 +109,11 @@ pub(super) fn raise<'g>(
                     return changes;
                 }
                 let look = |worker: &mut Worker<'g>, cell: u32| {
-                    let mut needs = seen.needs(cell as usize).map(|by| Task { cell, by, goes, tries });
+                    let mut needs = seen.needs(cell as usize).into_iter().map(|by| Task { cell, by, goes, tries });
                     needs.find_map(|task| ways.change(worker, task))
                 };
                 for (cell, change) in threads::both(&mut workers, batch, &look) {
-                    if seen.needs(cell as usize).next().is_some() {
+                    if !seen.needs(cell as usize).is_empty() {
                         ways.keep(change, seen, &mut changes);
                     }
                 }
@@ -110,7 +124,7 @@ pub(super) fn raise<'g>(
 }
 
 impl<'g> Ways<'g> {
-    fn keep(&mut self, change: Change, seen: &mut Seen<'_, '_>, changes: &mut Vec<Change>) {
+    fn keep(&mut self, change: Change, seen: &mut dyn Goals, changes: &mut Vec<Change>) {
         seen.learn(self.ground, &change);
         for &(leaf, _) in &change {
             self.unmet[leaf as usize] = seen.need(self.ground.leaves[leaf as usize] as usize, true).is_some();

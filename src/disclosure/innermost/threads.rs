@@ -1,7 +1,7 @@
 //! Two threads that look at cells.
 
 /// Looks at cells in two threads; gives what was found in the cells' order, whichever thread was faster.
-pub(super) fn both<W: Send, F: Send>(
+pub(in crate::disclosure) fn both<W: Send, F: Send>(
     workers: &mut [W; 2],
     cells: &[u32],
     look: &(dyn Fn(&mut W, u32) -> Option<F> + Sync),
