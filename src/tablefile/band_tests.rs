@@ -124,8 +124,19 @@ fn what_bands_are_not_proven_for_is_refused() {
     let files = Files::new(&[("t.csv", ROWS), ("old.csv", "school,race,n,k,rate\nA,X,20,*,<=20\n")]);
     let refused = |spec: &str| files.protect(spec).err().unwrap().to_string();
     let public = format!("{SPEC}also_public:\n  old: {{ files: [old.csv], edition: last year, like: t }}\n");
-    assert!(refused(&public).contains("public already"), "{}", refused(&public));
+    assert!(refused(&public).contains("of the same people (`old`)"), "{}", refused(&public));
+    let grown = public.replace("like: t", "like: t, universe: before, within: now");
+    assert!(refused(&grown).contains("of the same people"), "{}", refused(&grown));
     let none = spec("    rates: { rate: { ratio: [k, n] } }\n", "    keep: [rate]\n");
     assert!(refused(&none).contains("no `rates`"));
     assert!(refused(&spec("ratio: [k, n]", "ratio: [n, k]")).contains("a part of a group"));
+}
+
+#[test]
+fn what_is_public_of_other_people_changes_no_band() {
+    let files = Files::new(&[("t.csv", ROWS), ("old.csv", "school,race,n,k,rate\nA,X,20,*,<=20\nA,Y,40,*,<=5\n")]);
+    let others =
+        "also_public:\n  old: { files: [old.csv], edition: last year, like: t, universe: those of last year }\n";
+    let text = files.protected(&format!("{SPEC}{others}"));
+    assert_eq!(text, files.protected(SPEC));
 }

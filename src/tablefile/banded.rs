@@ -75,7 +75,7 @@ pub(super) fn band(
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ProtectedFiles> {
-    plain(job, tables)?;
+    plain(tables)?;
     let bands = bands(spec).map_err(|what| Error::config("tables.bands", what))?;
     let banding = Banding { bands, sizes: with_sizes(spec) };
     let letters = spec.profile == Some(BandProfile::Edfacts);
@@ -147,12 +147,22 @@ fn said(tables: &[Loaded], mut statuses: Vec<Statuses>, sizes: bool) -> Vec<Stat
     statuses
 }
 
+/// Refuses what is public already of the same people: what bands say beside it is not known. What is public of others, whose
+/// universe is another and contains nobody of these, says nothing of them.
+pub(super) fn refuse_beside(job: &Job, tables: &[Loaded], others: &[Loaded]) -> Result<()> {
+    let within = job.spec.also_public.values().any(|public| public.within.is_some());
+    let same = |other: &&Loaded| tables.iter().any(|own| own.universe == other.universe);
+    let Some(other) = others.iter().find(|other| within || same(other)) else { return Ok(()) };
+    let said = format!("what bands say beside what is public of the same people (`{}`) is not known", other.name);
+    Err(Error::config("tables.method", said).with_hint(
+        "if it counts other people, such as those of another year, say so: `universe: NAME`, and no `within`; else leave it out of \
+         `also_public` and have it looked at before these bands are published",
+    ))
+}
+
 /// Refuses what bands are not proven for.
-fn plain(job: &Job, tables: &[Loaded]) -> Result<()> {
+fn plain(tables: &[Loaded]) -> Result<()> {
     let refused = |said: &str, hint: &str| Err(Error::config("tables.method", said).with_hint(hint));
-    if !job.spec.also_public.is_empty() {
-        return refused("what bands say beside what is public already is not known", "leave out `also_public`");
-    }
     let others = |table: &Loaded| !(table.quantiles.is_empty() && table.averages.is_empty() && table.behind.is_empty());
     if tables.iter().any(others) {
         return refused(

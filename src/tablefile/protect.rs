@@ -113,7 +113,11 @@ pub fn protect(
         MethodSpec::Suppression => refuse_telling(job)?,
         MethodSpec::Rounding(spec) => return perturbative::round(job, tables, spec, &policy, progress),
         MethodSpec::CellKey(spec) => return perturbative::perturb(job, tables, spec, &policy, progress),
-        MethodSpec::Bands(spec) => return banded::band(job, &tables, spec, &policy, stop, progress),
+        MethodSpec::Bands(spec) => {
+            let (tables, others) = tables.split_at(own);
+            banded::refuse_beside(job, tables, others)?;
+            return banded::band(job, tables, spec, &policy, stop, progress);
+        }
     }
     tables.iter().try_for_each(averages::check)?;
     let mut report = ProtectReport { minimum_cell: policy.minimum_cell, ..ProtectReport::default() };
