@@ -18,6 +18,7 @@ use super::policy::{not_followed, policy};
 use super::report::{
     AuditReport, Fall, FigureBook, FigureKind, Progress, Rule, RuleCount, TableBook, Way, WayCount, counted,
 };
+use super::scoring;
 use super::spec::{MethodSpec, Symbols};
 use super::views::{Bound, Group, groups};
 use super::words::Figure;
@@ -47,7 +48,8 @@ pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -
     tables.extend(job.also_public()?);
     name_all(&mut tables);
     minimums::enter(&job.spec.policy, &mut tables)?;
-    if let Some(report) = perturbative::looked(job, &tables) {
+    if let Some(mut report) = perturbative::looked(job, &tables) {
+        report.scores = scoring::published(&job.spec, &tables);
         return Ok(report);
     }
     let bound = bound(job);
@@ -65,6 +67,7 @@ pub fn audit(job: &Job, named: &[PathBuf], progress: &mut dyn FnMut(Progress)) -
         report.notes.push(format!("column `{column}` of {file} is not in the spec, and was not looked at"));
     }
     report.notes.extend(not_followed(&job.spec, Purpose::Audit));
+    report.scores = scoring::published(&job.spec, &tables);
     Ok(report)
 }
 

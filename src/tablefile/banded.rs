@@ -8,6 +8,7 @@ use super::layout::{Loaded, PrintedBands};
 use super::load::{Job, Purpose};
 use super::protect::{ProtectReport, ProtectedFiles, Statuses, unprotectable};
 use super::report::{AuditReport, Progress, counted};
+use super::scoring;
 use super::spec::{BandClassSpec, BandProfile, BandsSpec, MethodSpec, Spec};
 use super::views::{Bound, groups};
 use super::words::Figure;
@@ -121,8 +122,16 @@ pub(super) fn band(
             false => error,
         });
     }
+    let scores = scoring::scores(&job.spec, tables, &|at, table| {
+        let printed = |measure: usize, cell: usize| statuses[at][measure][cell].is_published();
+        let count =
+            |measure: usize, cell: usize| table.values[measure][cell].printed().filter(|_| printed(measure, cell));
+        scoring::smallest(table, &count, &|rate, cell| words[at][rate][cell].is_some())
+    });
+    scoring::refuse(&scores)?;
     let mut files = Vec::new();
-    let mut done = ProtectReport { minimum_cell: policy.minimum_cell, bands: Some(report), ..ProtectReport::default() };
+    let mut done =
+        ProtectReport { minimum_cell: policy.minimum_cell, bands: Some(report), scores, ..ProtectReport::default() };
     for ((table, statuses), words) in tables.iter().zip(&statuses).zip(&words) {
         let format = &job.spec.tables.get(&table.name).cloned().unwrap_or_default().format;
         let shown = Shown::Banded(statuses, words);

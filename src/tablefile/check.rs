@@ -1,9 +1,10 @@
 //! Mistakes in a spec that its shape does not show, each with its place.
 
 use super::pattern::Pattern;
+use super::scoring;
 use super::spec::{
     AttackerSpec, BehindSpec, DimensionSpec, LevelSpec, MagnitudeRuleSpec, MagnitudeSpec, MeasureSpec, MethodSpec,
-    Spec, TableSpec,
+    Spec, TableSpec, VariableSpec,
 };
 use crate::workspace::{Document, Finding, Findings};
 
@@ -26,6 +27,7 @@ pub(super) fn check(document: &Document, spec: &Spec) -> Findings {
     check.hide_with(spec);
     check.cell_keys(spec);
     check.minimums(spec);
+    check.score(spec);
     check.symbols(spec);
     check.public(spec);
     check.findings
@@ -183,6 +185,62 @@ impl Check<'_> {
                     "where figures are rounded, have noise or are bands, there is one minimum: `minimum_cell`",
                 );
             }
+        }
+    }
+
+    /// What the score must know, and no file says.
+    fn score(&mut self, spec: &Spec) {
+        let asked = spec.policy.score.is_some();
+        for (name, table) in spec.tables.iter() {
+            let here = format!("/tables/{}", step(name));
+            for (at, one) in table.score.iter().enumerate() {
+                self.scored(&format!("{here}/score/{at}"), one, asked);
+            }
+            for (dimension, own) in table.dimensions.iter() {
+                let here = format!("{here}/dimensions/{}", step(dimension));
+                match own.as_ref().and_then(|own| own.score.as_ref()) {
+                    Some(one) => self.scored(&format!("{here}/score"), one, asked),
+                    None if asked => self.at(
+                        &here,
+                        format!(
+                            "the score must know what `{dimension}` says of people: `score: sex`, `{{ age: 5 }}`, \
+                             `{{ race: standard }}`, `{{ residence: 30000 }}`, ..., `other`; `events` where it says nothing of them"
+                        ),
+                    ),
+                    None => {}
+                }
+            }
+            let (population, time) = scoring::known(&spec.policy, table);
+            if !population {
+                self.at(
+                    &here,
+                    "the score must know how many people the table is about: `residence` (or `service`, `service_address`, in \
+                     edition 2 `insurance`) of a dimension, or of the table, as in `score: [{ residence: 39000000 }]`",
+                );
+            }
+            if !time {
+                self.at(
+                    &here,
+                    "the score must know how many months a figure covers: `months` of a dimension, or of the table, as in \
+                     `score: [{ months: 12 }]`",
+                );
+            }
+        }
+    }
+
+    fn scored(&mut self, here: &str, one: &VariableSpec, asked: bool) {
+        if !asked {
+            self.at(here, "it goes with a score that the policy asks for: `policy: { score: { calhhs: edition_2 } }`");
+        }
+        if one.alternatives().iter().any(|one| one.size() == Some(0)) {
+            self.at(here, "a number of people, years or months is at least 1");
+        }
+        let VariableSpec::Either(several) = one else { return };
+        if several.len() < 2 || several.iter().any(|one| matches!(one, VariableSpec::Either(_))) {
+            self.at(here, "`either` lists two or more, and none of them is `either` again");
+        }
+        if several.len() > 20 {
+            self.at(here, "`either` lists at most 20");
         }
     }
 

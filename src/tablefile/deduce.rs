@@ -9,6 +9,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::layout::Loaded;
+use super::report::number;
 use super::views::{Group, View};
 use super::words::Figure;
 use crate::disclosure::MeasureKind;
@@ -90,6 +91,24 @@ pub struct AddUp {
     pub wholes: usize,
     /// Those that are not.
     pub wrong_wholes: usize,
+}
+
+impl AddUp {
+    /// In sentences, where there are any.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |fit: usize, wrong: usize, what: &str| {
+            let others = match wrong {
+                0 => String::new(),
+                _ => format!(", {} are not", number(wrong)),
+            };
+            (fit + wrong > 0).then(|| format!("{} are the sums of their {what}{others}", number(fit)))
+        };
+        let lines = [
+            line(self.totals, self.wrong_totals, "categories"),
+            line(self.wholes, self.wrong_wholes, "measured parts"),
+        ];
+        lines.into_iter().flatten().collect()
+    }
 }
 
 /// What may be concluded from a sum.

@@ -8,7 +8,7 @@ use super::across::{Across, across};
 use super::assemble::{Source, open};
 use super::guess::{
     Guess, NONE, TOTALS, determines, format_of, guess, is_mark_among, likeness, minimum, never_above,
-    numbered_categories, settles, sum, tell_apart,
+    numbered_categories, scored, settles, sum, tell_apart,
 };
 use super::marks;
 use super::raw::{RawColumn, RawFile};
@@ -269,6 +269,13 @@ impl Draft<'_> {
             let keys: Vec<String> = total.map(|label| format!("total: {}", word(label))).into_iter().collect();
             entry(out, CATEGORY, &keys, "LOOK: stands across the columns; call it what it is, such as race or gender")?;
         }
+        let mut names: Vec<String> = own
+            .iter()
+            .filter(|column| !inner.contains(column.name.as_str()))
+            .map(|column| name_of(&column.name))
+            .collect();
+        names.extend((!self.across.is_empty()).then(|| CATEGORY.to_owned()));
+        scores(out, &names)?;
         Ok(kept)
     }
 
@@ -401,6 +408,25 @@ impl Draft<'_> {
             writeln!(out, "    # LOOK: `{}` looks like a median or an average: see `quantiles`", column.name)
         })
     }
+}
+
+/// What the publication score would need, where a dimension is a trait of people. Left to the author: how many people live in
+/// a place is in no file.
+fn scores(out: &mut String, names: &[String]) -> std::fmt::Result {
+    if !names.iter().any(|name| scored(name).1) {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "    # LOOK: CalHHS's publication score takes `policy: {{ score: {{ calhhs: edition_2 }} }}` and, by their names,"
+    )?;
+    for name in names {
+        writeln!(out, "    #   {}: {{ score: {} }}", word(name), scored(name).0)?;
+    }
+    writeln!(
+        out,
+        "    #   and of the whole table `score: [{{ months: 12 }}, {{ residence: PEOPLE }}]`, unless a dimension says it"
+    )
 }
 
 /// What a mark says of counts, as a spec has it.

@@ -293,3 +293,29 @@ fn is_margin(word: &str) -> bool {
     let word = unwrapped(word);
     word.is_empty() || TOTALS.contains(&word.to_lowercase().as_str())
 }
+
+/// What a dimension seems to say of people, as the publication score has it, by its name; and whether it is a trait of theirs.
+pub(super) fn scored(name: &str) -> (&'static str, bool) {
+    let name = name.to_lowercase();
+    let parts: Vec<&str> = name.split(|character: char| !character.is_alphanumeric()).collect();
+    let one_of = |words: &[&str]| words.iter().any(|word| parts.contains(word));
+    match () {
+        () if one_of(&["race"]) => ("{ race: standard }", true),
+        () if one_of(&["ethnicity", "hispanic", "latino"]) => ("{ ethnicity: hispanic }", true),
+        () if one_of(&["sex", "gender"]) => ("sex", true),
+        () if one_of(&["age", "ages", "agegroup"]) => ("{ age: YEARS }", true),
+        () if one_of(&["language", "languages"]) => ("{ language: major }", true),
+        () if one_of(&["citizenship", "immigration"]) => ("immigration", true),
+        () if one_of(&["category", "subgroup"]) => ("{ either: [sex, { race: standard }] }", true),
+        () if one_of(&["month"]) => ("{ months: 1 }", false),
+        () if one_of(&["quarter"]) => ("{ months: 3 }", false),
+        () if one_of(&["year", "cohort", "period", "academicyear"]) => ("{ months: 12 }", false),
+        () if one_of(&["insurance", "plan", "coverage"]) => ("{ insurance: MEMBERS }", false),
+        () if one_of(&["payer", "program"]) => ("{ program: PEOPLE }", false),
+        () if one_of(&["hospital", "clinic", "facility", "provider"]) => ("{ service_address: town }", false),
+        () if one_of(&["state", "county", "region", "district", "city", "town", "zip", "zcta", "tract", "school"]) => {
+            ("{ residence: PEOPLE }", false)
+        }
+        () => ("other", false),
+    }
+}

@@ -11,6 +11,7 @@
 //! | `marks` | what marks such as `<10` say of what they hide |
 //! | `minimums`, `together` | larger minimum cells by table, dimension and category; categories hidden with others |
 //! | `quantiles`, `averages` | medians and other quantiles; averages |
+//! | `scoring` | the publication score |
 //! | `views`, `engine` | from those to the tables of [`crate::disclosure`] |
 //! | `deduce`, `audit`, `report`, `page` | what falls, and how that is said |
 //! | `protect`, `parallel`, `write` | protection, and the files that come of it |
@@ -48,6 +49,7 @@ mod quantiles;
 mod raw;
 mod records;
 mod report;
+mod scoring;
 mod spec;
 mod together;
 mod views;
@@ -67,6 +69,8 @@ mod method_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]
+mod score_tests;
+#[cfg(test)]
 mod tests;
 
 pub use audit::audit;
@@ -77,6 +81,7 @@ pub use page::page;
 pub use proof::{certificate, verify};
 pub use protect::{ProtectReport, ProtectedFiles, protect};
 pub use report::{AuditReport, Fall, FigureBook, FigureKind, Progress, Rule, RuleCount, TableBook, Way, WayCount};
+pub use scoring::{CriterionPoints, TableScore};
 pub use spec::{MethodSpec, Spec};
 pub use write::Output;
 

@@ -47,7 +47,7 @@ li { margin: .25rem 0; }
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{{ self.policy() }}">
-<title>Disclosure audit: {% if report.passed() %}nothing falls{% else %}hidden figures fall{% endif %}</title>
+<title>Disclosure audit: {% if report.passed() %}nothing falls{% else if report.holds() %}statistical review{% else %}hidden figures fall{% endif %}</title>
 <style>{{ self.style()|safe }}</style>
 </head>
 <body>
@@ -106,7 +106,17 @@ hidden; it never shows their values.</p>
 {% for line in report.add_up.lines() %}<li>{{ line }}</li>
 {% endfor %}</ul>
 </section>
-{% endif %}<section aria-labelledby="tables">
+{% endif %}{% for score in report.scores %}<section aria-labelledby="score{{ loop.index }}">
+<h2 id="score{{ loop.index }}">Publication score of {{ score.table }}</h2>
+<p>{{ score.points }} points, {{ score.verdict() }}.</p>
+<div class="scroll"><table>
+<thead><tr><th scope="col">Criterion</th><th scope="col">Characteristic</th><th scope="col" class="n">Points</th></tr></thead>
+<tbody>
+{% for one in score.criteria %}<tr><th scope="row">{{ one.criterion }}</th><td>{{ one.characteristic }}</td><td class="n">{{ one.points }}</td></tr>
+{% endfor %}</tbody>
+</table></div>
+</section>
+{% endfor %}<section aria-labelledby="tables">
 <h2 id="tables">Tables</h2>
 <div class="scroll"><table>
 <thead><tr><th scope="col">Table</th><th scope="col" class="n">Counts hidden</th><th scope="col" class="n">fall</th><th scope="col" class="n">Rates hidden</th><th scope="col" class="n">fall</th><th scope="col" class="n">Counts printed</th><th scope="col" class="n">Files</th></tr></thead>

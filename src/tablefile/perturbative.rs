@@ -10,6 +10,7 @@ use super::layout::Loaded;
 use super::load::Job;
 use super::protect::{ProtectReport, ProtectedFiles};
 use super::report::{AuditReport, Progress, TableBook};
+use super::scoring;
 use super::spec::{CellKeySpec, MethodSpec, RoundingSpec};
 use super::views::{Bound, Group, groups};
 use super::words::Figure;
@@ -182,6 +183,11 @@ fn replace(tables: &mut [Loaded], change: &mut Change<'_>, progress: &mut dyn Fn
 }
 
 fn written(job: &Job, tables: &[Loaded], mut report: ProtectReport) -> Result<ProtectedFiles> {
+    report.scores = scoring::scores(&job.spec, tables, &|_, table| {
+        // Rates are computed from the counts that are printed.
+        scoring::smallest(table, &|measure, cell| table.values[measure][cell].printed(), &|_, _| false)
+    });
+    scoring::refuse(&report.scores)?;
     let mut files = Vec::new();
     for table in tables {
         let format = &job.spec.tables.get(&table.name).cloned().unwrap_or_default().format;

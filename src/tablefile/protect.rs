@@ -17,6 +17,7 @@ use super::parallel::in_groups;
 use super::perturbative;
 use super::policy::{not_followed, policy};
 use super::report::{AuditReport, Progress, counted, number};
+use super::scoring::{self, TableScore};
 use super::spec::MethodSpec;
 use super::together;
 use super::views::{Group, groups};
@@ -75,6 +76,8 @@ pub struct ProtectReport {
     pub unequal_sums: usize,
     /// Small figures that printed totals narrow below the level, though not to one value.
     pub narrowed: usize,
+    /// The publication score of each table as it is written, where the policy asks for it.
+    pub scores: Vec<TableScore>,
     /// What else there is to know.
     pub notes: Vec<String>,
 }
@@ -136,6 +139,14 @@ pub fn protect(
         files.extend(outputs);
         report.added_rows += added;
     }
+    report.scores = scoring::scores(&job.spec, &tables[..own], &|at, table| {
+        let shown = |measure: usize, cell: usize| statuses[at][measure][cell].is_published();
+        let count =
+            |measure: usize, cell: usize| table.values[measure][cell].printed().filter(|_| shown(measure, cell));
+        // A rate is printed exactly where both of its counts are.
+        scoring::smallest(table, &count, &|_, _| false)
+    });
+    scoring::refuse(&report.scores)?;
     if !job.spec.also_public.is_empty() {
         with_public(job, tables, own, &statuses, &policy, progress)?;
     }
@@ -410,6 +421,7 @@ impl ProtectReport {
                 (counted(self.added_rows, "row", "rows"), if self.added_rows == 1 { "was" } else { "were" });
             lines.push(format!("{rows} {were} added: totals, and empty cells that carry a mark."));
         }
+        lines.extend(self.scores.iter().flat_map(TableScore::lines));
         lines.extend(self.notes.iter().map(|note| format!("Note: {note}.")));
         lines
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::deduce::AddUp;
+use super::scoring::TableScore;
 pub(super) use crate::report::number;
 
 /// How far the work is.
@@ -305,14 +306,22 @@ pub struct AuditReport {
     pub method: Option<&'static str>,
     /// Figures that are not what that method prints.
     pub unlike: usize,
+    /// The publication score of each table, where the policy asks for it.
+    pub scores: Vec<TableScore>,
     /// What else there is to know.
     pub notes: Vec<String>,
 }
 
 impl AuditReport {
-    /// Whether nothing falls that could harm anybody, and nothing contradicts itself.
+    /// Whether nothing is wrong: nothing falls, and the policy refuses no table for its score.
     #[must_use]
     pub fn passed(&self) -> bool {
+        self.holds() && !self.scores.iter().any(|score| score.refused)
+    }
+
+    /// Whether nothing falls that could harm anybody, and nothing contradicts itself.
+    #[must_use]
+    pub fn holds(&self) -> bool {
         self.fallen().saturating_sub(self.empty + self.harmless)
             + self.fallen_rates().saturating_sub(self.harmless_rates)
             + self.bounds
@@ -358,10 +367,16 @@ impl AuditReport {
     /// The finding in a sentence or two.
     #[must_use]
     pub fn headline(&self) -> String {
+        let refused = self.scores.iter().filter(|score| score.refused);
+        let refused = refused.map(|score| format!(" Table {} is {}.", score.table, score.verdict()));
+        std::iter::once(self.finding()).chain(refused).collect()
+    }
+
+    fn finding(&self) -> String {
         if let Some(method) = self.method {
             return self.of_method(method);
         }
-        if self.passed() {
+        if self.holds() {
             let others = match (self.empty, self.harmless + self.harmless_rates) {
                 (0, 0) => "",
                 (_, 0) => ", but for some that are empty",
@@ -492,7 +507,7 @@ impl AuditReport {
         };
         let row = |count: usize, words: &str| format!("{:>9}  {words}", number(count));
         // What nobody needs to have prevented is not put on trial.
-        let passed = self.passed();
+        let passed = self.holds();
         section(
             if passed { "How those can be told" } else { "How" },
             self.ways.iter().map(|one| row(one.figures, one.way.words())).collect(),
@@ -511,6 +526,7 @@ impl AuditReport {
             section("Figures", self.figures.iter().map(figure_line).collect());
         }
         section("Totals that are printed with all that makes them up", self.add_up.lines());
+        section("Publication score", self.scores.iter().flat_map(TableScore::lines).collect());
         section("Tables", self.tables.iter().map(table_line).collect());
         section("Notes", self.notes.clone());
         lines
@@ -520,24 +536,6 @@ impl AuditReport {
 /// A number and what it counts.
 pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
-}
-
-impl AddUp {
-    /// In sentences, where there are any.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let line = |fit: usize, wrong: usize, what: &str| {
-            let others = match wrong {
-                0 => String::new(),
-                _ => format!(", {} are not", number(wrong)),
-            };
-            (fit + wrong > 0).then(|| format!("{} are the sums of their {what}{others}", number(fit)))
-        };
-        let lines = [
-            line(self.totals, self.wrong_totals, "categories"),
-            line(self.wholes, self.wrong_wholes, "measured parts"),
-        ];
-        lines.into_iter().flatten().collect()
-    }
 }
 
 /// A measure's or rate's numbers in words.

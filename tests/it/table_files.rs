@@ -145,6 +145,41 @@ fn a_drafted_spec_says_where_a_person_must_look() {
     assert!(of_way(&json(&ran.stdout), "rate_beside") > 0);
 }
 
+/// Races of counties of 30,000 people and more, once the largest groups and once all: 12 points, and 13.
+#[test]
+fn a_table_of_thirteen_points_goes_to_review_and_one_of_twelve_does_not() {
+    let workspace = Workspace::bare();
+    workspace.write("t.csv", "county,race,n\nA,X,27\nA,Y,214\nB,X,318\nB,Y,46\n");
+    let spec = |races: &str, over: &str| {
+        format!(
+            "policy: {{ score: {{ calhhs: edition_2, over: {over} }} }}\ntables:\n  cases:\n    files: [t.csv]\n    \
+             score: [{{ months: 12 }}]\n    measures: {{ n: }}\n    dimensions:\n      \
+             county: {{ total: All, score: {{ residence: 30000 }} }}\n      \
+             race: {{ total: All, score: {{ race: {races} }} }}\n"
+        )
+    };
+    workspace.write("twelve.yaml", spec("major", "refuse"));
+    workspace.write("thirteen.yaml", spec("standard", "report"));
+    workspace.write("refused.yaml", spec("standard", "refuse"));
+    workspace.ok("protect --spec twelve.yaml --out twelve.csv").says("12 points, not above 12");
+    workspace.ok("protect --spec thirteen.yaml --out thirteen.csv").says("13 points, above 12, statistical review");
+    workspace.run("protect --spec refused.yaml --out refused.csv").expect(6).golden("score_refused");
+    assert!(!workspace.path("refused.csv").exists());
+    workspace.ok("audit --spec twelve.yaml").says("12 points, not above 12");
+    workspace.ok("audit --spec thirteen.yaml --html page.html").golden("score_reported");
+    let refused = workspace.run("audit --spec refused.yaml --output json").expect(6);
+    let report = json(&refused.stdout);
+    let score = &report["scores"][0];
+    assert_eq!((&report["passed"], &score["points"], &score["review"]), (&false.into(), &13.into(), &true.into()));
+    let sum: i64 = score["criteria"].as_array().unwrap().iter().filter_map(|one| one["points"].as_i64()).sum();
+    assert_eq!(sum, 13);
+    let page = workspace.read("page.html").split_once("<body>").unwrap().1.to_owned();
+    assert!(page.contains("Publication score of cases") && page.contains("the standard groups"), "{page}");
+    for count in ["27", "214", "318", "46"] {
+        assert!(!page.contains(count) && !refused.stdout.contains(count), "{count} is in\n{page}\n{}", refused.stdout);
+    }
+}
+
 #[test]
 fn a_mistake_in_a_spec_is_shown_with_its_place() {
     let workspace = Workspace::bare();

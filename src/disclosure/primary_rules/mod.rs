@@ -12,6 +12,7 @@
 //! | `minimum` | the minimum count by dimension, by category and by source |
 //! | `partner` | categories that are hidden together with others; groups of nobody and everybody |
 //! | `bands`, `profiles` | percentages in bands, coarser the smaller the group |
+//! | `score` | points for what a table says of people: which tables somebody looks at |
 
 mod bands;
 mod contributions;
@@ -21,6 +22,7 @@ mod minimum;
 mod partner;
 mod profiles;
 mod quantile;
+mod score;
 
 #[cfg(test)]
 mod tests;
@@ -33,3 +35,4 @@ pub use magnitude::{MagnitudeRule, Sensitive, wage_rules};
 pub use minimum::{Minimums, Scope};
 pub use partner::{is_homogeneous, partners};
 pub use quantile::{Quantile, QuantileFault};
+pub use score::{Area, Edition, REVIEW_ABOVE, ScoreLine, Scored, Variable};

@@ -4,4 +4,5 @@ mod bands;
 mod lines;
 mod magnitude;
 mod quotients;
+mod score;
 mod wiring;
