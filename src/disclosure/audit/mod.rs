@@ -32,9 +32,9 @@ pub(in crate::disclosure) mod parts {
     pub(in crate::disclosure) use super::open::Open;
     pub(in crate::disclosure) use super::room::{Move, Room, Shown};
     pub(in crate::disclosure) use super::system::{Columns, Rule, System};
-    #[cfg(test)]
-    pub(in crate::disclosure) use super::walk::walk;
     pub(in crate::disclosure) use super::witness::{
         Find, Round, Wants, goals, is_unmet, one_by_one, rounds, whole_tables,
     };
+    #[cfg(test)]
+    pub(in crate::disclosure) use super::{bounds::Side, prove::check as proven, walk::walk};
 }

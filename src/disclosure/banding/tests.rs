@@ -1,8 +1,10 @@
 //! Bands against a reader who tries every table. Nothing of the search or of the audit is used here.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
-use super::{Banded, Banding, Rate, band};
+use super::{Banded, Banding, PrintedBand, Rate, band};
 use crate::disclosure::error::DisclosureError;
 use crate::disclosure::policy::{Level, Policy, Zeros};
 use crate::disclosure::primary_rules::{Band, Bands, SizeClass};
@@ -262,6 +264,60 @@ fn profiles_are_kept_where_they_protect_and_joined_where_they_do_not() {
     // 2 of 500: fewer than 8 are printed as <=1, and so are fewer than 13 as <=2.
     assert_eq!(of(Level::Interval(4), 11), ["41", "<=1", "48", "70"]);
     assert_eq!(of(Level::Full, 11), ["41", "<=2", "48", "70"]);
+}
+
+/// Three groups in pairs: the band of a pair gives its numerator, and only all three pairs together those of the groups.
+#[test]
+fn what_several_totals_give_away_together_is_not_printed() {
+    let numerators = [1, 6, 5];
+    let tables = [("ab c a<ab b<ab", [2, 0, 1]), ("bc a b<bc c<bc", [0, 1, 2]), ("ac b a<ac c<ac", [1, 0, 2])];
+    let tables = tables.map(|(nodes, order)| {
+        let own = order.map(|group| numerators[group]);
+        (table(&nodes[..2], vec![dimension("group", nodes)], &KINDS, &[&[8; 3], &own]), order)
+    });
+    let whole = tables.clone().map(|(table, _)| table);
+    let ends = std::iter::once((0, 20)).chain((21..80).map(|at| (at, at))).chain([(80, 100)]);
+    let percentages = ends.map(|(low, high)| Band { low, high, text: format!("{low}-{high}") }).collect();
+    let bands = Bands::new(vec![SizeClass { least: 10, bands: percentages }], "*").unwrap();
+    let policy =
+        Policy { level: Level::Exact, minimum_cell: 3, contributor: false, homogeneous: false, ..Policy::default() };
+    let banding = Banding { bands, sizes: false };
+    let banded = band(&whole, &vec![vec![RATE]; 3], &banding, &policy, &|| false, &mut |_| {}).unwrap();
+    let mut of_a = BTreeSet::new();
+    each(&[8; 3], &mut |groups| {
+        let fits = tables.iter().zip(&banded.bands).all(|((table, order), bands)| {
+            let all = sums(table, &leaf_cells(table), &order.map(|group| groups[group]));
+            bands[0].iter().zip(all).zip(&table.values[0]).all(|((band, numerator), &size)| {
+                let within = |band: &PrintedBand| {
+                    (i64::from(band.percentages.0)..=i64::from(band.percentages.1)).contains(&percent(numerator, size))
+                };
+                band.as_ref().is_none_or(within)
+            })
+        });
+        if fits {
+            of_a.insert(groups[0]);
+        }
+    });
+    assert!(of_a.contains(&1) && of_a.len() > 1, "{of_a:?}");
+    assert!(banded.bands.iter().flatten().flatten().any(Option::is_some));
+}
+
+/// The class of the whole begins at 9, and the marks of its three parts say that each is below 4: each would be 3.
+#[test]
+fn no_size_follows_from_marks_and_the_class_of_their_total() {
+    let policy = Policy {
+        level: Level::Interval(1),
+        minimum_cell: 4,
+        contributor: false,
+        homogeneous: false,
+        ..Policy::default()
+    };
+    let of = |leaves: &[(i64, i64)]| {
+        let table = sample(vec![dimension("a", "T x<T y<T z<T")], leaves);
+        banded(&table, false, &policy).unwrap().bands.remove(0).remove(0)
+    };
+    assert!(of(&[(3, 300), (3, 300), (3, 300)]).iter().all(Option::is_none));
+    assert!(of(&[(3, 300), (3, 300), (2, 500)])[0].is_some(), "from 4 on, where sizes are open");
 }
 
 #[test]

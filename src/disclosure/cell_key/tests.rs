@@ -221,6 +221,16 @@ fn two_cells_that_differ_by_one_person_have_independent_noise() {
 }
 
 #[test]
+fn noise_of_two_cells_does_not_say_that_of_both_together() {
+    let table = noise(5, 300, 0);
+    let lowest: Vec<u64> = (0..30_000).map(record).filter(|&key| table.noise(21, key) == -5).take(40).collect();
+    let pairs = (0..lowest.len()).flat_map(|at| lowest[..at].iter().map(move |other| (at, other)));
+    let of_both: Vec<i64> = pairs.map(|(at, other)| table.noise(42, lowest[at].wrapping_add(*other))).collect();
+    let above = of_both.iter().filter(|&&noise| noise > 0).count();
+    assert!(of_both.len() == 780 && (200..500).contains(&above), "{above} of {} are above 0", of_both.len());
+}
+
+#[test]
 fn two_extremes_that_give_a_figure_away_are_refused() {
     // A total up by the maximum over two parts down by it: with bounded noise both parts follow.
     let truth = table("t", vec![dimension("a", "T x<T y<T")], &[COUNT], &[&[3, 4]]);
@@ -239,6 +249,27 @@ fn two_extremes_that_give_a_figure_away_are_refused() {
 }
 
 #[test]
+fn a_group_of_nobody_that_the_totals_give_away_is_refused() {
+    // Both other parts are printed above what they are and the total below: nobody of x passed.
+    let passed = [0, 3, 4];
+    let truth = table("t", vec![dimension("a", "T x<T y<T z<T")], &[COUNT, PASSED], &[&[30, 40, 50], &passed]);
+    let rule = rule(1, 60, 0);
+    let table = NoiseTable::new(&rule).expect("noise");
+    let keys = || (0..100_000).map(record);
+    let first = keys().find(|&key| table.noise(3, key) == 1).expect("a key");
+    let both = |key: u64| table.noise(4, key) == 1 && table.noise(7, first.wrapping_add(key)) == -1;
+    let second = keys().find(|&key| both(key)).expect("a key");
+    let all = vec![0, 7, first.wrapping_add(8), second.wrapping_add(9)];
+    let keys = [Keys::from_leaves(&truth, &[all, vec![0, 0, first, second]]).expect("shape")];
+    let policy = Policy { minimum_cell: 3, ..lax() };
+    let truth = [truth];
+    assert!(perturb(&truth, &keys, &rule, &policy, &mut |_: Progress| {}).is_ok(), "where such groups may be shown");
+    let policy = Policy { homogeneous: true, ..policy };
+    let error = perturb(&truth, &keys, &rule, &policy, &mut |_: Progress| {}).expect_err("given away");
+    assert!(matches!(error, DisclosureError::Unprotectable { ref cells } if cells.len() == 1), "{error}");
+}
+
+#[test]
 fn keys_of_other_people_are_refused() {
     let (truth, keys) = tabulated("t", &[(0, 0, true), (1, 1, false), (1, 1, true), (2, 0, false)]);
     let mut wrong = keys.clone();
@@ -254,6 +285,12 @@ fn keys_of_other_people_are_refused() {
     apart.0[1].iter_mut().for_each(|key| *key = key.wrapping_mul(3));
     let both = printed(&[truth.clone(), other], &[keys.clone(), apart], &rule(3, 100, 0));
     assert!(both.is_err(), "the same cell with two keys");
+    // Every sum is as it was, and a cell where nobody is has a key.
+    let mut lent = keys.clone();
+    for (cell, by) in [(4, 1), (5, u64::MAX), (7, u64::MAX), (8, 1)] {
+        lent.0[0][cell] = lent.0[0][cell].wrapping_add(by);
+    }
+    assert!(printed(std::slice::from_ref(&truth), &[lent], &rule(3, 100, 0)).is_err(), "nobody with a key");
     let short = Keys(vec![vec![0; 3]]);
     assert!(printed(&[truth], &[short], &rule(3, 100, 0)).is_err());
     assert_eq!(format!("{keys:?}"), "Keys(..)");

@@ -279,3 +279,25 @@ impl Far<'_> {
         members
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disclosure::samples::{dimension, table};
+    use crate::disclosure::{MeasureKind, Status, public_view};
+
+    #[test]
+    fn a_change_that_breaks_a_total_or_leaves_fewer_than_nobody_does_not_hold() {
+        let counts = [2, 30, 40];
+        let whole = table("t", vec![dimension("a", "T x<T y<T z<T")], &[("n", MeasureKind::Count)], &[&counts]);
+        let hidden = Status::Complementary;
+        let public = public_view(&[whole], &[vec![vec![Status::Published, hidden, hidden, hidden]]]);
+        let ground = Ground::new(&public[0], &|_| true);
+        let far = Far { ground: &ground, values: &counts, totals: BTreeMap::new() };
+        let holds = |change: &[(u32, i64)], by: i64| far.holds(&change.to_vec(), 1, by);
+        assert!(holds(&[(0, 3), (1, -3)], 3) && holds(&[(0, -2), (1, 1), (2, 1)], -2));
+        assert!(!holds(&[(0, -3), (1, 3)], -3), "fewer than nobody");
+        assert!(!holds(&[(0, 3)], 3), "a total that does not add up");
+        assert!(!holds(&[(0, 2), (1, -2)], 3), "short of what is asked");
+    }
+}

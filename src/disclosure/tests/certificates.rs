@@ -310,6 +310,18 @@ fn a_printed_small_count_is_exposed() {
 }
 
 #[test]
+fn a_printed_group_of_nobody_is_exposed_where_the_rules_hide_it() {
+    let table = tabulate("t", vec![flat("s", &["a", "b"])], vec![count("n"), count_where("k", 0)], |measure, leaf| {
+        if measure == 0 { 40 } else { [0, 20][usize::from(leaf[0] == "b")] }
+    });
+    let public = public_view(std::slice::from_ref(&table), &[vec![vec![Status::Published; 3]; 2]]);
+    for (homogeneous, exposed) in [(true, 1), (false, 0)] {
+        let (_, report) = made(public[..].into(), &Policy { homogeneous, ..Policy::default() });
+        assert_eq!((report.passed, report.exposed), (!homogeneous, exposed));
+    }
+}
+
+#[test]
 fn the_debug_form_of_a_certificate_shows_no_value() {
     let (_, _, certificate) = example();
     let text = format!("{certificate:?}");

@@ -61,6 +61,34 @@ proptest! {
 }
 
 #[test]
+fn a_band_gives_the_numerator_of_a_group_whose_size_is_printed() {
+    let table = tabulate("t", vec![flat("s", &["a", "b"])], vec![count("n"), count_where("k", 0)], |measure, leaf| {
+        if leaf[0] == "a" { [10, 1][measure] } else { [40, 20][measure] }
+    });
+    let policy = Policy { minimum_cell: 3, level: Level::Exact, ..Policy::default() };
+    let look = |printed: &[(usize, i64)], (low, high): (u8, u8)| {
+        let statuses = vec![vec![vec![Status::Published; 3], vec![Status::Complementary; 3]]];
+        let mut public = public_view(std::slice::from_ref(&table), &statuses);
+        printed.iter().for_each(|&(cell, value)| public[0].values[1][cell] = Some(value));
+        public[0].rates.push(PublicRate {
+            name: "rate".to_owned(),
+            numerator: 1,
+            denominator: 0,
+            scale: 100,
+            values: vec![None; 3],
+            bands: vec![None, Some(PublicBand { low, high, sizes: (10, 10), apart: false }), None],
+        });
+        audit(public[..].into(), &policy, None, None, &mut silent)
+    };
+    // From 10 to 14 % of ten people is one of them; from 10 to 40 % one to four.
+    let of_a = |report: &AuditReport| report.findings.iter().filter(|finding| finding.cell.measure == "k").count();
+    assert_eq!(of_a(&look(&[], (10, 14)).expect("audit")), 1);
+    assert_eq!(of_a(&look(&[], (10, 40)).expect("audit")), 0);
+    let lie = look(&[(1, 5)], (10, 40));
+    assert!(matches!(lie, Err(DisclosureError::Contradiction { .. })), "five of ten are no 40 %");
+}
+
+#[test]
 fn a_mark_gives_a_value_that_its_total_alone_does_not() {
     let table = from_rows("t", vec![flat("school", &["a", "b"])], &[(&["a"], 2), (&["b"], 4)]);
     let hidden = vec![vec![vec![Status::Published, Status::Complementary, Status::Complementary]]];

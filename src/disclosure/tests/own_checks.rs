@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::build::*;
 use super::exhaustive::{policies, releases};
 use crate::disclosure::audit::computed_by_insiders;
-use crate::disclosure::audit::parts::{Bounds, Open, Room, System, assign};
+use crate::disclosure::audit::parts::{Bounds, Open, Room, Side, System, assign, proven};
 use crate::disclosure::condense::condense;
 use crate::disclosure::local::{Goal, Local};
 use crate::disclosure::{primary, system, *};
@@ -51,6 +51,22 @@ fn a_whole_table_that_does_not_fit_shows_nothing() {
         assert!(room.seen == before && room.tables.len() == 1 && room.moves.is_empty());
     }
     assert!(room.learn(0, vec![(0, least(0)), (1, -least(0))]) && room.seen != before);
+}
+
+#[test]
+fn a_combination_of_totals_proves_no_more_than_it_says() {
+    let (_, public) = hidden_row([2, 30, 41]);
+    let system = System::new(&public, &[], &[], &two_or_more()).expect("system");
+    let columns = system.equations.columns(system.unknowns.len());
+    let mut bounds = Bounds::new(system.bounds(1));
+    assert!(bounds.settle(&system.equations, &columns).is_ok());
+    let open = Open::new(&system, &bounds);
+    assert_eq!((open.equations.len(), &open.lower), (1, &vec![0, 0, 0]));
+    let at_most = |times: i64, denominator: i64| proven(&open, 0, Side::Upper, &[(0, times)], denominator);
+    assert_eq!((at_most(1, 1), at_most(2, 2)), (Some(73), Some(73)));
+    // Half of three times the total, as a whole person; of half of it nothing follows, nor of what is taken off.
+    assert_eq!((at_most(3, 2), at_most(1, 2), at_most(-1, 1)), (Some(109), None, None));
+    assert_eq!(proven(&open, 0, Side::Lower, &[(0, -1)], 1), None, "the others may have all of it");
 }
 
 #[test]

@@ -72,6 +72,13 @@ fn a_median_is_printed_for_enough_people_rounded_and_not_for_one_value() {
     assert_eq!(rule.printed(&wages, 1, 1), Err(QuantileFault::NearTheEnd), "the greatest");
     assert_eq!(rule.printed(&wages, 1, 10), Err(QuantileFault::NearTheEnd), "the second");
     assert_eq!(rule.printed(&[1010; 20], 1, 2), Err(QuantileFault::Homogeneous));
+    let with_one_value = |people: usize| {
+        let mut values = [[100, 300, 500, 700, 900], [5000, 6000, 7000, 8000, 9000]].concat();
+        values.splice(5..5, vec![2000; people]);
+        values
+    };
+    assert_eq!(rule.printed(&with_one_value(10), 1, 2), Ok(2000), "half have the value");
+    assert_eq!(rule.printed(&with_one_value(11), 1, 2), Err(QuantileFault::Homogeneous), "more than half have it");
     let even: Vec<i64> = (1..=12).map(|person| person * 100).collect();
     assert_eq!(rule.printed(&even, 1, 2), Ok(700), "650 is half way and goes up");
     // The 3rd and the 4th of 20, and the same from above.
