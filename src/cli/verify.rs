@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::app::App;
-use super::output;
+use super::{output, protect};
 use crate::error::{Error, Result};
 use crate::release::{self, Check, FolderReport, Method, Proof};
 use crate::tablefile::{self, Job};
@@ -17,6 +17,9 @@ use crate::tablefile::{self, Job};
 ///
 ///   accord verify published/college_going/v0001
 ///   accord verify protected.csv --spec spec.yaml --certificate protected.certificate
+///
+/// With --write-public the tables are written as lines of JSON besides, for a check that shares no code with Accord: a page
+/// of Python (tests/python/certificate.py PUBLIC CERTIFICATE). Their SHA-256 is what the certificate names.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
@@ -29,6 +32,12 @@ pub(super) struct Args {
     /// The certificate of the tables
     #[arg(long, value_name = "FILE", requires = "spec")]
     certificate: Option<PathBuf>,
+    /// Write what is public of the tables here, whether the certificate holds or not
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    write_public: Option<PathBuf>,
+    /// Overwrite that file
+    #[arg(long, requires = "write_public")]
+    force: bool,
 }
 
 pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
@@ -37,7 +46,13 @@ pub(super) fn run(app: &App, args: &Args) -> Result<ExitCode> {
             let text = std::fs::read_to_string(certificate).map_err(|error| {
                 Error::usage("cli.certificate", format!("{} can't be read", certificate.display())).with_source(error)
             })?;
-            tablefile::verify(&Job::read(spec, app.color())?, tables, &text)?
+            let job = Job::read(spec, app.color())?;
+            if let Some(place) = &args.write_public {
+                protect::refuse_existing([place.as_path()], args.force)?;
+                protect::write(place, tablefile::public_lines(&job, tables, &text)?.as_bytes())?;
+                output::say(format!("wrote {}", place.display()));
+            }
+            tablefile::verify(&job, tables, &text)?
         }
         (_, _, [folder]) if folder.is_dir() => match release::verify_folder(folder)? {
             FolderReport::Certificate(proof) => proof,

@@ -78,7 +78,7 @@ pub use deduce::AddUp;
 pub use draft::draft;
 pub use load::Job;
 pub use page::page;
-pub use proof::{certificate, verify};
+pub use proof::{certificate, public_lines, verify};
 pub use protect::{ProtectReport, ProtectedFiles, protect};
 pub use report::{AuditReport, Fall, FigureBook, FigureKind, Progress, Rule, RuleCount, TableBook, Way, WayCount};
 pub use scoring::{CriterionPoints, TableScore};

@@ -8,7 +8,7 @@ use super::minimums;
 use super::policy::policy;
 use super::report::Progress;
 use super::views::{Bound, groups};
-use crate::disclosure::{Certificate, CertificateReport, PublicTable, Zeros, certify, verify as check};
+use crate::disclosure::{Certificate, CertificateReport, PublicTable, Zeros, certify, public_text, verify as check};
 use crate::error::{Error, Result};
 use crate::release::{self, Proof};
 
@@ -54,6 +54,19 @@ pub fn certificate(
 /// # Errors
 /// Files that can't be read; `disclosure.certificate` where it can't be read, is about other tables, or does not add up.
 pub fn verify(job: &Job, files: &[PathBuf], text: &str) -> Result<Proof> {
-    let zeros = Certificate::from_text(text).map_or(Zeros::Hide, |certificate| certificate.policy.zeros);
-    release::check_certificate(&public(job, files, zeros)?, text)
+    release::check_certificate(&public(job, files, zeros(text))?, text)
+}
+
+/// Published files as the lines that a certificate's digest is of, for a check that shares no code with this one. `text` is
+/// the certificate, which need not hold.
+///
+/// # Errors
+/// Files that can't be read.
+pub fn public_lines(job: &Job, files: &[PathBuf], text: &str) -> Result<String> {
+    Ok(public_text(public(job, files, zeros(text))?[..].into()))
+}
+
+/// What a certificate says of zeros.
+fn zeros(text: &str) -> Zeros {
+    Certificate::from_text(text).map_or(Zeros::Hide, |certificate| certificate.policy.zeros)
 }

@@ -6,6 +6,7 @@ use accord::disclosure::{
     Certificate, Dimension, Measure, MeasureKind, Node, Policy, PublicTable, certify, public_text, verify,
 };
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::harness::{PIPELINES, Workspace, python};
 
@@ -95,14 +96,16 @@ fn the_second_implementation_knows_which_minimum_holds_where() {
 
 fn agrees(public: [PublicTable; 1]) {
     let policy = Policy::default();
-    let certificate = certify(public[..].into(), &policy, "large", &mut |_| {}).expect("a certificate");
+    let text = public_text(public[..].into());
+    let about = hex::encode(Sha256::digest(&text));
+    let certificate = certify(public[..].into(), &policy, &about, &mut |_| {}).expect("a certificate");
     assert!(certificate.cells.len() > 1000, "{certificate:?}");
     let proof = verify(public[..].into(), &certificate).expect("it fits");
     assert!(proof.unproven * 100 < proof.hidden, "{} of {} are not proven", proof.unproven, proof.hidden);
 
     let folder = tempfile::tempdir().expect("a folder");
     let [tables, proofs] = ["large.public", "large.certificate"].map(|name| folder.path().join(name));
-    std::fs::write(&tables, public_text(public[..].into())).expect("written");
+    std::fs::write(&tables, text).expect("written");
     let second = |certificate: &Certificate| {
         std::fs::write(&proofs, certificate.to_text()).expect("written");
         python("certificate.py", &[tables.as_ref(), proofs.as_ref()])

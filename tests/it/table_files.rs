@@ -245,6 +245,40 @@ fn a_certificate_holds_for_the_minimum_cells_that_the_spec_says_and_for_no_other
     }
 }
 
+/// A reader need not believe Accord: what is public of the files is written for a page of Python.
+#[test]
+fn a_second_implementation_checks_the_certificate_of_protected_files() {
+    let workspace = Workspace::bare();
+    let larger = "  minimum_cell: 11\n  minimums: [{ dimension: race, category: Asian, minimum: 20 }]";
+    for minimums in ["  minimum_cell: 11", larger] {
+        workspace.replace(SCHOOLS, "  minimum_cell: 11", minimums);
+        workspace.ok(&format!("protect --spec {SCHOOLS} --out safe.csv --certificate safe.certificate --force"));
+        let verify =
+            format!("verify safe.csv --spec {SCHOOLS} --certificate safe.certificate --write-public safe.public");
+        let second = || {
+            let files = ["safe.public", "safe.certificate"].map(|name| workspace.path(name));
+            python("certificate.py", &[files[0].as_ref(), files[1].as_ref()])
+        };
+        let proof = json(&workspace.ok(&format!("{verify} --force --output json")).stdout);
+        let ran = second().expect(0);
+        assert!(proof["hidden"].as_u64() > Some(30), "{proof}");
+        for name in ["open", "settled", "unproven", "perhaps_empty", "exposed"] {
+            assert_eq!(ran.json()[name], proof[name], "{name}");
+        }
+        workspace.run(&verify).expect(2).says("--force");
+        // A certificate that was changed, and files that were.
+        let certificate = workspace.read("safe.certificate");
+        workspace.write("safe.certificate", certificate.replacen("{\"base\":[", "{\"base\":[1", 1));
+        second().expect(2).says("refused");
+        workspace.write("safe.certificate", certificate);
+        let text = workspace.read("safe.csv");
+        let shown = text.lines().skip(1).find(|line| !line.ends_with('*') && !line.ends_with(",0")).unwrap();
+        workspace.replace("safe.csv", shown, &format!("{},*", shown.rsplit_once(',').unwrap().0));
+        workspace.run(&format!("{verify} --force")).expect(6).says("other tables");
+        second().expect(2).says("other tables");
+    }
+}
+
 /// Where the files of a spec lie in folders, one pattern may fit files of two of them by their names alone.
 #[test]
 fn tables_of_several_folders_keep_them_and_are_audited_by_naming_the_one_that_holds_them() {

@@ -6,9 +6,11 @@
 
 FOLDER is that of a published version: its Parquet tables, read with pyarrow, and its certificate. A second implementation,
 written from the description of the two forms (src/disclosure/certificate/text.rs) and of the codebook in the Parquet
-footer. It knows nothing of how the certificate was made. Exit status: 0 every hidden figure is shown to be open or not
+footer. Of table files TABLES.public is what `accord verify --write-public` writes; that these are the tables that the
+certificate names is seen from their SHA-256. It knows nothing of how the certificate was made. Exit status: 0 every hidden figure is shown to be open or not
 small; 1 some are not; 2 the certificate is wrong.
 """
+import hashlib
 import json
 import sys
 from collections import defaultdict
@@ -362,7 +364,10 @@ if __name__ == "__main__":
     try:
         first = Path(sys.argv[1])
         tables = published(first) if first.is_dir() else read(first)
-        result = verify(tables, read(first / "certificate.jsonl" if first.is_dir() else sys.argv[2]))
+        certificate = read(first / "certificate.jsonl" if first.is_dir() else sys.argv[2])
+        if first.is_file() and certificate[0]["about"] != hashlib.sha256(first.read_bytes()).hexdigest():
+            raise Wrong("it is about other tables")
+        result = verify(tables, certificate)
     except (Wrong, KeyError, IndexError, ValueError) as error:
         sys.exit(print(f"refused: {error}") or 2)
     print(json.dumps(result))
