@@ -26,7 +26,7 @@ test: $(VENV)/.ready ## Run all tests
 fuzz: ## Push made-up bytes into every reader; SECONDS=60 for each target, TARGETS="..." for some
 	@CARGO="$(CARGO)" sh fuzz/run $(or $(SECONDS),60) $(TARGETS)
 
-mutants: ## Break disclosure control in many ways and see whether its tests notice; takes some minutes
+mutants: ## Break disclosure control in many ways and see whether its tests notice; five minutes of CPU
 	@$(PYTHON) tests/python/mutants.py --out "$(TARGET)/mutants"
 
 bench: bench-intake bench-suppression bench-linkage ## Measure beside the peers
