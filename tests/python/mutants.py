@@ -69,6 +69,8 @@ MUTANTS = [
      "(1, target.minimum - 1)", "(0, upper[unknown])"),
     ("history: nothing is known from earlier releases", "history.rs",
      "(Some(&variable), Some(_)) => known[variable] = «true»,", "false"),
+    ("printed: what no change of hidden cells moves is left", "printed.rs",
+     "        let left = seen.left();\n        if «left.is_empty()» {", "true"),
     ("walk: a figure is moved away from its goal", "audit/walk.rs",
      "let rises = «(entry < 0.0) == up»;", "(entry > 0.0) == up"),
     ("walk: other figures do not stop a way", "audit/walk.rs",
