@@ -46,8 +46,8 @@ class Case:
 CASES = [
     Case("t1", "percent:30", "hide", search=4, sums=False, loss=15_605, seconds=5),
     Case("t1", "percent:30", "hide", search=4),
-    Case("t1", "full", "hide", search=4, loss=17_500),
-    Case("t1", "full", "print", search=4, loss=21_500),
+    Case("t1", "full", "hide", search=10, loss=17_500),
+    Case("t1", "full", "print", search=10, loss=21_500),
     Case("t2", "full", "hide", search=0, seconds=2),
     Case("t2", "percent:30", "hide", search=25, sums=False, loss=35_300, seconds=30),
     Case("t2", "percent:30", "hide", search=25),
